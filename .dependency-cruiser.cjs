@@ -1,0 +1,74 @@
+/**
+ * Who may import whom. The folders are layers; an import in another direction fails the gate.
+ * The picture and its reasons are in docs/architecture.md.
+ */
+const only = (from, allowed) => ({
+  name: `${from}-imports`,
+  severity: "error",
+  comment: `${from}/ may import only ${allowed.length > 0 ? allowed.join("/, ") + "/" : "itself"} and packages`,
+  from: { path: `^${from}/` },
+  to: {
+    path: "^(contract|components|stacks|registry|service|emulator|launcher|toolchain|cli|console|router|bench|test|script)/",
+    pathNot: [`^${from}/`, ...allowed.map((name) => `^${name}/`)],
+  },
+});
+const packageOnlyIn = (name, pattern, folders) => ({
+  name,
+  severity: "error",
+  comment: `only ${folders.join(", ")} may import ${pattern}`,
+  from: {
+    path: "^(contract|components|stacks|registry|service|emulator|launcher|toolchain|cli|console|router)/",
+    pathNot: [...folders.map((f) => `^${f}`), "\\.test\\.ts$"],
+  },
+  to: { path: `node_modules/${pattern}` },
+});
+
+module.exports = {
+  forbidden: [
+    only("contract", []),
+    only("components", []),
+    only("stacks", ["components"]),
+    only("registry", ["contract"]),
+    only("service", ["contract", "registry", "stacks", "launcher"]),
+    only("emulator", []),
+    only("launcher", []),
+    only("toolchain", []),
+    only("router", ["contract"]),
+    only("cli", ["contract"]),
+    packageOnlyIn("express-in-http", "express/", ["service/http/"]),
+    packageOnlyIn("automation-in-engine", "@pulumi/pulumi/automation", [
+      "service/engine/",
+      "launcher/",
+      "toolchain/",
+    ]),
+    packageOnlyIn("pulumi-in-programs", "@pulumi/(aws|awsx)/", ["components/", "stacks/"]),
+    packageOnlyIn("sqlite-in-storage", "better-sqlite3/", ["registry/", "emulator/"]),
+    {
+      name: "no-circular",
+      severity: "error",
+      from: {},
+      to: { circular: true, dependencyTypesNot: ["type-only"] },
+    },
+    { name: "no-unresolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
+    {
+      name: "no-dev-dependency-in-product",
+      severity: "error",
+      from: {
+        path: "^(contract|components|stacks|registry|service|emulator|launcher|router|cli)/",
+        pathNot: "\\.test\\.ts$",
+      },
+      to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only"] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "^node_modules/[^@]|\\.tenantry" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "require", "node", "default"],
+      extensions: [".ts", ".js", ".cjs", ".mjs", ".json"],
+    },
+  },
+};

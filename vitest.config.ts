@@ -1,0 +1,30 @@
+import { defineConfig } from "vitest/config";
+
+/**
+ * Three projects: `unit` (pure code and Pulumi's mocks, files beside their subject), `process` (anything that
+ * crosses a process: the local cloud, the engine, the service) and `e2e`, which is `process` run end to end.
+ * Files of `process` run two at a time: each starts its own local cloud, and an engine run wants a core.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["{contract,components,stacks,registry,service,emulator,launcher,toolchain}/**/*.test.ts"],
+          testTimeout: 30_000,
+          isolate: true,
+        },
+      },
+      {
+        test: {
+          name: "process",
+          include: ["test/**/*.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          maxWorkers: 2,
+        },
+      },
+    ],
+  },
+});
