@@ -1,0 +1,28 @@
+import { describe, expect, it } from "vitest";
+import { readSettings } from "./config.ts";
+
+describe("readSettings", () => {
+  it("has a default for everything", () => {
+    const settings = readSettings([], {});
+    expect(settings).toMatchObject({ host: "127.0.0.1", port: 7070, cloud: "local", jsonLog: false });
+    expect(settings.dataDir.endsWith("/.tenantry")).toBe(true);
+  });
+
+  it("lets a flag win over its variable", () => {
+    const settings = readSettings(["--port", "0", "--json-log"], {
+      TENANTRY_PORT: "8080",
+      TENANTRY_CLOUD: "aws",
+    });
+    expect(settings).toMatchObject({ port: 0, cloud: "aws", jsonLog: true });
+  });
+
+  it.each([
+    [["--port", "70000"], "--port (or TENANTRY_PORT)"],
+    [["--port", "x"], 'got "x"'],
+    [["--cloud", "gcp"], "--cloud (or TENANTRY_CLOUD)"],
+    [["--concurrency", "0"], "--concurrency"],
+    [["--colour"], "Known flags: --data-dir"],
+  ])("refuses %j and says which", (args, message) => {
+    expect(() => readSettings(args, {})).toThrow(message);
+  });
+});

@@ -1,0 +1,124 @@
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+
+/**
+ * The settings of one control service, read once at start from flags and TENANTRY_* variables; a flag wins over
+ * its variable. Nothing else in service/ reads the environment, so what a service does is told by this object.
+ */
+
+const whole = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+
+const settingsSchema = z.strictObject({
+  /** Holds the registry, the state of the stacks in local mode, CLI output and server.json. */
+  dataDir: z.string().min(1).default(".tenantry"),
+  host: z.string().min(1).default("127.0.0.1"),
+  /** 0 takes a free port; server.json tells which. */
+  port: whole(0, 65_535).default(7070),
+  cloud: z.enum(["local", "aws"]).default("local"),
+  /** Operations that run at the same time. */
+  concurrency: whole(1, 64).default(2),
+  /** Warm engine processes, about 175 MB each. */
+  engineWorkers: whole(1, 64).default(2),
+  /** How long an operation waits for the services to become steady and healthy. */
+  steadyTimeoutMs: whole(1_000, 3_600_000).default(600_000),
+  steadyPollMs: whole(50, 60_000).default(1_000),
+  healthPollMs: whole(1_000, 3_600_000).default(30_000),
+  /** How long a stopping service waits for running operations before it aborts their engine runs. */
+  drainMs: whole(0, 600_000).default(20_000),
+  logLevel: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
+  /** Log lines as JSON on stdout instead of a readable start message and a log file. */
+  jsonLog: z.stringbool().or(z.boolean()).default(false),
+  /** The Pulumi project and stack names of a plane: `<environment>` is replaced. */
+  planeProject: z.string().min(1).default("tenantry"),
+  /** cloud: aws only. One URL for every AWS service, or service=url pairs separated by commas. */
+  awsEndpoints: z.string().optional(),
+  awsAssumeRoleArn: z
+    .string()
+    .regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/.+$/, "must be the ARN of an IAM role")
+    .optional(),
+});
+
+export type Settings = z.output<typeof settingsSchema>;
+
+/** Bounds that are not worth a flag. A limit without a name is a bug. */
+export const limits = {
+  bodyBytes: 1024 * 1024,
+  openStreams: 200,
+  streamHeartbeatMs: 15_000,
+  /** An event stream is closed after this; clients resume with Last-Event-ID. */
+  streamLifetimeMs: 3_600_000,
+  requestTimeoutMs: 60_000,
+  headerBytes: 16 * 1024,
+  journalReadEntries: 500,
+  progressFlushMs: 250,
+  progressPerFlush: 20,
+  stepAttempts: 4,
+  stepBackoffMs: 500,
+  stepBackoffMaxMs: 15_000,
+  healthConcurrency: 8,
+  scanConcurrency: 2,
+  idempotencyKeyLength: 255,
+} as const;
+
+const flags = {
+  "data-dir": "dataDir",
+  host: "host",
+  port: "port",
+  cloud: "cloud",
+  concurrency: "concurrency",
+  "engine-workers": "engineWorkers",
+  "steady-timeout-ms": "steadyTimeoutMs",
+  "steady-poll-ms": "steadyPollMs",
+  "health-poll-ms": "healthPollMs",
+  "drain-ms": "drainMs",
+  "log-level": "logLevel",
+  "plane-project": "planeProject",
+  "aws-endpoints": "awsEndpoints",
+  "aws-assume-role-arn": "awsAssumeRoleArn",
+} as const satisfies Record<string, keyof Settings>;
+
+export type FlagName = keyof typeof flags | "json-log";
+
+export class SettingsError extends Error {}
+
+/** TENANTRY_DATA is shared with the scripts and the launcher; all others follow their flag's name. */
+function variableOf(flag: string): string {
+  return flag === "data-dir" ? "TENANTRY_DATA" : `TENANTRY_${flag.toUpperCase().replaceAll("-", "_")}`;
+}
+
+function readFlags(args: readonly string[]): Record<string, string | boolean | undefined> {
+  const options = Object.fromEntries(Object.keys(flags).map((flag) => [flag, { type: "string" as const }]));
+  try {
+    return parseArgs({
+      args: [...args],
+      options: { ...options, "json-log": { type: "boolean" } },
+      strict: true,
+    }).values as Record<string, string | boolean | undefined>;
+  } catch (cause) {
+    const known = [...Object.keys(flags), "json-log"].map((flag) => `--${flag}`).join(" ");
+    throw new SettingsError(`Cannot start: ${(cause as Error).message}. Known flags: ${known}`, { cause });
+  }
+}
+
+export function readSettings(args: readonly string[], environment: NodeJS.ProcessEnv): Settings {
+  const values = readFlags(args);
+  const raw: Record<string, unknown> = {};
+  for (const [flag, setting] of [...Object.entries(flags), ["json-log", "jsonLog"] as const]) {
+    const value = values[flag] ?? environment[variableOf(flag)];
+    if (value !== undefined && value !== "") raw[setting] = value;
+  }
+  const parsed = settingsSchema.safeParse(raw);
+  if (!parsed.success) throw new SettingsError(describe(parsed.error, raw), { cause: parsed.error });
+  return { ...parsed.data, dataDir: path.resolve(parsed.data.dataDir) };
+}
+
+function describe(error: z.ZodError, raw: Record<string, unknown>): string {
+  const lines = error.issues.map((issue) => {
+    const setting = String(issue.path[0]);
+    const flag = Object.entries(flags).find(([, name]) => name === setting)?.[0] ?? "json-log";
+    const got = JSON.stringify(raw[setting]);
+    return `Cannot start: --${flag} (or ${variableOf(flag)}) is not usable, got ${got}: ${issue.message}`;
+  });
+  return lines.join("\n");
+}
