@@ -1,0 +1,209 @@
+/**
+ * The engine: the only door to Pulumi.
+ *
+ * What it is: tenant stacks are previewed, created, changed, scanned for drift, repaired and destroyed here, each
+ * run a real Pulumi CLI driven by the Automation API from a warm worker process that runs one program at a time.
+ *
+ * What it promises: a run names exactly one stack and never touches another (P5); nothing a run emits (events,
+ * errors, outputs, files in the run folder) holds a secret's value; every failure is an `EngineError` with a stable
+ * code, plain words and a word on whether trying again can help; a run that is told to stop does stop, by force in
+ * the end; a program that misbehaves fails its own run only.
+ *
+ * What it refuses: to run an `up` over a state that an earlier run left half written (`unclean_state`), to destroy a
+ * stack whose state names another tenant (`identity_mismatch`), and to guess. It does not decide whether a run is
+ * needed (the service compares digests), and it does not queue per stack: at most one operation per stack is the
+ * caller's promise, the state backend's lock only the last line of defence.
+ */
+import type { TenantSpec } from "../../stacks/tenant/spec.ts";
+
+/** One Pulumi stack. Tenants: project `tenant-<tenantId>`, stack `<plane>-<generation>`. */
+export interface StackTarget {
+  readonly projectName: string;
+  readonly stackName: string;
+}
+
+export interface RunHooks {
+  /** Names the run and its folder; letters, digits, `-` and `_`, at most 100. Made up when absent. */
+  readonly runId?: string;
+  /** Called in order, never after the run's promise has settled. An exception thrown here is ignored. */
+  onEvent?(event: EngineEvent): void;
+  /** Abort cancels the run: SIGINT, wait, SIGINT, wait, SIGKILL. The run then rejects with code `cancelled`. */
+  readonly signal?: AbortSignal;
+}
+
+/** Pulumi's operation names, as they come; the ones that matter are listed, others pass through as they are. */
+export type ResourceOp =
+  | "same"
+  | "create"
+  | "update"
+  | "delete"
+  | "replace"
+  | "read"
+  | "refresh"
+  | (string & {});
+
+export type OpSummary = Readonly<Record<string, number>>;
+
+export type EngineEvent =
+  | {
+      readonly type: "resource";
+      readonly op: ResourceOp;
+      readonly urn: string;
+      readonly resourceType: string;
+      readonly logicalName: string;
+      readonly status: "started" | "done" | "failed";
+      readonly at: string;
+    }
+  | {
+      readonly type: "diagnostic";
+      readonly severity: "info" | "warning" | "error";
+      readonly message: string;
+      readonly urn?: string;
+      readonly at: string;
+    }
+  | {
+      readonly type: "summary";
+      readonly summary: OpSummary;
+      readonly durationMs: number;
+      readonly at: string;
+    };
+
+export interface PlannedChange {
+  readonly urn: string;
+  readonly op: ResourceOp;
+  readonly resourceType: string;
+  readonly logicalName: string;
+  /** Property paths that change, in Pulumi's notation, e.g. `tags.plan` or `ingress[0].cidr`. */
+  readonly properties: readonly string[];
+  /** Those of `properties` that force a replacement. */
+  readonly replaceProperties: readonly string[];
+}
+
+export interface PreviewResult {
+  /** Everything that would not stay the same, in the engine's order. */
+  readonly changes: readonly PlannedChange[];
+  readonly summary: OpSummary;
+  /** SHA-256 (hex) over the changes: two previews with equal digests plan the same. */
+  readonly digest: string;
+}
+
+export interface UpResult {
+  /** What the program returned; secret values are "[secret]". */
+  readonly outputs: Readonly<Record<string, unknown>>;
+  readonly summary: OpSummary;
+  /** Whether anything was created, changed, replaced or deleted. */
+  readonly changed: boolean;
+  /** Resources in the stack after the run, the stack itself and provider objects not counted. */
+  readonly resources: number;
+}
+
+export interface DriftProperty {
+  /** Path below the resource's state, e.g. `tags.owner`; "" when the whole resource is meant. */
+  readonly path: string;
+  /** Value in Pulumi's state; absent when the state has none; "[secret]" when secret. */
+  readonly recorded?: unknown;
+  /** Value in the cloud; absent when the cloud has none; "[secret]" when secret. */
+  readonly actual?: unknown;
+}
+
+export interface DriftFinding {
+  readonly urn: string;
+  readonly resourceType: string;
+  readonly logicalName: string;
+  readonly physicalId: string;
+  readonly kind: "changed" | "deleted";
+  /** At least one when `kind` is "changed", none when "deleted". */
+  readonly properties: readonly DriftProperty[];
+}
+
+export interface DriftResult {
+  readonly findings: readonly DriftFinding[];
+  /** Resources compared with the cloud. */
+  readonly checked: number;
+}
+
+export interface DestroyResult {
+  /** Resources deleted by this run. */
+  readonly deleted: number;
+  readonly summary: OpSummary;
+  /** False when there was no such stack (which is success: destroying twice is the same as once). */
+  readonly existed: boolean;
+}
+
+/** What a stack's state says before anything is done to it. */
+export interface StackInspection {
+  readonly exists: boolean;
+  readonly resources: number;
+  /** Operations an earlier run began and never finished; not empty means `up` answers `unclean_state`. */
+  readonly pendingOperations: readonly PendingOperation[];
+}
+
+export interface PendingOperation {
+  readonly urn: string;
+  readonly resourceType: string;
+  readonly logicalName: string;
+  readonly kind: "creating" | "updating" | "deleting" | "reading" | "importing" | (string & {});
+}
+
+export type EngineErrorCode =
+  | "cancelled"
+  | "timed_out"
+  | "stack_locked"
+  | "stack_not_found"
+  | "plane_not_found"
+  | "identity_mismatch"
+  | "unclean_state"
+  | "invalid_spec"
+  | "program_failed"
+  | "provider_failed"
+  | "provider_throttled"
+  | "provider_denied"
+  | "provider_unavailable"
+  | "state_unavailable"
+  | "passphrase_wrong"
+  | "cli_missing"
+  | "worker_crashed"
+  | "engine_closed"
+  | "engine_failed";
+
+/** The resource a failure is about. */
+export interface FailedResource {
+  readonly urn: string;
+  readonly resourceType: string;
+  readonly logicalName: string;
+}
+
+export interface Engine {
+  /** What `up` would do. Takes no lock and changes nothing. A stack that does not exist yet previews as all creates. */
+  preview(spec: TenantSpec, hooks?: RunHooks): Promise<PreviewResult>;
+  /** Creates the stack when absent and makes it as the spec says. */
+  up(spec: TenantSpec, hooks?: RunHooks): Promise<UpResult>;
+  /** Compares the state with the cloud, per property. Runs no program, takes no lock, changes nothing. */
+  drift(target: StackTarget, hooks?: RunHooks): Promise<DriftResult>;
+  /** `up` that first reads the cloud, so that what was changed or deleted out of band is put right. */
+  repair(spec: TenantSpec, hooks?: RunHooks): Promise<UpResult>;
+  /** Deletes everything in the stack and then the stack, after its state has been seen to be this tenant's. */
+  destroy(target: StackTarget & { readonly tenantId: string }, hooks?: RunHooks): Promise<DestroyResult>;
+  /** The stack's outputs, secrets masked. `stack_not_found` when there is no such stack. */
+  outputs(target: StackTarget): Promise<Record<string, unknown>>;
+  /** Raw outputs of a plane's stack, for parsePlaneOutputs. `plane_not_found` when there is no such stack. */
+  planeOutputs(plane: {
+    readonly stack: string;
+    readonly project?: string;
+  }): Promise<Record<string, unknown>>;
+  /** The deployment as `pulumi stack export` gives it: secrets stay encrypted. `stack_not_found` when absent. */
+  export(target: StackTarget): Promise<unknown>;
+  /** Whether the stack exists and whether an earlier run left operations pending. */
+  inspect(target: StackTarget): Promise<StackInspection>;
+  /**
+   * Settles what an unclean end left pending, so that `up` is allowed again: asks the cloud for each resource with a
+   * pending operation and drops the record when nothing can be lost by it, else refuses with `unclean_state`.
+   */
+  recover(target: StackTarget, hooks?: RunHooks): Promise<StackInspection>;
+  /** Removes a lock left behind. Only when the owner is proven dead: it does not stop a writer that still runs. */
+  breakLock(target: StackTarget): Promise<void>;
+  /** Cancels a running run by its id; false when no such run is under way. Resolves when it has ended. */
+  cancel(runId: string): Promise<boolean>;
+  /** Cancels what runs, ends the workers. Further calls reject with `engine_closed`. */
+  close(): Promise<void>;
+}
