@@ -1,0 +1,111 @@
+/**
+ * The closed word lists of the product. Each list is declared once, here; the schemas, the database's columns and the
+ * state machines take their types from it.
+ */
+export const ENVIRONMENTS = ["dev", "stage", "prod"] as const;
+export type EnvironmentName = (typeof ENVIRONMENTS)[number];
+
+export const SERVICE_NAMES = [
+  "integrations-service",
+  "discovery-service",
+  "discovery-worker",
+  "audit-service",
+  "iam-service",
+] as const;
+export type ServiceName = (typeof SERVICE_NAMES)[number];
+
+export const TENANT_STATUSES = [
+  "draft",
+  "active",
+  "suspended",
+  "archived",
+  "decommissioning",
+  "deleted",
+] as const;
+export type TenantStatus = (typeof TENANT_STATUSES)[number];
+
+export const PLAN_KEYS = ["starter", "business", "enterprise"] as const;
+export type PlanKey = (typeof PLAN_KEYS)[number];
+
+export const DEPLOYMENT_STATES = [
+  "absent",
+  "provisioning",
+  "ready",
+  "updating",
+  "suspending",
+  "suspended",
+  "failed",
+  "deprovisioning",
+] as const;
+export type DeploymentState = (typeof DEPLOYMENT_STATES)[number];
+
+export const HEALTH_STATES = ["unknown", "healthy", "degraded", "down"] as const;
+export type HealthState = (typeof HEALTH_STATES)[number];
+
+export const VERSION_STATES = ["unknown", "current", "behind", "ahead"] as const;
+export type VersionState = (typeof VERSION_STATES)[number];
+
+export const DRIFT_STATES = ["unknown", "clean", "drifted"] as const;
+export type DriftState = (typeof DRIFT_STATES)[number];
+
+export const OPERATION_KINDS = [
+  "tenant_activate",
+  "tenant_deploy",
+  "tenant_suspend",
+  "tenant_reactivate",
+  "tenant_decommission",
+  "drift_repair",
+] as const;
+export type OperationKind = (typeof OPERATION_KINDS)[number];
+
+export const OPERATION_STATUSES = [
+  "queued",
+  "running",
+  "waiting",
+  "succeeded",
+  "failed",
+  "cancelled",
+] as const;
+export type OperationStatus = (typeof OPERATION_STATUSES)[number];
+
+export const JOURNAL_ENTRY_TYPES = [
+  "created",
+  "started",
+  "step_started",
+  "step_succeeded",
+  "step_failed",
+  "progress",
+  "waiting",
+  "cancel_requested",
+  "resumed",
+  "succeeded",
+  "failed",
+  "cancelled",
+] as const;
+export type JournalEntryType = (typeof JOURNAL_ENTRY_TYPES)[number];
+
+export const DRIFT_SCAN_STATUSES = ["queued", "running", "succeeded", "failed"] as const;
+export type DriftScanStatus = (typeof DRIFT_SCAN_STATUSES)[number];
+
+export const DRIFT_FINDING_KINDS = ["changed", "deleted"] as const;
+export type DriftFindingKind = (typeof DRIFT_FINDING_KINDS)[number];
+
+export const DRIFT_FINDING_STATUSES = ["open", "resolved"] as const;
+export type DriftFindingStatus = (typeof DRIFT_FINDING_STATUSES)[number];
+
+export const ROLLOUT_STATUSES = ["queued", "running", "halted", "succeeded", "failed", "cancelled"] as const;
+export type RolloutStatus = (typeof ROLLOUT_STATUSES)[number];
+
+export const ROLLOUT_TARGET_STATUSES = [
+  "pending",
+  "running",
+  "succeeded",
+  "unchanged",
+  "failed",
+  "skipped",
+] as const;
+export type RolloutTargetStatus = (typeof ROLLOUT_TARGET_STATUSES)[number];
+
+/** From least to most: an operator may do what an auditor may, an admin everything. */
+export const API_KEY_ROLES = ["auditor", "operator", "admin"] as const;
+export type ApiKeyRole = (typeof API_KEY_ROLES)[number];
