@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decide, type RolloutTargetView, type RolloutView, type TargetState } from "./decide.ts";
+import type { RolloutTargetStatus } from "../../contract/vocabulary.ts";
+import { decide, type RolloutTargetView, type RolloutView } from "./decide.ts";
 
 const script = fc.record({
   maxConcurrency: fc.integer({ min: 1, max: 5 }),
@@ -30,7 +31,7 @@ function play(input: {
   const targets = input.waves.flatMap((size, wave) =>
     Array.from({ length: size }, (_, index) => ({ targetId: `${wave}-${index}`, wave })),
   );
-  const states = new Map<string, TargetState>(targets.map((target) => [target.targetId, "pending"]));
+  const states = new Map<string, RolloutTargetStatus>(targets.map((target) => [target.targetId, "pending"]));
   const failing = new Set(input.failing.map((index) => targets[index]?.targetId));
   const started: RolloutTargetView[] = [];
   let [mostAtOnce, startedAfterFailure, waveOverlap] = [0, 0, false];
@@ -38,10 +39,10 @@ function play(input: {
     const view: RolloutView = {
       maxConcurrency: input.maxConcurrency,
       cancelRequested: input.cancelAfter !== undefined && turn >= input.cancelAfter,
-      targets: targets.map((target) => ({ ...target, state: states.get(target.targetId) ?? "pending" })),
+      targets: targets.map((target) => ({ ...target, status: states.get(target.targetId) ?? "pending" })),
     };
     const decision = decide(view);
-    const running = view.targets.filter((target) => target.state === "running");
+    const running = view.targets.filter((target) => target.status === "running");
     mostAtOnce = Math.max(mostAtOnce, running.length);
     waveOverlap ||= new Set(running.map((target) => target.wave)).size > 1;
     if (decision.kind === "finish") {
@@ -55,10 +56,10 @@ function play(input: {
       };
     }
     if (decision.kind === "start") {
-      if (view.targets.some((target) => target.state === "failed")) startedAfterFailure += 1;
+      if (view.targets.some((target) => target.status === "failed")) startedAfterFailure += 1;
       for (const targetId of decision.targetIds) {
         const target = view.targets.find((candidate) => candidate.targetId === targetId);
-        if (target?.state !== "pending") throw new Error(`${targetId} was started twice`);
+        if (target?.status !== "pending") throw new Error(`${targetId} was started twice`);
         started.push(target);
         states.set(targetId, "running");
       }
@@ -99,10 +100,10 @@ describe("decide", () => {
     fc.assert(
       fc.property(script, (input) => {
         const trace = play(input);
-        const ended = new Set<TargetState>(["succeeded", "failed", "skipped"]);
-        expect(trace.final.targets.every((target) => ended.has(target.state))).toBe(true);
+        const ended = new Set<RolloutTargetStatus>(["succeeded", "failed", "skipped"]);
+        expect(trace.final.targets.every((target) => ended.has(target.status))).toBe(true);
         expect(trace.startedAfterFailure).toBe(0);
-        const failed = trace.final.targets.some((target) => target.state === "failed");
+        const failed = trace.final.targets.some((target) => target.status === "failed");
         if (failed) expect(trace.outcome).toBe("failed");
         else if (input.cancelAfter === undefined) expect(trace.outcome).toBe("succeeded");
       }),

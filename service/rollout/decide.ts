@@ -1,16 +1,16 @@
 /**
  * What a rollout does next, decided from its state alone. It promises: never more than `maxConcurrency` targets at
  * once, a wave starts only when every target of the waves before it has ended, the first failure starts nothing
- * more, and every target ends succeeded, failed or skipped. It does nothing itself; apply.ts carries decisions out.
+ * more, and every target ends succeeded, unchanged, failed or skipped. It does nothing itself; apply.ts carries decisions out.
  */
 
-export type TargetState = "pending" | "running" | "succeeded" | "failed" | "skipped";
+import type { RolloutTargetStatus } from "../../contract/vocabulary.ts";
 
 export interface RolloutTargetView {
   readonly targetId: string;
-  /** From 0; targets of one wave are taken in the order of the list. */
+  /** Targets of one wave are taken in the order of the list. */
   readonly wave: number;
-  readonly state: TargetState;
+  readonly status: RolloutTargetStatus;
 }
 
 export interface RolloutView {
@@ -26,9 +26,9 @@ export type Decision =
   | { readonly kind: "wait" };
 
 export function decide(rollout: RolloutView): Decision {
-  const pending = rollout.targets.filter((target) => target.state === "pending");
-  const running = rollout.targets.filter((target) => target.state === "running");
-  const failed = rollout.targets.some((target) => target.state === "failed");
+  const pending = rollout.targets.filter((target) => target.status === "pending");
+  const running = rollout.targets.filter((target) => target.status === "running");
+  const failed = rollout.targets.some((target) => target.status === "failed");
 
   if (pending.length > 0 && (failed || rollout.cancelRequested)) {
     const reason = failed ? "another target of the rollout failed" : "the rollout was cancelled";

@@ -1,0 +1,35 @@
+import path from "node:path";
+import { destination, type Logger, pino } from "pino";
+import type { Settings } from "./config.ts";
+
+export type { Logger } from "pino";
+
+/** Where a key or a secret may turn up in an object that is logged; values are replaced before a line is written. */
+const redacted = [
+  "authorization",
+  "*.authorization",
+  'headers["x-api-key"]',
+  '*.headers["x-api-key"]',
+  "*.apiKey",
+  "apiKey",
+  "passphrase",
+  "*.passphrase",
+  "secret",
+  "*.secret",
+  "password",
+  "*.password",
+];
+
+/** JSON lines on stdout when asked for; else to `<dataDir>/service.log`, so that the terminal stays readable. */
+export function createLog(settings: Pick<Settings, "dataDir" | "jsonLog" | "logLevel">): Logger {
+  const target = settings.jsonLog ? 1 : path.join(settings.dataDir, "service.log");
+  return pino(
+    {
+      level: settings.logLevel,
+      base: { service: "tenantry" },
+      redact: { paths: redacted, censor: "[redacted]" },
+      timestamp: pino.stdTimeFunctions.isoTime,
+    },
+    destination({ dest: target, mkdir: true, sync: false }),
+  );
+}
