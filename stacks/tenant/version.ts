@@ -1,0 +1,46 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/**
+ * The version of the tenant program: a digest of the sources that make it up, so that no change of the program can
+ * be forgotten in a spec's digest. A changed comment changes it too, which costs one run without changes.
+ */
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+const FOLDERS = ["components", "components/tenantServiceSet", "stacks", "stacks/tenant"];
+
+export interface ProgramVersion {
+  readonly program: string;
+  readonly providers: { readonly aws: string };
+}
+
+let known: ProgramVersion | undefined;
+
+/** Reads the sources once per process. */
+export function programVersion(): ProgramVersion {
+  known ??= { program: sourceDigest(), providers: { aws: awsVersion() } };
+  return known;
+}
+
+function sourceDigest(): string {
+  const hash = createHash("sha256");
+  for (const folder of FOLDERS) {
+    const sources = readdirSync(join(ROOT, folder)).filter((name) => /(?<!\.test)\.ts$/.test(name));
+    for (const name of sources.sort()) {
+      hash
+        .update(`${folder}/${name}\u0000`)
+        .update(readFileSync(join(ROOT, folder, name)))
+        .update("\u0000");
+    }
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+function awsVersion(): string {
+  const manifest: unknown = createRequire(import.meta.url)("@pulumi/aws/package.json");
+  if (typeof manifest === "object" && manifest !== null && "version" in manifest)
+    return String(manifest.version);
+  throw new Error("Cannot tell the provider's version: @pulumi/aws/package.json must hold a version");
+}
