@@ -58,9 +58,7 @@ async function tenancy(db: Kysely<unknown>, dialect: RegistryDialect): Promise<v
 
   await db.schema
     .createTable("tenant_labels")
-    .addColumn("tenant_id", "text", (c) =>
-      c.notNull().references("tenants.tenant_id").onDelete("cascade"),
-    )
+    .addColumn("tenant_id", "text", (c) => c.notNull().references("tenants.tenant_id").onDelete("cascade"))
     .addColumn("key", "text", (c) => c.notNull())
     .addColumn("value", "text", (c) => c.notNull())
     .addPrimaryKeyConstraint("tenant_labels_pk", ["tenant_id", "key"] as never[])
@@ -95,9 +93,7 @@ async function tenancy(db: Kysely<unknown>, dialect: RegistryDialect): Promise<v
   await db.schema
     .createTable("targets")
     .addColumn("target_id", "text", (c) => c.primaryKey())
-    .addColumn("tenant_id", "text", (c) =>
-      c.notNull().references("tenants.tenant_id").onDelete("cascade"),
-    )
+    .addColumn("tenant_id", "text", (c) => c.notNull().references("tenants.tenant_id").onDelete("cascade"))
     .addColumn("plane_id", "text", (c) => c.notNull().references("planes.plane_id"))
     .addColumn("plane_name", "text", (c) => c.notNull())
     .addColumn("environment", "text", (c) => c.notNull())
@@ -261,9 +257,7 @@ async function requests(db: Kysely<unknown>): Promise<void> {
 
   await db.schema
     .createTable("api_key_uses")
-    .addColumn("key_id", "text", (c) =>
-      c.primaryKey().references("api_keys.key_id").onDelete("cascade"),
-    )
+    .addColumn("key_id", "text", (c) => c.primaryKey().references("api_keys.key_id").onDelete("cascade"))
     .addColumn("last_used_at", "text", (c) => c.notNull())
     .execute();
 
@@ -303,9 +297,7 @@ async function fleet(db: Kysely<unknown>): Promise<void> {
 
   await db.schema
     .createTable("drift_scan_targets")
-    .addColumn("scan_id", "text", (c) =>
-      c.notNull().references("drift_scans.scan_id").onDelete("cascade"),
-    )
+    .addColumn("scan_id", "text", (c) => c.notNull().references("drift_scans.scan_id").onDelete("cascade"))
     .addColumn("target_id", "text", (c) => c.notNull().references("targets.target_id").onDelete("cascade"))
     .addColumn("tenant_id", "text", (c) => c.notNull())
     .addColumn("status", "text", (c) => c.notNull())

@@ -1,0 +1,122 @@
+import { z } from "zod";
+
+/**
+ * Everything the API can refuse or fail with. A code never changes its meaning and never disappears; clients branch on
+ * it, people read `detail` and `hint`.
+ */
+export const ERRORS = {
+  malformed_json: { status: 400, title: "The body is not JSON" },
+  unauthenticated: { status: 401, title: "No valid API key" },
+  forbidden: { status: 403, title: "The key may not do this" },
+  route_not_found: { status: 404, title: "No such path" },
+  tenant_not_found: { status: 404, title: "No such tenant" },
+  tenant_version_not_found: { status: 404, title: "No such version of the tenant" },
+  plane_not_found: { status: 404, title: "No such plane" },
+  release_not_found: { status: 404, title: "No such release" },
+  operation_not_found: { status: 404, title: "No such operation" },
+  drift_scan_not_found: { status: 404, title: "No such drift scan" },
+  rollout_not_found: { status: 404, title: "No such rollout" },
+  api_key_not_found: { status: 404, title: "No such API key" },
+  method_not_allowed: { status: 405, title: "The path does not take this method" },
+  duplicate_slug: { status: 409, title: "The slug is taken" },
+  illegal_transition: { status: 409, title: "The tenant's status does not allow this" },
+  operation_in_progress: { status: 409, title: "Another operation is running" },
+  operation_finished: { status: 409, title: "The operation has already ended" },
+  rollout_in_progress: { status: 409, title: "Another rollout is running" },
+  rollout_finished: { status: 409, title: "The rollout has already ended" },
+  plane_missing: { status: 409, title: "The plane is not there" },
+  plane_incomplete: { status: 409, title: "The plane's outputs are incomplete" },
+  release_missing: { status: 409, title: "There is no release to deploy" },
+  target_missing: { status: 409, title: "The tenant has no such target" },
+  idempotency_in_progress: { status: 409, title: "The first request with this key is still running" },
+  last_admin_key: { status: 409, title: "The last admin key cannot be revoked" },
+  version_conflict: { status: 412, title: "The record has changed meanwhile" },
+  body_too_large: { status: 413, title: "The body is too large" },
+  unsupported_media_type: { status: 415, title: "The body must be application/json" },
+  invalid_request: { status: 422, title: "The request is not valid" },
+  unknown_plan: { status: 422, title: "No such plan" },
+  secret_value_refused: { status: 422, title: "Secrets are referenced, never sent" },
+  confirmation_mismatch: { status: 422, title: "The confirmation does not match" },
+  idempotency_key_reuse: { status: 422, title: "The idempotency key belongs to another request" },
+  rate_limited: { status: 429, title: "Too many requests" },
+  internal: { status: 500, title: "The service failed" },
+  state_unavailable: { status: 502, title: "The Pulumi state cannot be read" },
+  not_ready: { status: 503, title: "The service is not ready" },
+  busy: { status: 503, title: "The service has too much to do" },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+export const ERROR_CODES = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
+
+export const fieldErrorSchema = z
+  .object({
+    path: z
+      .string()
+      .meta({ description: "Where in the request, such as body.labels.tier", example: "body.slug" }),
+    message: z.string(),
+    value: z.unknown().optional().meta({ description: "What was sent; left out where it could be a secret" }),
+    hint: z.string().optional().meta({ description: "What to send instead" }),
+  })
+  .meta({ id: "FieldError" });
+export type FieldError = z.output<typeof fieldErrorSchema>;
+
+/** RFC 9457, with our stable `code` and what a person can do about it. */
+export const problemSchema = z
+  .object({
+    type: z.string().meta({ example: "urn:tenantry:problem:duplicate_slug" }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.enum(ERROR_CODES),
+    hint: z.string().optional(),
+    errors: z.array(fieldErrorSchema),
+    requestId: z.string().optional(),
+    operationId: z.string().optional().meta({ description: "The operation that is in the way" }),
+    rolloutId: z.string().optional().meta({ description: "The rollout that is in the way" }),
+    legalTransitions: z
+      .array(z.object({ action: z.string(), to: z.string() }))
+      .optional()
+      .meta({ description: "What the tenant's status allows" }),
+  })
+  .meta({ id: "Problem" });
+export type Problem = z.output<typeof problemSchema>;
+
+export interface ProblemOptions {
+  readonly detail: string;
+  readonly hint?: string;
+  readonly errors?: readonly FieldError[];
+  readonly operationId?: string;
+  readonly rolloutId?: string;
+  readonly legalTransitions?: readonly { action: string; to: string }[];
+  /** For the log only; never sent. */
+  readonly cause?: unknown;
+}
+
+/** The one error every layer throws for what the caller may see. */
+export class ProblemError extends Error {
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly options: ProblemOptions;
+
+  constructor(code: ErrorCode, options: ProblemOptions) {
+    super(options.detail, { cause: options.cause });
+    this.name = "ProblemError";
+    this.code = code;
+    this.status = ERRORS[code].status;
+    this.options = options;
+  }
+
+  toProblem(requestId?: string): Problem {
+    const { cause: _cause, errors, legalTransitions, ...members } = this.options;
+    return {
+      type: `urn:tenantry:problem:${this.code}`,
+      title: ERRORS[this.code].title,
+      status: this.status,
+      code: this.code,
+      ...members,
+      errors: [...(errors ?? [])],
+      ...(legalTransitions ? { legalTransitions: [...legalTransitions] } : {}),
+      ...(requestId ? { requestId } : {}),
+    };
+  }
+}

@@ -1,0 +1,143 @@
+import { z } from "zod";
+import { at, pageOf, pageQuery, tenantIdSchema, uuid } from "./common.ts";
+import { defineRoutes } from "./route.ts";
+import { JOURNAL_ENTRY_TYPES, OPERATION_KINDS, OPERATION_STATUSES } from "./vocabulary.ts";
+
+export const operationErrorSchema = z
+  .object({
+    code: z.string(),
+    message: z.string().meta({ description: "In plain words, without secrets" }),
+    retryable: z.boolean(),
+    resource: z.string().optional(),
+  })
+  .meta({ id: "OperationError" });
+
+export const operationStepSchema = z
+  .object({
+    name: z.string(),
+    status: z.enum(["running", "succeeded", "failed"]),
+    attempt: z.int(),
+    startedAt: at,
+    finishedAt: at.nullable(),
+    message: z.string().nullable(),
+  })
+  .meta({ id: "OperationStep" });
+export type OperationStep = z.output<typeof operationStepSchema>;
+
+export const operationSchema = z
+  .object({
+    operationId: uuid,
+    kind: z.enum(OPERATION_KINDS),
+    status: z.enum(OPERATION_STATUSES),
+    tenantId: tenantIdSchema.nullable(),
+    targetId: uuid.nullable(),
+    planeName: z.string().nullable(),
+    rolloutId: uuid.nullable(),
+    currentStep: z.string().nullable(),
+    attempt: z.int().meta({ description: "Grows when the operation is resumed after a restart" }),
+    reason: z.string().nullable(),
+    error: operationErrorSchema.nullable(),
+    requestedBy: z.string(),
+    requestId: z.string(),
+    correlationId: z.string(),
+    createdAt: at,
+    updatedAt: at,
+    startedAt: at.nullable(),
+    finishedAt: at.nullable(),
+  })
+  .meta({ id: "Operation" });
+export type Operation = z.output<typeof operationSchema>;
+
+export const operationDetailSchema = operationSchema
+  .extend({ steps: z.array(operationStepSchema) })
+  .meta({ id: "OperationDetail" });
+export type OperationDetail = z.output<typeof operationDetailSchema>;
+
+export const operationAcceptedSchema = z
+  .object({ operations: z.array(operationSchema) })
+  .meta({
+    id: "OperationsAccepted",
+    description: "One operation a target; none when there was nothing to do",
+  });
+export type OperationAccepted = z.output<typeof operationAcceptedSchema>;
+
+/** What one event of the stream carries as data; its SSE id is the sequence. */
+export const journalEntrySchema = z
+  .object({
+    operationId: uuid,
+    sequence: z.int(),
+    type: z.enum(JOURNAL_ENTRY_TYPES),
+    step: z.string().nullable(),
+    attempt: z.int(),
+    message: z.string().nullable(),
+    data: z.record(z.string(), z.unknown()),
+    at,
+  })
+  .meta({ id: "JournalEntry" });
+export type JournalEntry = z.output<typeof journalEntrySchema>;
+
+export const operationListQuerySchema = z.strictObject({
+  ...pageQuery,
+  status: z.enum(OPERATION_STATUSES).optional(),
+  tenantId: tenantIdSchema.optional(),
+  targetId: uuid.optional(),
+  rolloutId: uuid.optional(),
+});
+export type OperationListQuery = z.output<typeof operationListQuerySchema>;
+
+const params = z.strictObject({ operationId: uuid });
+
+export const operationRoutes = defineRoutes({
+  operationList: {
+    method: "get",
+    path: "/v1/control-plane/operations",
+    tag: "Operations",
+    summary: "List operations, newest first",
+    role: "auditor",
+    query: operationListQuerySchema,
+    status: 200,
+    response: pageOf(operationSchema, "OperationPage"),
+    errors: [],
+  },
+  operationGet: {
+    method: "get",
+    path: "/v1/control-plane/operations/:operationId",
+    tag: "Operations",
+    summary: "Get an operation with its steps",
+    role: "auditor",
+    params,
+    status: 200,
+    response: operationDetailSchema,
+    errors: ["operation_not_found"],
+  },
+  operationEvents: {
+    method: "get",
+    path: "/v1/control-plane/operations/:operationId/events",
+    tag: "Operations",
+    summary: "Follow an operation's journal as Server-Sent Events",
+    description:
+      "Ordered, from the beginning or after Last-Event-ID; ends with an `end` event. Each data is a JournalEntry.",
+    role: "auditor",
+    params,
+    status: 200,
+    produces: "text/event-stream",
+    errors: ["operation_not_found", "busy"],
+  },
+  operationCancel: {
+    method: "post",
+    path: "/v1/control-plane/operations/:operationId/cancel",
+    tag: "Operations",
+    summary: "Ask an operation to stop",
+    description:
+      "It stops at the next safe point; what was done stays, and a later deployment goes on from there.",
+    role: "operator",
+    params,
+    body: z
+      .strictObject({ reason: z.string().trim().min(3).max(500).optional() })
+      .meta({ id: "OperationCancel" }),
+    bodyOptional: true,
+    status: 202,
+    response: operationSchema,
+    errors: ["operation_not_found", "operation_finished"],
+  },
+});

@@ -1,0 +1,46 @@
+import type { z } from "zod";
+import type { ErrorCode } from "./errors.ts";
+import type { ApiKeyRole } from "./vocabulary.ts";
+
+export type Method = "get" | "post" | "patch" | "delete";
+
+/** One operation of the API as a value: what the HTTP layer mounts, OpenAPI describes and clients call. */
+export interface Route {
+  readonly method: Method;
+  /** With `:name` for parameters. */
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** The least role that may call it; `null` needs no key. */
+  readonly role: ApiKeyRole | null;
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** A request without a body counts as `{}`. */
+  readonly bodyOptional?: boolean;
+  readonly status: 200 | 201 | 202 | 204;
+  /** Absent when the answer is no JSON; `produces` then says what it is. */
+  readonly response?: z.ZodType;
+  readonly produces?: "text/event-stream" | "text/plain" | "text/html" | "application/json";
+  /** Beyond those every route can answer with. */
+  readonly errors: readonly ErrorCode[];
+  /** The answer holds a secret shown once: a replay by Idempotency-Key must leave it out. */
+  readonly secretResponse?: true;
+}
+
+/** Keeps the literal types of a route table; the check is the compiler's. */
+export function defineRoutes<const T extends Record<string, Route>>(routes: T): T {
+  return routes;
+}
+
+/** Every mutation takes an Idempotency-Key. */
+export function isMutation(route: Route): boolean {
+  return route.method !== "get";
+}
+
+type Output<T> = T extends z.ZodType ? z.output<T> : undefined;
+export type ParamsOf<R extends Route> = Output<R["params"]>;
+export type QueryOf<R extends Route> = Output<R["query"]>;
+export type BodyOf<R extends Route> = Output<R["body"]>;
+export type ResponseOf<R extends Route> = Output<R["response"]>;

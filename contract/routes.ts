@@ -1,0 +1,33 @@
+import { apiKeyRoutes } from "./apiKey.ts";
+import { auditRoutes } from "./audit.ts";
+import { driftRoutes } from "./drift.ts";
+import { healthRoutes } from "./health.ts";
+import { operationRoutes } from "./operation.ts";
+import { planeRoutes } from "./plane.ts";
+import { releaseRoutes } from "./release.ts";
+import { rolloutRoutes } from "./rollout.ts";
+import { targetRoutes } from "./target.ts";
+import { tenantRoutes } from "./tenant.ts";
+
+/**
+ * The HTTP contract: every operation of the API by its operation id, which is also the name of the function that carries
+ * it out. It promises: objects are strict (an unknown member is refused, not ignored), every string and list has a
+ * limit, every list is paged by an opaque cursor, every failure is a problem+json with a stable code. It refuses
+ * secrets: settings and references are checked for what looks like one.
+ */
+export const routes = {
+  ...tenantRoutes,
+  ...targetRoutes,
+  ...operationRoutes,
+  ...planeRoutes,
+  ...releaseRoutes,
+  ...rolloutRoutes,
+  ...driftRoutes,
+  ...auditRoutes,
+  ...apiKeyRoutes,
+  ...healthRoutes,
+};
+
+export type Routes = typeof routes;
+export type OperationId = keyof Routes;
+export const OPERATION_IDS = Object.keys(routes) as OperationId[];

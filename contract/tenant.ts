@@ -1,0 +1,306 @@
+import { z } from "zod";
+import {
+  at,
+  LIMITS,
+  labelsSchema,
+  pageOf,
+  pageQuery,
+  planeNamesSchema,
+  reasonSchema,
+  releaseNumberSchema,
+  slugSchema,
+  tenantIdSchema,
+} from "./common.ts";
+import type { ErrorCode } from "./errors.ts";
+import { operationAcceptedSchema } from "./operation.ts";
+import { defineRoutes } from "./route.ts";
+import { secretRefsSchema, settingsSchema } from "./tenantConfig.ts";
+import { PLAN_KEYS, TENANT_STATUSES } from "./vocabulary.ts";
+
+/** An unknown plan has its own code, as it is the likeliest mistake of a first request. */
+export const planKeySchema = z
+  .enum(PLAN_KEYS, { error: `must be one of ${PLAN_KEYS.join(", ")}` })
+  .meta({ id: "PlanKey", example: "starter" });
+
+const displayNameSchema = z
+  .string()
+  .trim()
+  .min(1)
+  .max(LIMITS.displayNameChars)
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, { error: "must not hold control characters" });
+
+const domainSchema = z
+  .string()
+  .max(253)
+  .regex(/^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/, {
+    error: "must be a lowercase domain name such as app.acme.example",
+  });
+
+const configSchema = z.object({ settings: settingsSchema, secretRefs: secretRefsSchema });
+
+export const tenantSchema = z
+  .object({
+    tenantId: tenantIdSchema,
+    slug: slugSchema,
+    displayName: z.string(),
+    status: z.enum(TENANT_STATUSES),
+    requestedStatus: z.enum(TENANT_STATUSES).meta({ description: "Where the tenant is going" }),
+    plan: planKeySchema,
+    primaryDomain: z.string().nullable(),
+    labels: z.record(z.string(), z.string()),
+    planes: z.array(z.string()).meta({ description: "Where it is wanted when a request names no planes" }),
+    config: configSchema,
+    recordVersion: z.int().meta({ description: "Grows by one with each change; also the ETag", example: 1 }),
+    createdAt: at,
+    updatedAt: at,
+    archivedAt: at.nullable(),
+    deletedAt: at.nullable(),
+  })
+  .meta({ id: "Tenant" });
+export type Tenant = z.output<typeof tenantSchema>;
+
+export const tenantCreateSchema = z
+  .strictObject({
+    slug: slugSchema,
+    displayName: displayNameSchema,
+    plan: planKeySchema,
+    primaryDomain: domainSchema.nullable().default(null),
+    labels: labelsSchema.default({}),
+    planes: planeNamesSchema.default([]),
+    config: z
+      .strictObject({ settings: settingsSchema.default({}), secretRefs: secretRefsSchema.default({}) })
+      .default({ settings: {}, secretRefs: {} }),
+  })
+  .meta({
+    id: "TenantCreate",
+    example: { slug: "acme", displayName: "Acme Ltd", plan: "starter", labels: { tier: "gold" } },
+  });
+export type TenantCreate = z.output<typeof tenantCreateSchema>;
+
+export const tenantUpdateSchema = z
+  .strictObject({
+    displayName: displayNameSchema.optional(),
+    plan: planKeySchema.optional(),
+    primaryDomain: domainSchema.nullable().optional(),
+    labels: labelsSchema.optional().meta({ description: "Replaces all labels" }),
+    planes: planeNamesSchema.optional(),
+    config: z
+      .strictObject({ settings: settingsSchema.optional(), secretRefs: secretRefsSchema.optional() })
+      .optional()
+      .meta({ description: "Each part given replaces that part whole" }),
+  })
+  .refine((update) => Object.values(update).some((value) => value !== undefined), {
+    error: "must change at least one field",
+  })
+  .meta({ id: "TenantUpdate", example: { displayName: "Acme International" } });
+export type TenantUpdate = z.output<typeof tenantUpdateSchema>;
+
+export const tenantVersionSchema = z
+  .object({
+    recordVersion: z.int(),
+    action: z.string().meta({ example: "tenant.updated" }),
+    actorId: z.string(),
+    requestId: z.string(),
+    changedAt: at,
+    tenant: tenantSchema,
+  })
+  .meta({ id: "TenantVersion" });
+export type TenantVersion = z.output<typeof tenantVersionSchema>;
+
+const planes = planeNamesSchema.min(1).optional().meta({ description: "All of the tenant's when left out" });
+const reason = reasonSchema.optional().meta({ description: "Kept in the audit trail" });
+
+export const tenantActivateSchema = z
+  .strictObject({ planes, releaseNumber: releaseNumberSchema.optional(), reason })
+  .meta({ id: "TenantActivate", example: { planes: ["dev-eu-west-1"] } });
+export type TenantActivate = z.output<typeof tenantActivateSchema>;
+
+export const tenantDeploySchema = z
+  .strictObject({
+    planes,
+    releaseNumber: releaseNumberSchema.optional().meta({ description: "The target's own when left out" }),
+    force: z.boolean().default(false).meta({ description: "Run the engine even when nothing has changed" }),
+    reason,
+  })
+  .meta({ id: "TenantDeploy", example: { releaseNumber: 2 } });
+export type TenantDeploy = z.output<typeof tenantDeploySchema>;
+
+export const tenantSuspendSchema = z
+  .strictObject({ planes, reason })
+  .meta({ id: "TenantSuspend", example: { reason: "invoice 4711 is overdue" } });
+export type TenantSuspend = z.output<typeof tenantSuspendSchema>;
+
+export const tenantReactivateSchema = z
+  .strictObject({ planes, reason })
+  .meta({ id: "TenantReactivate", example: {} });
+export type TenantReactivate = z.output<typeof tenantReactivateSchema>;
+
+export const tenantDecommissionSchema = z
+  .strictObject({
+    confirmSlug: z.string().max(LIMITS.slugChars).meta({ description: "The tenant's slug, typed again" }),
+    reason: reasonSchema,
+    planes,
+  })
+  .meta({ id: "TenantDecommission", example: { confirmSlug: "acme", reason: "contract ended 2026-02-28" } });
+export type TenantDecommission = z.output<typeof tenantDecommissionSchema>;
+
+export const tenantRestoreVersionSchema = z
+  .strictObject({ reason: reasonSchema })
+  .meta({ id: "TenantVersionRestore" });
+
+const params = z.strictObject({ tenantId: tenantIdSchema });
+const slugPrefix = z
+  .string()
+  .max(LIMITS.slugChars)
+  .regex(/^[a-z][a-z0-9-]*$/, {
+    error: "must be the beginning of a slug",
+  });
+export const tenantListQuerySchema = z.strictObject({
+  ...pageQuery,
+  status: z.enum(TENANT_STATUSES).optional(),
+  plan: planKeySchema.optional(),
+  label: z
+    .string()
+    .max(184)
+    .regex(/^[^=]+=.*$/, { error: "must be name=value" })
+    .optional()
+    .meta({ description: "name=value", example: "tier=gold" }),
+  slugPrefix: slugPrefix.optional(),
+});
+export type TenantListQuery = z.output<typeof tenantListQuerySchema>;
+
+const ifMatch = "Send If-Match with the record version to change only what you have read.";
+const runs = [
+  "tenant_not_found",
+  "illegal_transition",
+  "operation_in_progress",
+  "target_missing",
+] as const satisfies readonly ErrorCode[];
+const tenantRun = { method: "post", tag: "Tenants", role: "operator", params, status: 202 } as const;
+const tenantPath = "/v1/control-plane/tenants/:tenantId";
+
+export const tenantRoutes = defineRoutes({
+  tenantCreate: {
+    method: "post",
+    path: "/v1/control-plane/tenants",
+    tag: "Tenants",
+    summary: "Record a tenant as a draft",
+    role: "operator",
+    body: tenantCreateSchema,
+    status: 201,
+    response: tenantSchema,
+    errors: ["duplicate_slug", "unknown_plan", "secret_value_refused"],
+  },
+  tenantList: {
+    method: "get",
+    path: "/v1/control-plane/tenants",
+    tag: "Tenants",
+    summary: "List tenants, newest first",
+    role: "auditor",
+    query: tenantListQuerySchema,
+    status: 200,
+    response: pageOf(tenantSchema, "TenantPage"),
+    errors: [],
+  },
+  tenantGet: {
+    method: "get",
+    path: tenantPath,
+    tag: "Tenants",
+    summary: "Get a tenant",
+    role: "auditor",
+    params,
+    status: 200,
+    response: tenantSchema,
+    errors: ["tenant_not_found"],
+  },
+  tenantUpdate: {
+    method: "patch",
+    path: tenantPath,
+    tag: "Tenants",
+    summary: "Change a tenant's record",
+    description: `Changes the record only; deploy it to bring the change to the targets. ${ifMatch}`,
+    role: "operator",
+    params,
+    body: tenantUpdateSchema,
+    status: 200,
+    response: tenantSchema,
+    errors: [
+      "tenant_not_found",
+      "unknown_plan",
+      "secret_value_refused",
+      "version_conflict",
+      "illegal_transition",
+    ],
+  },
+  tenantVersionList: {
+    method: "get",
+    path: `${tenantPath}/versions`,
+    tag: "Tenants",
+    summary: "List the record's versions, newest first",
+    role: "auditor",
+    params,
+    query: z.strictObject(pageQuery),
+    status: 200,
+    response: pageOf(tenantVersionSchema, "TenantVersionPage"),
+    errors: ["tenant_not_found"],
+  },
+  tenantVersionRestore: {
+    method: "post",
+    path: `${tenantPath}/versions/:recordVersion/restore`,
+    tag: "Tenants",
+    summary: "Make an earlier version's metadata the current one",
+    description: `Writes a new version; slug and status stay as they are. ${ifMatch}`,
+    role: "operator",
+    params: z.strictObject({ tenantId: tenantIdSchema, recordVersion: z.coerce.number().int().min(1) }),
+    body: tenantRestoreVersionSchema,
+    status: 200,
+    response: tenantSchema,
+    errors: ["tenant_not_found", "tenant_version_not_found", "version_conflict", "illegal_transition"],
+  },
+  tenantActivate: {
+    ...tenantRun,
+    path: `${tenantPath}/activate`,
+    summary: "Provision a draft on its planes",
+    body: tenantActivateSchema,
+    bodyOptional: true,
+    response: operationAcceptedSchema,
+    errors: [...runs, "plane_missing", "plane_incomplete", "release_missing", "release_not_found"],
+  },
+  tenantDeploy: {
+    ...tenantRun,
+    path: `${tenantPath}/deploy`,
+    summary: "Bring targets to the current record and a release",
+    description: "Naming a plane where the tenant is not yet adds a target there.",
+    body: tenantDeploySchema,
+    bodyOptional: true,
+    response: operationAcceptedSchema,
+    errors: [...runs, "plane_missing", "plane_incomplete", "release_missing", "release_not_found"],
+  },
+  tenantSuspend: {
+    ...tenantRun,
+    path: `${tenantPath}/suspend`,
+    summary: "Stop the workloads and keep the data",
+    body: tenantSuspendSchema,
+    bodyOptional: true,
+    response: operationAcceptedSchema,
+    errors: [...runs],
+  },
+  tenantReactivate: {
+    ...tenantRun,
+    path: `${tenantPath}/reactivate`,
+    summary: "Start the workloads of a suspended tenant",
+    body: tenantReactivateSchema,
+    bodyOptional: true,
+    response: operationAcceptedSchema,
+    errors: [...runs],
+  },
+  tenantDecommission: {
+    ...tenantRun,
+    path: `${tenantPath}/decommission`,
+    summary: "Destroy a tenant for good",
+    description: "Asks for the slug typed again and a reason. A draft is deleted at once.",
+    body: tenantDecommissionSchema,
+    response: operationAcceptedSchema,
+    errors: [...runs, "confirmation_mismatch"],
+  },
+});
