@@ -58,7 +58,7 @@ export const limits = {
   stepBackoffMaxMs: 15_000,
   healthConcurrency: 8,
   scanConcurrency: 2,
-  idempotencyKeyLength: 255,
+  idempotencyKeyChars: 128,
 } as const;
 
 const flags = {

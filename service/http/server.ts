@@ -1,0 +1,100 @@
+import { createServer, type Server } from "node:http";
+import express, { type Express, type Response } from "express";
+import { ProblemError } from "../../contract/errors.ts";
+import type { Route } from "../../contract/route.ts";
+import type { Principal, ServiceContext } from "../app/context.ts";
+import { limits } from "../config.ts";
+import { docsRouter } from "./docs.ts";
+import type { IdempotencyStore } from "./idempotency.ts";
+import { type AnyHandler, answerErrors, begin, wrap } from "./wrap.ts";
+
+/**
+ * The only door to Express. It mounts the contract's routes and wraps each handler once (wrap.ts): ids, key, body,
+ * checks, idempotency, answer, log line, metric. It promises a problem+json with a stable code for whatever goes wrong, unknown paths and
+ * methods included, and takes no decision of its own: what is allowed and what happens lives in service/app.
+ */
+export interface HttpDeps {
+  readonly base: ServiceContext;
+  readonly routes: Readonly<Record<string, Route>>;
+  readonly handlers: Readonly<Record<string, AnyHandler>>;
+  readonly openApi: unknown;
+  readonly idempotency: IdempotencyStore;
+  authenticate(secret: string): Promise<Principal | undefined>;
+  /** Tests: every answer must be what the contract says. */
+  readonly checkAnswers: boolean;
+}
+
+export function createApp(deps: HttpDeps): Express {
+  const app = express();
+  app.disable("x-powered-by").disable("etag").set("query parser", "simple");
+  app.use(begin(deps), securityHeaders);
+  app.use(docsRouter(deps.openApi));
+  const methods = new Map<string, string[]>();
+  for (const [operationId, route] of Object.entries(deps.routes)) {
+    const handler = deps.handlers[operationId];
+    if (handler === undefined) continue;
+    app[route.method](route.path, wrap(deps, operationId, route, handler));
+    methods.set(route.path, [...(methods.get(route.path) ?? []), route.method.toUpperCase()]);
+  }
+  for (const [path, allowed] of methods) {
+    app.all(path, (request, response) => methodNotAllowed(request.method, allowed, response));
+  }
+  app.use((request) => {
+    throw new ProblemError("route_not_found", {
+      detail: `Cannot find ${request.path}: there is no such path.`,
+      hint: "The paths are listed at /docs and in /openapi.json.",
+    });
+  });
+  app.use(answerErrors(deps));
+  return app;
+}
+
+function methodNotAllowed(method: string, allowed: readonly string[], response: Response): never {
+  response.set("Allow", allowed.join(", "));
+  throw new ProblemError("method_not_allowed", {
+    detail: `Cannot ${method} this path: it takes ${allowed.join(", ")}.`,
+    hint: "The methods of each path are listed at /docs.",
+  });
+}
+
+function securityHeaders(_request: express.Request, response: Response, next: express.NextFunction): void {
+  response.set({
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+  });
+  next();
+}
+
+export interface Listening {
+  readonly url: string;
+  /** Stops taking requests, waits for those under way up to the time, then cuts what is left. */
+  close(graceMs: number): Promise<void>;
+}
+
+export async function listen(app: Express, address: { host: string; port: number }): Promise<Listening> {
+  const server = createServer({ maxHeaderSize: limits.headerBytes }, app);
+  server.requestTimeout = limits.requestTimeoutMs;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(address.port, address.host, resolve);
+  });
+  const bound = server.address();
+  if (bound === null || typeof bound === "string")
+    throw new Error("Cannot tell the port the service listens on");
+  const host = bound.family === "IPv6" ? `[${bound.address}]` : bound.address;
+  return { url: `http://${host}:${bound.port}`, close: (graceMs) => closeServer(server, graceMs) };
+}
+
+function closeServer(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

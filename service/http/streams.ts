@@ -1,0 +1,33 @@
+import type { Response } from "express";
+import { ProblemError } from "../../contract/errors.ts";
+import { limits } from "../config.ts";
+import type { Metrics } from "../metrics.ts";
+
+/** The open event streams of this service: counted, bounded, and ended when it stops. */
+export interface Streams {
+  admit(response: Response): void;
+  endAll(): void;
+}
+
+export function createStreams(metrics: Metrics): Streams {
+  const open = new Set<Response>();
+  return {
+    admit(response) {
+      if (open.size >= limits.openStreams) {
+        throw new ProblemError("busy", {
+          detail: `Cannot open another event stream: at most ${limits.openStreams} may be open at once.`,
+          hint: "Close streams that are no longer read, or poll the operation instead.",
+        });
+      }
+      open.add(response);
+      metrics.openStreams.set(open.size);
+      response.on("close", () => {
+        open.delete(response);
+        metrics.openStreams.set(open.size);
+      });
+    },
+    endAll() {
+      for (const response of open) response.end();
+    },
+  };
+}

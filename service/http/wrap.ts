@@ -1,0 +1,198 @@
+import { createHash, randomUUID } from "node:crypto";
+import type { NextFunction, Request, RequestHandler, Response } from "express";
+import express from "express";
+import { ProblemError } from "../../contract/errors.ts";
+import { isMutation, type Route } from "../../contract/route.ts";
+import { validate } from "../../contract/validate.ts";
+import { canonicalJson } from "../../stacks/tenant/canonicalJson.ts";
+import type { Principal, RequestContext } from "../app/context.ts";
+import { limits } from "../config.ts";
+import type { IdempotencyOutcome } from "./idempotency.ts";
+import { asProblem, sendProblem } from "./problem.ts";
+import type { HttpDeps } from "./server.ts";
+
+/** Path, query and body as the contract's schemas give them back; undefined where a route has none. */
+export interface ValidInput {
+  readonly params: unknown;
+  readonly query: unknown;
+  readonly body: unknown;
+}
+
+/** What a handler gets besides its checked input. */
+export interface CallTools {
+  readonly context: RequestContext;
+  readonly request: Request;
+  readonly response: Response;
+}
+
+export type AnyHandler = (input: ValidInput, tools: CallTools) => Promise<unknown>;
+
+interface RequestFacts {
+  readonly requestId: string;
+  readonly correlationId: string;
+  readonly startedAt: bigint;
+  operation: string;
+  principal?: Principal;
+}
+
+const parseJson = express.json({ limit: limits.bodyBytes, strict: false, type: () => true });
+const correlationShape = /^[A-Za-z0-9._:-]{1,128}$/;
+
+/** First in the chain: gives the request its ids and logs and measures it when it has been answered. */
+export function begin(deps: HttpDeps): RequestHandler {
+  return (request, response, next) => {
+    const requestId = randomUUID();
+    const asked = request.get("x-correlation-id") ?? "";
+    const correlationId = correlationShape.test(asked) ? asked : requestId;
+    const facts: RequestFacts = {
+      requestId,
+      correlationId,
+      startedAt: process.hrtime.bigint(),
+      operation: "unknown",
+    };
+    response.locals.facts = facts;
+    response.set({ "X-Request-Id": requestId, "X-Correlation-Id": correlationId });
+    response.on("close", () => finish(deps, request, response, facts));
+    next();
+  };
+}
+
+function factsOf(response: Response): RequestFacts {
+  return response.locals.facts as RequestFacts;
+}
+
+function finish(deps: HttpDeps, request: Request, response: Response, facts: RequestFacts): void {
+  const ms = Number(process.hrtime.bigint() - facts.startedAt) / 1e6;
+  const { operation, requestId, correlationId, principal } = facts;
+  deps.base.metrics.requestSeconds.observe({ operation, status: String(response.statusCode) }, ms / 1000);
+  const line = { operation, method: request.method, path: request.path, status: response.statusCode };
+  deps.base.log.info(
+    { ...line, ms: Math.round(ms), requestId, correlationId, principal: principal?.id },
+    "request",
+  );
+}
+
+/** The wrapper around every handler: key, body, checks, idempotency, answer. Handlers know none of it. */
+export function wrap(deps: HttpDeps, operationId: string, route: Route, handler: AnyHandler): RequestHandler {
+  return async (request, response) => {
+    const facts = factsOf(response);
+    facts.operation = operationId;
+    const principal = route.role === null ? anonymous : await authenticate(deps, request);
+    facts.principal = principal;
+    if (route.body !== undefined) await readBody(request, response);
+    const input = check(route, request);
+    const { requestId, correlationId } = facts;
+    const tools = { context: { ...deps.base, principal, requestId, correlationId }, request, response };
+    const key = isMutation(route) ? idempotencyKey(request) : undefined;
+    if (key === undefined) return answer(deps, route, response, await handler(input, tools));
+    const digest = digestOf(request, input);
+    const earlier = await deps.idempotency.begin({ principalId: principal.id, key, digest, requestId });
+    if (earlier !== undefined) return replay(response, earlier, requestId);
+    try {
+      const body = await handler(input, tools);
+      const kept = route.secretResponse === true ? withoutSecret(body) : body;
+      await deps.idempotency.complete({ principalId: principal.id, key, requestId }, route.status, kept);
+      answer(deps, route, response, body);
+    } catch (thrown) {
+      const problem = asProblem(thrown);
+      await deps.idempotency.fail({ principalId: principal.id, key, requestId }, problem);
+      throw problem;
+    }
+  };
+}
+
+const anonymous: Principal = { kind: "anonymous", id: "anonymous", name: "anonymous", role: null };
+
+async function authenticate(deps: HttpDeps, request: Request): Promise<Principal> {
+  const [scheme, token] = (request.get("authorization") ?? "").split(" ");
+  const key = request.get("x-api-key") ?? (scheme?.toLowerCase() === "bearer" ? token : undefined);
+  const principal = key === undefined ? undefined : await deps.authenticate(key);
+  if (principal !== undefined) return principal;
+  deps.base.metrics.denials.inc({ reason: "unauthenticated" });
+  throw new ProblemError("unauthenticated", {
+    detail:
+      key === undefined ? "The request has no API key." : "The API key is not known, revoked or expired.",
+    hint: "Send Authorization: Bearer <key>; the admin key was printed when the service first started.",
+    errors: [
+      { path: "header.authorization", message: key === undefined ? "is missing" : "is not a valid key" },
+    ],
+  });
+}
+
+function check(route: Route, request: Request): ValidInput {
+  const body = request.body === undefined && route.bodyOptional === true ? {} : request.body;
+  return {
+    params: route.params && validate(route.params, request.params, "path"),
+    query: route.query && validate(route.query, { ...request.query }, "query"),
+    body: route.body && validate(route.body, body, "body"),
+  };
+}
+
+async function readBody(request: Request, response: Response): Promise<void> {
+  const empty =
+    request.get("transfer-encoding") === undefined && Number(request.get("content-length") ?? 0) === 0;
+  if (empty) return;
+  if (request.is(["json", "+json"]) === false) {
+    throw new ProblemError("unsupported_media_type", {
+      detail: `Cannot read the body: it must be application/json, got ${request.get("content-type") ?? "no type"}.`,
+      hint: "Send Content-Type: application/json.",
+      errors: [{ path: "header.content-type", message: "must be application/json" }],
+    });
+  }
+  await new Promise<void>((resolve, reject) =>
+    parseJson(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error))),
+  );
+}
+
+function idempotencyKey(request: Request): string | undefined {
+  const key = request.get("idempotency-key");
+  if (key === undefined) return undefined;
+  if (/^[\x21-\x7e]+$/.test(key) && key.length <= limits.idempotencyKeyChars) return key;
+  throw new ProblemError("invalid_request", {
+    detail: `Cannot use the Idempotency-Key: it must be 1 to ${limits.idempotencyKeyChars} visible characters.`,
+    hint: "Use a new UUID for each new request.",
+    errors: [{ path: "header.idempotency-key", message: "is empty, too long or has odd characters" }],
+  });
+}
+
+function digestOf(request: Request, input: ValidInput): string {
+  const { params = null, query = null, body = null } = input;
+  const asked = canonicalJson({ method: request.method, path: request.path, params, query, body });
+  return createHash("sha256").update(asked).digest("hex");
+}
+
+function withoutSecret(body: unknown): unknown {
+  return { ...(body as Record<string, unknown>), secret: null };
+}
+
+function replay(response: Response, earlier: IdempotencyOutcome, requestId: string): void {
+  if (earlier.kind === "refused") throw earlier.problem;
+  response.set("Idempotency-Replayed", "true");
+  if (earlier.status >= 400) {
+    response.status(earlier.status).type("application/problem+json");
+    response.send(JSON.stringify({ ...(earlier.body as object), requestId }));
+  } else sendJson(response, earlier.status, earlier.body);
+}
+
+/** A handler that has written the answer itself (a stream, a text) returns nothing. */
+function answer(deps: HttpDeps, route: Route, response: Response, body: unknown): void {
+  if (response.headersSent) return;
+  if (deps.checkAnswers && route.response !== undefined) route.response.parse(body);
+  sendJson(response, route.status, body);
+}
+
+function sendJson(response: Response, status: number, body: unknown): void {
+  if (status === 204) response.status(204).end();
+  else response.status(status).json(body);
+}
+
+export function answerErrors(deps: HttpDeps) {
+  return (thrown: unknown, _request: Request, response: Response, _next: NextFunction): void => {
+    const problem = asProblem(thrown);
+    const { requestId } = factsOf(response);
+    if (problem.status >= 500)
+      deps.base.log.error({ err: problem.cause ?? problem, requestId }, problem.message);
+    if (response.headersSent) response.destroy();
+    else sendProblem(response, problem, requestId);
+  };
+}

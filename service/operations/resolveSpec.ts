@@ -1,0 +1,67 @@
+import type { Plane } from "../../contract/plane.ts";
+import { PLANS } from "../../contract/plans.ts";
+import type { Release } from "../../contract/release.ts";
+import type { Target } from "../../contract/target.ts";
+import type { Tenant } from "../../contract/tenant.ts";
+import { parsePlaneOutputs } from "../../stacks/plane/outputs.ts";
+import type { ProviderSettings } from "../../stacks/provider.ts";
+import { specDigest, TenantSpec } from "../../stacks/tenant/spec.ts";
+import { programVersion } from "../../stacks/tenant/version.ts";
+import type { Settings } from "../config.ts";
+
+export type Workload = TenantSpec["workload"];
+
+export interface SpecParts {
+  readonly tenant: Tenant;
+  readonly target: Target;
+  readonly plane: Plane;
+  readonly release: Release;
+  readonly workload: Workload;
+}
+
+export interface ResolvedSpec {
+  readonly spec: TenantSpec;
+  readonly digest: string;
+}
+
+/** Everything the stack depends on, as one value. Pure but for the program's version, which a process has one of. */
+export function resolveSpec(parts: SpecParts, settings: Settings): ResolvedSpec {
+  const { tenant, target, plane, release, workload } = parts;
+  const spec = TenantSpec.parse({
+    formatVersion: 1,
+    tenant: { tenantId: tenant.tenantId, slug: tenant.slug, displayName: tenant.displayName },
+    environment: target.environment,
+    generation: target.generation,
+    isolation: "pooled",
+    plane: {
+      name: plane.name,
+      region: plane.region,
+      accountId: plane.accountId,
+      outputs: parsePlaneOutputs(plane.outputs),
+    },
+    plan: { key: tenant.plan, services: PLANS[tenant.plan].services },
+    release: { releaseId: release.releaseId, number: release.number, services: release.services },
+    config: tenant.config,
+    workload,
+    programVersion: programVersion(),
+    provider: providerSettings(plane, settings),
+  });
+  return { spec, digest: specDigest(spec) };
+}
+
+export function providerSettings(plane: Plane, settings: Settings): ProviderSettings {
+  const { awsEndpoints, awsAssumeRoleArn } = settings;
+  return {
+    region: plane.region,
+    allowedAccountIds: [plane.accountId],
+    ...(awsEndpoints === undefined ? {} : { endpoints: parseEndpoints(awsEndpoints) }),
+    ...(awsAssumeRoleArn === undefined ? {} : { assumeRole: { roleArn: awsAssumeRoleArn } }),
+  };
+}
+
+/** `https://one.example` for all services, or `s3=https://…,ecs=https://…`. */
+export function parseEndpoints(text: string): string | Record<string, string> {
+  if (/^https?:\/\//.test(text)) return text;
+  const pairs = text.split(",").map((pair) => pair.trim().split("=", 2));
+  return Object.fromEntries(pairs.map(([service = "", url = ""]) => [service, url]));
+}

@@ -1,0 +1,226 @@
+import type { CloudResource, CloudRuntime, ServiceHealth } from "../../service/cloud/cloudRuntime.ts";
+import type { DriftFinding, Engine, RunHooks, StackTarget, UpResult } from "../../service/engine/engine.ts";
+import { EngineError } from "../../service/engine/errors.ts";
+import { projectName, stackName } from "../../stacks/tenant/names.ts";
+import { SERVICE_NAMES, specDigest, type TenantSpec } from "../../stacks/tenant/spec.ts";
+
+/** What the fake cloud holds: one entry a stack. Engine and CloudRuntime both look at it, as the real ones do. */
+export interface FakeStack {
+  spec: TenantSpec;
+  findings: DriftFinding[];
+  /** Left behind by destroy when set, as a secret in its recovery window would be. */
+  leftovers: CloudResource[];
+  healthy: boolean;
+}
+
+export interface FakeWorld {
+  readonly engine: Engine;
+  readonly cloud: CloudRuntime;
+  readonly stacks: Map<string, FakeStack>;
+  /** Every engine run that began, as `method stackKey`. */
+  readonly runs: string[];
+  /** Most runs at once, overall and on any one stack. */
+  readonly peaks: { overall: number; perStack: number };
+  planeOutputs: Record<string, unknown> | undefined;
+  /** Errors for the next runs, taken from the front; undefined lets one run pass. */
+  failures: (EngineError | undefined)[];
+  /** While set, runs wait for it (or for their signal). */
+  gate: Promise<void> | undefined;
+  leftovers: CloudResource[];
+}
+
+export const keyOf = (target: StackTarget) => `${target.projectName}/${target.stackName}`;
+
+const keyOfSpec = (spec: TenantSpec) =>
+  `${projectName(spec.tenant.tenantId)}/${stackName(spec.plane.name, spec.generation)}`;
+
+export function createFakeWorld(): FakeWorld {
+  const world: FakeWorld = {
+    engine: undefined as never,
+    cloud: undefined as never,
+    stacks: new Map(),
+    runs: [],
+    peaks: { overall: 0, perStack: 0 },
+    planeOutputs: planeOutputsFixture(),
+    failures: [],
+    gate: undefined,
+    leftovers: [],
+  };
+  return Object.assign(world, { engine: fakeEngine(world), cloud: fakeCloud(world) });
+}
+
+function fakeEngine(world: FakeWorld): Engine {
+  const active = new Map<string, number>();
+  const run = async <T>(
+    method: string,
+    key: string,
+    hooks: RunHooks | undefined,
+    effect: () => T,
+  ): Promise<T> => {
+    world.runs.push(`${method} ${key}`);
+    active.set(key, (active.get(key) ?? 0) + 1);
+    world.peaks.overall = Math.max(
+      world.peaks.overall,
+      [...active.values()].reduce((a, b) => a + b, 0),
+    );
+    world.peaks.perStack = Math.max(world.peaks.perStack, active.get(key) ?? 0);
+    try {
+      hooks?.onEvent?.(resourceEvent(key));
+      await waitFor(world.gate, hooks?.signal);
+      const failure = world.failures.shift();
+      if (failure !== undefined) throw failure;
+      return effect();
+    } finally {
+      active.set(key, (active.get(key) ?? 1) - 1);
+    }
+  };
+  const write = (spec: TenantSpec): UpResult => {
+    const key = keyOfSpec(spec);
+    world.stacks.set(key, { spec, findings: [], leftovers: [], healthy: true });
+    return { outputs: outputsOf(spec), summary: { create: 26 }, changed: true, resources: 26 };
+  };
+  return {
+    preview: async () => ({ changes: [], summary: {}, digest: "0" }),
+    up: (spec, hooks) => run("up", keyOfSpec(spec), hooks, () => write(spec)),
+    repair: (spec, hooks) => run("repair", keyOfSpec(spec), hooks, () => write(spec)),
+    drift: (target, hooks) =>
+      run("drift", keyOf(target), hooks, () => {
+        const findings = world.stacks.get(keyOf(target))?.findings ?? [];
+        return { findings, checked: 26 };
+      }),
+    destroy: (target, hooks) =>
+      run("destroy", keyOf(target), hooks, () => {
+        const existed = world.stacks.delete(keyOf(target));
+        return { deleted: existed ? 26 : 0, summary: {}, existed };
+      }),
+    outputs: async () => ({}),
+    planeOutputs: async () => {
+      if (world.planeOutputs === undefined)
+        throw new EngineError("plane_not_found", "there is no such stack");
+      return world.planeOutputs;
+    },
+    export: async () => ({}),
+    inspect: async (target) => ({
+      exists: world.stacks.has(keyOf(target)),
+      resources: 26,
+      pendingOperations: [],
+    }),
+    recover: async (target) => ({
+      exists: world.stacks.has(keyOf(target)),
+      resources: 26,
+      pendingOperations: [],
+    }),
+    breakLock: async () => undefined,
+    cancel: async () => false,
+    close: async () => undefined,
+  };
+}
+
+function fakeCloud(world: FakeWorld): CloudRuntime {
+  return {
+    serviceHealth: async ({ tenantId }) => {
+      const stack = [...world.stacks.values()].find(({ spec }) => spec.tenant.tenantId === tenantId);
+      if (stack === undefined) return [];
+      const desired = stack.spec.workload === "suspended" ? 0 : 1;
+      return SERVICE_NAMES.map((name) => serviceHealth(name, desired, stack.healthy));
+    },
+    listByTag: async ({ tags }) => {
+      const tenantId = tags["tenantry:tenant-id"];
+      const stack = [...world.stacks.values()].find(({ spec }) => spec.tenant.tenantId === tenantId);
+      return stack === undefined
+        ? world.leftovers
+        : [{ arn: "arn:aws:ecs:::service/a", type: "ecs:service", id: "a", state: "present" }];
+    },
+  };
+}
+
+function serviceHealth(name: string, desired: number, healthy: boolean): ServiceHealth {
+  const base = { name, arn: `arn:aws:ecs:eu-west-1:123456789012:service/${name}`, desired, pending: 0 };
+  return healthy
+    ? { ...base, running: desired, steady: true, healthy: true }
+    : { ...base, running: 0, steady: false, healthy: false, reason: "tasks stop at once" };
+}
+
+function resourceEvent(key: string) {
+  return {
+    type: "resource" as const,
+    op: "create",
+    urn: `urn:pulumi:s::${key}::aws:ecs/service:Service::iam`,
+    resourceType: "aws:ecs/service:Service",
+    logicalName: "iam",
+    status: "done" as const,
+    at: new Date().toISOString(),
+  };
+}
+
+function outputsOf(spec: TenantSpec): Record<string, unknown> {
+  return {
+    tenantId: spec.tenant.tenantId,
+    environment: spec.environment,
+    planeName: spec.plane.name,
+    generation: spec.generation,
+    specDigest: specDigest(spec),
+    releaseNumber: spec.release.number,
+    clusterName: spec.plane.outputs.clusterName,
+    serviceNamespace: spec.plane.outputs.serviceNamespaceName,
+    routingTarget: `integrations-service.${spec.plane.outputs.serviceNamespaceName}`,
+    publicName: `${spec.tenant.slug}.${spec.plane.outputs.domain}`,
+    services: {},
+  };
+}
+
+async function waitFor(gate: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {
+  if (gate === undefined) return;
+  const aborted = new Promise<never>((_, reject) => {
+    const stop = () => reject(new EngineError("cancelled", "the run was cancelled"));
+    if (signal?.aborted === true) stop();
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+  await Promise.race([gate, aborted]);
+}
+
+export function planeOutputsFixture(): Record<string, unknown> {
+  const arn = (rest: string) => `arn:aws:${rest}`;
+  return {
+    formatVersion: 1,
+    planeName: "dev-eu-west-1",
+    environment: "dev",
+    region: "eu-west-1",
+    accountId: "123456789012",
+    partition: "aws",
+    domain: "dev.tenantry.example",
+    vpcId: "vpc-1",
+    availabilityZones: ["eu-west-1a", "eu-west-1b"],
+    publicSubnetIds: ["subnet-1", "subnet-2"],
+    privateSubnetIds: ["subnet-3", "subnet-4"],
+    routerSecurityGroupId: "sg-1",
+    taskSecurityGroupId: "sg-2",
+    clusterName: "dev-cluster",
+    clusterArn: arn("ecs:eu-west-1:123456789012:cluster/dev-cluster"),
+    serviceNamespaceId: "ns-1",
+    serviceNamespaceName: "dev.internal",
+    loadBalancerArn: arn("elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/dev/1"),
+    loadBalancerDnsName: "dev.elb.example",
+    httpsListenerArn: arn("elasticloadbalancing:eu-west-1:123456789012:listener/app/dev/1/2"),
+    routerServiceArn: arn("ecs:eu-west-1:123456789012:service/dev-cluster/router"),
+    dnsZoneId: "Z1",
+    dnsNameServers: ["ns1.example"],
+    certificateArn: arn("acm:eu-west-1:123456789012:certificate/1"),
+    dataBucketName: "dev-data",
+    dataBucketArn: arn("s3:::dev-data"),
+    snapshotBucketName: "dev-snapshots",
+    snapshotBucketArn: arn("s3:::dev-snapshots"),
+    kmsKeyArn: arn("kms:eu-west-1:123456789012:key/1"),
+    databaseClusterIdentifier: "dev-db",
+    databaseEndpoint: "dev-db.example",
+    databaseReaderEndpoint: "dev-db-ro.example",
+    databasePort: 5432,
+    databaseName: "tenants",
+    databaseMasterSecretArn: arn("secretsmanager:eu-west-1:123456789012:secret:db"),
+    tenantBoundaryArn: arn("iam::123456789012:policy/tenantry/boundary"),
+    tenantRolePath: "/tenantry/tenants/",
+    controllerRoleArn: arn("iam::123456789012:role/tenantry/controller"),
+    logRetentionDays: 30,
+    secretRecoveryDays: 7,
+  };
+}
