@@ -31,7 +31,7 @@ module.exports = {
     only("registry", ["contract"]),
     only("service", ["contract", "registry", "stacks", "launcher"]),
     only("emulator", []),
-    only("launcher", []),
+    only("launcher", ["toolchain"]),
     only("toolchain", []),
     only("router", ["contract"]),
     only("cli", ["contract"]),

@@ -1,0 +1,167 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { withLock } from "../toolchain/lock.ts";
+import { checkoutFolder } from "./dataFolder.ts";
+
+/**
+ * Starts the local cloud of a data folder when it does not run yet, and says where it is. With environment.ts this is
+ * the only code outside emulator/ and service/cloud that knows of a local cloud at all.
+ *
+ * It promises that two callers get the same process, that a left-over emulator.json (a kill, a reboot) is never
+ * believed without asking the process it names, and that the cloud outlives the caller and ends by itself once idle. It refuses to end
+ * a process that it cannot ask.
+ */
+export interface LocalCloud {
+  readonly controlUrl: string;
+  readonly pid: number;
+  /** What a Pulumi process needs to attach to the stand-in providers. */
+  readonly providerEnv: { readonly PULUMI_DEBUG_PROVIDERS: string };
+}
+
+export interface LocalCloudOptions {
+  readonly dataDir: string;
+  /** Ends itself after so long without a call; 0 for never. 30 minutes when absent. */
+  readonly idleExitMs?: number;
+  /** The program to start; tests give another. */
+  readonly program?: string;
+}
+
+const IDLE_EXIT_MS = 30 * 60_000;
+const START_LIMIT_MS = 60_000;
+const STOP_LIMIT_MS = 15_000;
+const ANSWER_LIMIT_MS = 5_000;
+const POLL_MS = 50;
+const LOG_TAIL_LINES = 10;
+
+export async function ensureLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
+  const folder = join(options.dataDir, "cloud");
+  const running = await findLocalCloud(options.dataDir);
+  if (running !== undefined) return running;
+  return withLock(join(folder, "start.lock"), { waitLimitMs: START_LIMIT_MS }, async () => {
+    return (await findLocalCloud(options.dataDir)) ?? (await start(folder, options));
+  });
+}
+
+/** The running local cloud of that data folder, if it answers. */
+export async function findLocalCloud(dataDir: string): Promise<LocalCloud | undefined> {
+  const announced = readAnnouncement(join(dataDir, "cloud", "emulator.json"));
+  if (announced === undefined || !(await answers(announced))) return undefined;
+  const { aws, awsx } = announced.providers;
+  return {
+    controlUrl: announced.controlUrl,
+    pid: announced.pid,
+    providerEnv: { PULUMI_DEBUG_PROVIDERS: `aws:${aws},awsx:${awsx}` },
+  };
+}
+
+export async function stopLocalCloud({ dataDir }: { readonly dataDir: string }): Promise<void> {
+  const running = await findLocalCloud(dataDir);
+  if (running === undefined) return;
+  await fetch(new URL("/v1/shutdown", running.controlUrl), {
+    method: "POST",
+    signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+  });
+  const deadline = Date.now() + STOP_LIMIT_MS;
+  while (isAlive(running.pid)) {
+    if (Date.now() > deadline) {
+      throw new Error(
+        `Cannot stop the local cloud: process ${running.pid} must end within ${STOP_LIMIT_MS} ms of being asked, and still runs`,
+      );
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+async function start(folder: string, options: LocalCloudOptions): Promise<LocalCloud> {
+  mkdirSync(folder, { recursive: true });
+  const logFile = join(folder, "emulator.log");
+  const log = openSync(logFile, "a", 0o600);
+  const idleExitMs = options.idleExitMs ?? IDLE_EXIT_MS;
+  const child = spawn(
+    process.execPath,
+    [
+      "--disable-warning=ExperimentalWarning",
+      options.program ?? join(checkoutFolder, "emulator", "main.ts"),
+      ...["--data", folder, "--port", "0"],
+      ...(idleExitMs > 0 ? ["--idle-exit-ms", String(idleExitMs)] : []),
+    ],
+    { cwd: checkoutFolder, detached: true, stdio: ["ignore", log, log] },
+  );
+  child.unref();
+  return untilItAnswers(child, options.dataDir, logFile);
+}
+
+async function untilItAnswers(child: ChildProcess, dataDir: string, logFile: string): Promise<LocalCloud> {
+  let failure: Error | undefined;
+  child.once("error", (error) => {
+    failure = error;
+  });
+  const deadline = Date.now() + START_LIMIT_MS;
+  for (;;) {
+    const running = await findLocalCloud(dataDir);
+    if (running !== undefined) return running;
+    const ended = failure?.message ?? endOf(child);
+    if (ended !== undefined || Date.now() > deadline) {
+      const reason = ended ?? `it did not answer within ${START_LIMIT_MS / 1000} s`;
+      throw new Error(
+        `Cannot start the local cloud: ${reason}. Its log, ${logFile}, ends:\n${tail(logFile)}`,
+        {
+          cause: failure,
+        },
+      );
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+function endOf(child: ChildProcess): string | undefined {
+  if (child.exitCode !== null) return `it ended with exit code ${child.exitCode}`;
+  return child.signalCode === null ? undefined : `it was ended by ${child.signalCode}`;
+}
+
+interface Announcement {
+  readonly pid: number;
+  readonly controlUrl: string;
+  readonly providers: { readonly aws: number; readonly awsx: number };
+}
+
+function readAnnouncement(file: string): Announcement | undefined {
+  try {
+    const { pid, controlUrl, providers } = JSON.parse(readFileSync(file, "utf8")) as Partial<Announcement>;
+    if (typeof pid !== "number" || typeof controlUrl !== "string") return undefined;
+    if (typeof providers?.aws !== "number" || typeof providers.awsx !== "number") return undefined;
+    return { pid, controlUrl, providers };
+  } catch {
+    // Absent, or written by something else: either way nothing is announced.
+    return undefined;
+  }
+}
+
+/** The port may belong to another program by now, so the answer must come from the announced process. */
+async function answers(announced: Announcement): Promise<boolean> {
+  if (!isAlive(announced.pid)) return false;
+  try {
+    const response = await fetch(new URL("/v1/status", announced.controlUrl), {
+      signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+    });
+    const status = (await response.json()) as { readonly pid?: number };
+    return status.pid === announced.pid;
+  } catch {
+    return false;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (cause) {
+    return (cause as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+function tail(file: string): string {
+  return readFileSync(file, "utf8").trimEnd().split("\n").slice(-LOG_TAIL_LINES).join("\n");
+}
