@@ -163,8 +163,17 @@ export type EngineErrorCode =
   | "passphrase_wrong"
   | "cli_missing"
   | "worker_crashed"
+  | "engine_busy"
   | "engine_closed"
   | "engine_failed";
+
+export interface RecoverOptions {
+  /**
+   * Lists what the cloud holds of this stack but its state does not. Asked only when creations were interrupted.
+   * `recorded` has the physical ids and ARNs in the state. CloudRuntime.listByTag is the way to answer.
+   */
+  findOrphans(recorded: ReadonlySet<string>): Promise<readonly string[]>;
+}
 
 /** The resource a failure is about. */
 export interface FailedResource {
@@ -196,10 +205,16 @@ export interface Engine {
   /** Whether the stack exists and whether an earlier run left operations pending. */
   inspect(target: StackTarget): Promise<StackInspection>;
   /**
-   * Settles what an unclean end left pending, so that `up` is allowed again: asks the cloud for each resource with a
-   * pending operation and drops the record when nothing can be lost by it, else refuses with `unclean_state`.
+   * Settles what an unclean end left pending, so that `up` is allowed again. Records of interrupted updates and
+   * deletions are dropped, because the resource itself is still recorded; those of interrupted creations only when
+   * `findOrphans` finds nothing, else `unclean_state` names what it found.
    */
-  recover(target: StackTarget, hooks?: RunHooks): Promise<StackInspection>;
+  recover(target: StackTarget, options: RecoverOptions): Promise<StackInspection>;
+  /**
+   * For a run whose service died: makes sure that its CLI has ended (stops it when it has not) and removes the lock
+   * if that CLI left one. Refuses with `stack_locked` when the run was another host's. No such run: nothing to do.
+   */
+  settle(target: StackTarget, runId: string): Promise<void>;
   /** Removes a lock left behind. Only when the owner is proven dead: it does not stop a writer that still runs. */
   breakLock(target: StackTarget): Promise<void>;
   /** Cancels a running run by its id; false when no such run is under way. Resolves when it has ended. */

@@ -1,0 +1,255 @@
+import { rm } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { projectName, stackName } from "../../stacks/tenant/names.ts";
+import { TenantSpec } from "../../stacks/tenant/spec.ts";
+import {
+  type Deployment,
+  pendingOperations,
+  realResources,
+  recordedIdentifiers,
+  stackOutputs,
+  withoutPendingOperations,
+} from "./deployment.ts";
+import type {
+  DestroyResult,
+  DriftResult,
+  Engine,
+  PreviewResult,
+  RunHooks,
+  StackInspection,
+  StackTarget,
+  UpResult,
+} from "./engine.ts";
+import { cliEnvironment } from "./environment.ts";
+import { EngineError } from "./errors.ts";
+import { assertIdentity } from "./identity.ts";
+import { createPool } from "./pool.ts";
+import { DEFAULT_STOP_LIMITS, type StopLimits } from "./processes.ts";
+import { createRuns, type Runs } from "./runs.ts";
+import { createStateStore, type StateStore } from "./stateStore.ts";
+
+export interface EngineOptions {
+  /** Run folders are made in `<dataDir>/runs`. */
+  readonly dataDir: string;
+  /**
+   * What the CLI's environment needs: PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, PULUMI_HOME and, for the local
+   * cloud, PULUMI_DEBUG_PROVIDERS. Asked before each run, so that a provider that moved is found again.
+   */
+  environment(): Promise<Readonly<Record<string, string>>>;
+  /** Runs at once. Each worker holds about 175 MB, each CLI another 105 MB. */
+  readonly workers?: number;
+  /** The Pulumi CLI. Default: `pulumi` on PATH. */
+  readonly command?: string;
+  /** Module that exports `tenantProgram`. Default: the tenant program. */
+  readonly programModule?: string;
+  readonly stop?: StopLimits;
+  /** A run that takes longer is cancelled and fails with `timed_out`. */
+  readonly runTimeoutMs?: number;
+  readonly maxRunsPerWorker?: number;
+  readonly maxWorkerBytes?: number;
+  readonly maxQueuedRuns?: number;
+}
+
+const RUN_TIMEOUT_MS = 60 * 60_000;
+const MAX_RUNS_PER_WORKER = 200;
+const MAX_WORKER_BYTES = 700 * 1024 * 1024;
+const MAX_QUEUED_RUNS = 1_000;
+const MAX_WORKERS = 4;
+/** The project in Pulumi.yaml at the root, whose stacks are the planes. */
+const PLANE_PROJECT = "tenantry";
+
+export function createEngine(options: EngineOptions): Engine {
+  const environment = async () => cliEnvironment(process.env, await options.environment());
+  const command = options.command ?? "pulumi";
+  const runsDir = join(options.dataDir, "runs");
+  const pool = createPool({
+    workers: options.workers ?? Math.min(MAX_WORKERS, availableParallelism()),
+    programModule: options.programModule ?? new URL("../../stacks/tenant/program.ts", import.meta.url).href,
+    maxRunsPerWorker: options.maxRunsPerWorker ?? MAX_RUNS_PER_WORKER,
+    maxWorkerBytes: options.maxWorkerBytes ?? MAX_WORKER_BYTES,
+    maxQueuedRuns: options.maxQueuedRuns ?? MAX_QUEUED_RUNS,
+  });
+  const store = createStateStore({ command, scratchDir: join(runsDir, ".scratch"), environment });
+  const stop = options.stop ?? DEFAULT_STOP_LIMITS;
+  const runTimeoutMs = options.runTimeoutMs ?? RUN_TIMEOUT_MS;
+  const runs = createRuns({ pool, store, runsDir, command, environment, stop, runTimeoutMs });
+
+  return {
+    preview: (spec, hooks) => preview(runs, store, spec, hooks),
+    up: (spec, hooks) => apply(runs, store, "up", spec, hooks),
+    repair: (spec, hooks) => apply(runs, store, "repair", spec, hooks),
+    drift: (target, hooks) => drift(runs, store, target, hooks),
+    destroy: (target, hooks) => destroy(runs, store, target, hooks),
+    outputs: async (target) => stackOutputs(await existing(store, target)),
+    planeOutputs: ({ stack, project }) =>
+      planeOutputs(store, { projectName: project ?? PLANE_PROJECT, stackName: stack }),
+    export: (target) => existing(store, target),
+    inspect: async (target) => inspection(await store.read(checkTarget(target))),
+    recover: (target, { findOrphans }) => recover(store, checkTarget(target), findOrphans),
+    settle: (target, runId) => runs.settle(checkTarget(target), runId),
+    breakLock: (target) => store.unlock(checkTarget(target)),
+    cancel: (runId) => runs.cancel(runId),
+    async close() {
+      await pool.close();
+      await rm(join(runsDir, ".scratch"), { recursive: true, force: true });
+    },
+  };
+}
+
+async function preview(
+  runs: Runs,
+  store: StateStore,
+  input: TenantSpec,
+  hooks?: RunHooks,
+): Promise<PreviewResult> {
+  const { spec, target } = checkSpec(input);
+  const deployment = await store.read(target);
+  if (deployment !== undefined) assertIdentity(deployment, target, spec.tenant.tenantId);
+  const job = { kind: "preview", spec, target, createStack: deployment === undefined } as const;
+  return (await runs.run(job, hooks)) as PreviewResult;
+}
+
+/**
+ * Up and repair. The state is looked at first: whose it is (P5), and whether the last run ended cleanly. After an
+ * unclean end the engine itself would only warn and create again what may be there already.
+ */
+async function apply(
+  runs: Runs,
+  store: StateStore,
+  kind: "up" | "repair",
+  input: TenantSpec,
+  hooks?: RunHooks,
+): Promise<UpResult> {
+  const { spec, target } = checkSpec(input);
+  const deployment = await store.read(target);
+  if (deployment !== undefined) {
+    assertIdentity(deployment, target, spec.tenant.tenantId);
+    assertClean(deployment, target);
+  }
+  return (await runs.run({ kind, spec, target, createStack: deployment === undefined }, hooks)) as UpResult;
+}
+
+async function drift(
+  runs: Runs,
+  store: StateStore,
+  target: StackTarget,
+  hooks?: RunHooks,
+): Promise<DriftResult> {
+  await existing(store, target);
+  return (await runs.run({ kind: "drift", target }, hooks)) as DriftResult;
+}
+
+async function destroy(
+  runs: Runs,
+  store: StateStore,
+  { tenantId, ...target }: StackTarget & { readonly tenantId: string },
+  hooks?: RunHooks,
+): Promise<DestroyResult> {
+  const deployment = await store.read(checkTarget(target));
+  if (deployment === undefined) return { deleted: 0, summary: {}, existed: false };
+  if (target.projectName !== projectName(tenantId)) {
+    throw new EngineError(
+      "identity_mismatch",
+      `Cannot destroy stack ${target.projectName}/${target.stackName}: tenant ${tenantId} has project ` +
+        `${projectName(tenantId)}. Nothing was changed.`,
+    );
+  }
+  assertIdentity(deployment, target, tenantId);
+  assertClean(deployment, target);
+  return (await runs.run({ kind: "destroy", target }, hooks)) as DestroyResult;
+}
+
+async function planeOutputs(store: StateStore, target: StackTarget): Promise<Record<string, unknown>> {
+  const deployment = await store.read(checkTarget(target));
+  if (deployment !== undefined && realResources(deployment).length > 0) return stackOutputs(deployment);
+  throw new EngineError(
+    "plane_not_found",
+    `Cannot read plane "${target.stackName}": the state backend has no stack ${target.projectName}/` +
+      `${target.stackName} with resources in it. Run \`pulumi up --stack ${target.stackName}\` first.`,
+  );
+}
+
+async function recover(
+  store: StateStore,
+  target: StackTarget,
+  findOrphans: (recorded: ReadonlySet<string>) => Promise<readonly string[]>,
+): Promise<StackInspection> {
+  const deployment = await store.read(target);
+  if (deployment === undefined) return inspection(undefined);
+  const pending = pendingOperations(deployment);
+  if (pending.length === 0) return inspection(deployment);
+  // An interrupted creation is the only one whose resource may exist without being recorded.
+  if (pending.some(({ kind }) => kind === "creating" || kind === "importing")) {
+    const orphans = await findOrphans(recordedIdentifiers(deployment));
+    if (orphans.length > 0)
+      throw uncleanState(target, `the cloud holds what its state does not: ${orphans.join(", ")}`);
+  }
+  await store.write(target, withoutPendingOperations(deployment));
+  return inspection(await store.read(target));
+}
+
+function inspection(deployment: Deployment | undefined): StackInspection {
+  if (deployment === undefined) return { exists: false, resources: 0, pendingOperations: [] };
+  return {
+    exists: true,
+    resources: realResources(deployment).length,
+    pendingOperations: pendingOperations(deployment),
+  };
+}
+
+async function existing(store: StateStore, target: StackTarget): Promise<Deployment> {
+  const deployment = await store.read(checkTarget(target));
+  if (deployment !== undefined) return deployment;
+  throw new EngineError(
+    "stack_not_found",
+    `Cannot read stack ${target.projectName}/${target.stackName}: it does not exist.`,
+  );
+}
+
+function assertClean(deployment: Deployment, target: StackTarget): void {
+  const pending = pendingOperations(deployment);
+  if (pending.length === 0) return;
+  const listed = pending.map(
+    ({ kind, resourceType, logicalName }) => `${kind} ${resourceType} "${logicalName}"`,
+  );
+  throw uncleanState(target, `an earlier run was interrupted while ${listed.join(", ")}`);
+}
+
+function uncleanState(target: StackTarget, why: string): EngineError {
+  return new EngineError(
+    "unclean_state",
+    `Cannot change stack ${target.projectName}/${target.stackName}: ${why}. Recover the stack first; nothing was changed.`,
+  );
+}
+
+function checkSpec(input: TenantSpec): { spec: TenantSpec; target: StackTarget } {
+  const parsed = TenantSpec.safeParse(input);
+  if (!parsed.success) {
+    const problems = parsed.error.issues
+      .map((issue) => `${issue.path.join(".")}: ${issue.message}`)
+      .join("; ");
+    throw new EngineError("invalid_spec", `Cannot run: the spec is not valid (${problems}).`, {
+      cause: parsed.error,
+    });
+  }
+  const { data: spec } = parsed;
+  const target = {
+    projectName: projectName(spec.tenant.tenantId),
+    stackName: stackName(spec.plane.name, spec.generation),
+  };
+  return { spec, target: checkTarget(target) };
+}
+
+/** Names become paths and arguments. */
+function checkTarget(target: StackTarget): StackTarget {
+  for (const name of [target.projectName, target.stackName]) {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) {
+      throw new EngineError(
+        "invalid_spec",
+        `Cannot name a stack "${name}": project and stack names must be letters, digits, ".", "_" or "-", at most 100.`,
+      );
+    }
+  }
+  return target;
+}

@@ -1,0 +1,290 @@
+/**
+ * Everything that can go wrong in an engine run, in one place: the error type, and how what the CLI, the engine's
+ * events, the program and the providers say is turned into a code, plain words and a word on trying again.
+ */
+import { type CliFailure, CliMissing } from "./cli.ts";
+import type { EngineErrorCode, FailedResource } from "./engine.ts";
+import type { Redactor } from "./redact.ts";
+import { stripColors } from "./redact.ts";
+
+/** Plain words longer than this help nobody; the full text is in the run folder. */
+const MAX_MESSAGE_CHARS = 2_000;
+
+export interface EngineErrorDetails {
+  readonly resource?: FailedResource;
+  /** The provider's own words, redacted. */
+  readonly providerMessage?: string;
+  /** `stack_locked`: who holds the lock, as far as the backend tells. */
+  readonly lock?: { readonly owner: string; readonly since?: string };
+  readonly cause?: unknown;
+}
+
+export class EngineError extends Error {
+  override readonly name = "EngineError";
+  readonly code: EngineErrorCode;
+  readonly retryable: boolean;
+  readonly resource?: FailedResource;
+  readonly providerMessage?: string;
+  readonly lock?: { readonly owner: string; readonly since?: string };
+
+  constructor(code: EngineErrorCode, message: string, details: EngineErrorDetails = {}) {
+    super(clip(message), { cause: details.cause });
+    this.code = code;
+    this.retryable = isRetryable(code);
+    if (details.resource !== undefined) this.resource = details.resource;
+    if (details.providerMessage !== undefined) this.providerMessage = clip(details.providerMessage);
+    if (details.lock !== undefined) this.lock = details.lock;
+  }
+
+  /** Plain JSON, for the way between worker and service. The cause stays behind. */
+  toJSON(): SerializedEngineError {
+    const { code, message, resource, providerMessage, lock } = this;
+    return {
+      code,
+      message,
+      ...(resource && { resource }),
+      ...(providerMessage && { providerMessage }),
+      ...(lock && { lock }),
+    };
+  }
+
+  static fromJSON({ code, message, ...details }: SerializedEngineError): EngineError {
+    return new EngineError(code, message, details);
+  }
+}
+
+export interface SerializedEngineError extends Omit<EngineErrorDetails, "cause"> {
+  readonly code: EngineErrorCode;
+  readonly message: string;
+}
+
+/** Whether the same call can succeed later without anybody changing anything. */
+export function isRetryable(code: EngineErrorCode): boolean {
+  switch (code) {
+    case "stack_locked":
+    case "timed_out":
+    case "provider_throttled":
+    case "provider_unavailable":
+    case "state_unavailable":
+    case "worker_crashed":
+    case "engine_busy":
+      return true;
+    case "cancelled":
+    case "stack_not_found":
+    case "plane_not_found":
+    case "identity_mismatch":
+    case "unclean_state":
+    case "invalid_spec":
+    case "program_failed":
+    case "provider_failed":
+    case "provider_denied":
+    case "passphrase_wrong":
+    case "cli_missing":
+    case "engine_closed":
+    case "engine_failed":
+      return false;
+  }
+}
+
+/** An error-severity message of the engine, with the resource it is about. */
+export interface Diagnostic {
+  readonly urn?: string;
+  readonly message: string;
+}
+
+/** All that is known about a run that failed. */
+export interface RunFailure {
+  /** What was being done, for "Cannot <action>: …". */
+  readonly action: string;
+  readonly error: unknown;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Resources whose operation failed, in order, with the operation. */
+  readonly failed: readonly (FailedResource & { readonly op: string })[];
+  /** What the inline program threw, if it did. */
+  readonly programError?: unknown;
+  readonly redact: Redactor;
+}
+
+/** How the SDK reports what a program threw where nobody caught it. */
+const UNHANDLED = /^(error: )?Unhandled exception: (Error: )?/;
+
+/** Turns a failed run into an EngineError. Order matters: the most specific cause wins. */
+export function classifyFailure(failure: RunFailure): EngineError {
+  if (failure.error instanceof EngineError) return failure.error;
+  if (failure.error instanceof CliMissing) {
+    return new EngineError("cli_missing", failure.error.message, { cause: failure.error });
+  }
+  const text = failureText(failure);
+  return (
+    classifyProgram(failure) ??
+    classifyBackend(failure, text) ??
+    classifyProvider(failure) ??
+    new EngineError(
+      "engine_failed",
+      `Cannot ${failure.action}: ${lastWords(text) || "no reason was given"}`,
+      {
+        cause: failure.error,
+      },
+    )
+  );
+}
+
+function classifyProgram(failure: RunFailure): EngineError | undefined {
+  // A program that awaits a resource is rejected when the provider fails: then the resource is the cause.
+  if (failure.failed.length > 0) return undefined;
+  const stray = failure.diagnostics.find((item) => UNHANDLED.test(item.message))?.message;
+  const error = failure.programError ?? stray;
+  if (error === undefined) return undefined;
+  const raw = error instanceof Error ? error.message : firstLine(String(error).replace(UNHANDLED, ""));
+  const message = failure.redact(stripColors(raw));
+  // Programs say by the error's name that they refuse the stack they were started for (P5).
+  const refused = error instanceof Error && error.name === "IdentityError";
+  return new EngineError(
+    refused ? "identity_mismatch" : "program_failed",
+    refused ? message : `Cannot ${failure.action}: the stack's program failed: ${message}`,
+    { cause: error },
+  );
+}
+
+function classifyBackend(failure: RunFailure, text: string): EngineError | undefined {
+  const cannot = `Cannot ${failure.action}`;
+  const cause = { cause: failure.error };
+  const lock = /created by (\S+ \(pid \d+\)) at (\S+)/.exec(text);
+  if (/currently locked by|Another update is currently in progress/.test(text)) {
+    const owner = lock?.[1] ?? "another update";
+    return new EngineError(
+      "stack_locked",
+      `${cannot}: the stack is locked by ${owner}${lock ? ` since ${lock[2]}` : ""}. Wait until it ends; only ` +
+        "when that process is certainly gone, remove its lock.",
+      { ...cause, lock: { owner, ...(lock?.[2] !== undefined && { since: lock[2] }) } },
+    );
+  }
+  if (/no stack named '?.*'? found|no stack named/.test(text)) {
+    return new EngineError("stack_not_found", `${cannot}: there is no such stack.`, cause);
+  }
+  if (/incorrect passphrase|passphrase must be set/.test(text)) {
+    return new EngineError(
+      "passphrase_wrong",
+      `${cannot}: the stack's secrets need the passphrase they were written with, and the one given is another. ` +
+        "Restore the passphrase that was backed up with the state.",
+      cause,
+    );
+  }
+  if (
+    /could not (open|list|get) bucket|read .pulumi\/meta|error (listing|loading) stacks?|failed to load checkpoint/i.test(
+      text,
+    )
+  ) {
+    return new EngineError(
+      "state_unavailable",
+      `${cannot}: the state backend does not answer: ${lastWords(text)}`,
+      cause,
+    );
+  }
+  return undefined;
+}
+
+const THROTTLED =
+  /Throttl|TooManyRequests|RequestLimitExceeded|Rate exceeded|SlowDown|PriorRequestNotComplete|StatusCode: 429/i;
+const DENIED =
+  /AccessDenied|UnauthorizedOperation|AuthFailure|ExpiredToken|InvalidClientTokenId|SignatureDoesNotMatch|UnrecognizedClient|No valid credential|not authorized to perform|StatusCode: (401|403)/i;
+const UNAVAILABLE =
+  /connection refused|connection reset|no such host|i\/o timeout|deadline exceeded|transport: Error while dialing|ServiceUnavailable|InternalFailure|InternalError|RequestTimeout|StatusCode: 5\d\d/i;
+const NO_PROVIDER =
+  /no resource plugin|could not load plugin|could not find plugin|failed to load plugin|error: could not launch/i;
+
+function classifyProvider(failure: RunFailure): EngineError | undefined {
+  const [first] = failure.failed;
+  const raw =
+    failure.diagnostics.find((item) => first !== undefined && item.urn === first.urn) ??
+    failure.diagnostics.find(
+      (item) => item.urn !== undefined && !item.urn.includes("pulumi:pulumi:Stack::"),
+    ) ??
+    failure.diagnostics[0];
+  if (raw === undefined) return undefined;
+  const message = failure.redact(stripColors(raw.message)).trim();
+  const resource = first ?? (raw.urn === undefined ? undefined : resourceOf(raw.urn));
+  const more = failure.failed.length > 1 ? ` (${failure.failed.length - 1} more resources failed too)` : "";
+  const subject = resource
+    ? `${first?.op ?? "handle"} ${resource.resourceType} "${resource.logicalName}"`
+    : failure.action;
+  return new EngineError(providerCode(message), `Cannot ${subject}: ${plainWords(message)}${more}`, {
+    cause: failure.error,
+    providerMessage: message,
+    ...(resource && { resource: resourceOf(resource.urn) }),
+  });
+}
+
+function providerCode(message: string): EngineErrorCode {
+  if (THROTTLED.test(message)) return "provider_throttled";
+  if (DENIED.test(message)) return "provider_denied";
+  if (NO_PROVIDER.test(message)) return "engine_failed";
+  if (UNAVAILABLE.test(message)) return "provider_unavailable";
+  return "provider_failed";
+}
+
+/**
+ * The sentence a person needs out of a provider's message. AWS:
+ * `creating ECS Service (x): operation error ECS: CreateService, https response error StatusCode: 400, RequestID: r,
+ * ClusterNotFoundException: Cluster not found.` becomes `ClusterNotFoundException: Cluster not found. (ECS
+ * CreateService, request r)`.
+ */
+export function plainWords(message: string): string {
+  const aws =
+    /operation error ([\w ]+): (\w+),.*?StatusCode: \d+, RequestID: ([\w-]*),(?: HostID: [^,]*,)? (?:api error )?([\s\S]+)/.exec(
+      message,
+    );
+  if (aws) {
+    const request = aws[3] ? `, request ${aws[3]}` : "";
+    return `${tidy(aws[4] ?? "")} (${aws[1]} ${aws[2]}${request})`;
+  }
+  return tidy(message);
+}
+
+/** Drops what bridged providers wrap around a message: source positions, counts, bullets. */
+function tidy(message: string): string {
+  return message
+    .replace(/\bsdk-v2\/provider2\.go:\d+: sdk\.helper_schema: /g, "")
+    .replace(/: provider=[\w-]+@[\w.-]+/g, "")
+    .replace(/^\s*(error: )?\d+ errors? occurred:\s*/gm, "")
+    .replace(/^\s*\* /gm, "")
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line, index, lines) => line !== "" && lines.indexOf(line) === index)
+    .join(" ");
+}
+
+/** Type and logical name out of a URN: `urn:pulumi:stack::project::parent$type::name`. */
+export function resourceOf(urn: string): FailedResource {
+  const [, , qualifiedType = "", ...name] = urn.split("::");
+  return {
+    urn,
+    resourceType: qualifiedType.slice(qualifiedType.lastIndexOf("$") + 1),
+    logicalName: name.join("::"),
+  };
+}
+
+function failureText(failure: RunFailure): string {
+  const result = (failure.error as Partial<CliFailure> | undefined)?.result;
+  const parts = [
+    ...failure.diagnostics.map((item) => item.message),
+    result?.stderr,
+    result?.stdout,
+    result ? undefined : String(failure.error instanceof Error ? failure.error.message : failure.error),
+  ];
+  return failure.redact(stripColors(parts.filter((part) => part !== undefined).join("\n")));
+}
+
+function lastWords(text: string): string {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  const from = lines.findIndex((line) => /^error: /.test(line));
+  return tidy((from >= 0 ? lines.slice(from, from + 5) : lines.slice(-5)).join("\n").replace(/^error: /, ""));
+}
+
+function firstLine(text: string): string {
+  return text.trim().split("\n")[0] ?? "";
+}
+
+function clip(text: string): string {
+  return text.length <= MAX_MESSAGE_CHARS ? text : `${text.slice(0, MAX_MESSAGE_CHARS)}…`;
+}

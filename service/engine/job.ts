@@ -1,0 +1,59 @@
+/** What the service and its worker processes say to each other. All plain JSON. */
+import type { TenantSpec } from "../../stacks/tenant/spec.ts";
+import type {
+  DestroyResult,
+  DriftResult,
+  EngineEvent,
+  PreviewResult,
+  StackTarget,
+  UpResult,
+} from "./engine.ts";
+import type { SerializedEngineError } from "./errors.ts";
+import type { ProcessIdentity, StopLimits } from "./processes.ts";
+
+interface JobBase {
+  readonly runId: string;
+  readonly target: StackTarget;
+  /** Exists, holds Pulumi.yaml; the CLI's output files go there. */
+  readonly runDir: string;
+  /** The whole environment of the CLI. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The CLI's executable. */
+  readonly command: string;
+  readonly stop: StopLimits;
+}
+
+export interface ProgramJob extends JobBase {
+  readonly kind: "preview" | "up" | "repair";
+  readonly spec: TenantSpec;
+  /** The stack is not there yet: `stack init` comes first. */
+  readonly createStack: boolean;
+}
+
+export interface StateJob extends JobBase {
+  readonly kind: "drift" | "destroy";
+}
+
+export type Job = ProgramJob | StateJob;
+
+export type JobResult = PreviewResult | UpResult | DriftResult | DestroyResult;
+
+export type ToWorker = { readonly type: "run"; readonly job: Job } | { readonly type: "cancel" };
+
+export type FromWorker =
+  | { readonly type: "ready" }
+  /** A CLI process began; should the worker die, the pool knows whom to stop. */
+  | { readonly type: "cli"; readonly process: ProcessIdentity }
+  | { readonly type: "event"; readonly event: EngineEvent }
+  | WorkerEnd;
+
+/** The last word on a job. */
+export interface WorkerEnd {
+  readonly type: "end";
+  readonly result?: JobResult;
+  readonly error?: SerializedEngineError;
+  /** The CLI had to be killed: it left its lock behind, and perhaps pending operations. */
+  readonly killed: boolean;
+  /** Resident set, for the pool to decide whether this worker has grown too big. */
+  readonly rssBytes: number;
+}

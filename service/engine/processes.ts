@@ -1,0 +1,96 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** A process named so that a later process with the same number is not mistaken for it. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Opaque; differs between two processes that had the same pid at different times. "" when it cannot be told. */
+  readonly startTime: string;
+  readonly host: string;
+}
+
+/** How long a run that was told to stop may take at each step before the next, stronger one. */
+export interface StopLimits {
+  /** After the first SIGINT: the engine waits for calls in flight, writes its state and unlocks. */
+  readonly gracefulMs: number;
+  /** After the second SIGINT: the engine gives up calls in flight, writes its state and unlocks. */
+  readonly impatientMs: number;
+}
+
+export const DEFAULT_STOP_LIMITS: StopLimits = { gracefulMs: 10_000, impatientMs: 5_000 };
+
+/** A SIGKILLed process is gone within this, or the machine has a problem we cannot solve. */
+const KILL_WAIT_MS = 5_000;
+const POLL_MS = 25;
+
+export function identifyProcess(pid: number): ProcessIdentity {
+  return { pid, startTime: readStartTime(pid) ?? "", host: hostname() };
+}
+
+/** False only when the process is certainly gone. A zombie counts as gone: it can write nothing any more. */
+export function isAlive(process_: ProcessIdentity): boolean {
+  if (process_.host !== hostname()) return true;
+  try {
+    process.kill(process_.pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+  }
+  const startTime = readStartTime(process_.pid);
+  if (startTime === undefined) return process.platform !== "linux";
+  return process_.startTime === "" || startTime === process_.startTime;
+}
+
+/**
+ * Ends a Pulumi CLI: SIGINT, wait, SIGINT, wait, SIGKILL.
+ *
+ * Returns whether force was needed: then the CLI had no chance to write its last state or to remove its lock.
+ */
+export async function stopProcess(
+  target: ProcessIdentity,
+  limits: StopLimits = DEFAULT_STOP_LIMITS,
+): Promise<{ readonly killed: boolean }> {
+  for (const waitMs of [limits.gracefulMs, limits.impatientMs]) {
+    signalProcess(target, "SIGINT");
+    if (await isGoneWithin(target, waitMs)) return { killed: false };
+  }
+  signalProcess(target, "SIGKILL");
+  if (await isGoneWithin(target, KILL_WAIT_MS)) return { killed: true };
+  throw new Error(`Cannot stop process ${target.pid}: it must end after SIGKILL, but is still there`);
+}
+
+export async function isGoneWithin(target: ProcessIdentity, waitMs: number): Promise<boolean> {
+  const deadline = Date.now() + waitMs;
+  while (isAlive(target)) {
+    if (Date.now() >= deadline) return false;
+    await delay(POLL_MS);
+  }
+  return true;
+}
+
+function signalProcess(target: ProcessIdentity, signal: NodeJS.Signals): void {
+  if (target.host !== hostname() || !isAlive(target)) return;
+  try {
+    process.kill(target.pid, signal);
+  } catch {
+    // Ended between the look and the signal.
+  }
+}
+
+function readStartTime(pid: number): string | undefined {
+  try {
+    if (process.platform !== "linux") {
+      return (
+        execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8" }).trim() || undefined
+      );
+    }
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The command name in parentheses may hold anything; the fields after it are counted from the last ")".
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const [state, startTicks] = [fields[0], fields[19]];
+    return state === "Z" || state === "X" ? undefined : startTicks;
+  } catch {
+    return undefined;
+  }
+}

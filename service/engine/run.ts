@@ -1,0 +1,200 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { LocalWorkspace, type PulumiFn, Stack } from "@pulumi/pulumi/automation/index.js";
+import type { StackIdentity } from "../../stacks/tenant/names.ts";
+import type { TenantSpec } from "../../stacks/tenant/spec.ts";
+import { previewResult } from "./changes.ts";
+import { createRunCommand } from "./command.ts";
+import { maskSecrets, STACK_TYPE } from "./deployment.ts";
+import { driftResult } from "./drift.ts";
+import type { EngineEvent } from "./engine.ts";
+import { classifyFailure, EngineError, resourceOf } from "./errors.ts";
+import { createRunLog, isChanged, type RunLog, recordEvent } from "./events.ts";
+import type { Job, JobResult, ProgramJob, WorkerEnd } from "./job.ts";
+import { type ProcessIdentity, stopProcess } from "./processes.ts";
+import { createRedactor, type Redactor } from "./redact.ts";
+
+export type ProgramFactory = (spec: TenantSpec, identity: StackIdentity) => PulumiFn;
+
+export interface RunListener {
+  onCli(process: ProcessIdentity): void;
+  onEvent(event: EngineEvent): void;
+}
+
+/** One job under way. */
+export interface Run {
+  /** Never rejects. */
+  readonly done: Promise<Omit<WorkerEnd, "type" | "rssBytes">>;
+  /** Escalates until the CLI is gone; `done` then settles with code `cancelled`. */
+  cancel(): void;
+}
+
+/** Everything one run carries through its functions. */
+interface Context {
+  readonly job: Job;
+  readonly log: RunLog;
+  readonly redact: Redactor;
+  readonly listener: RunListener;
+  cli?: ProcessIdentity;
+  cancelled: boolean;
+  killed: boolean;
+  programError?: unknown;
+}
+
+export function createRun(job: Job, factory: ProgramFactory, listener: RunListener): Run {
+  const context: Context = {
+    job,
+    log: createRunLog(),
+    redact: createRedactor(job.env),
+    listener,
+    cancelled: false,
+    killed: false,
+  };
+  return { done: settle(context, factory), cancel: () => cancel(context) };
+}
+
+function cancel(context: Context): void {
+  if (context.cancelled) return;
+  context.cancelled = true;
+  if (context.cli !== undefined) void stopCli(context, context.cli);
+}
+
+async function stopCli(context: Context, cli: ProcessIdentity): Promise<void> {
+  const { killed } = await stopProcess(cli, context.job.stop);
+  if (killed) context.killed = true;
+}
+
+async function settle(
+  context: Context,
+  factory: ProgramFactory,
+): Promise<Omit<WorkerEnd, "type" | "rssBytes">> {
+  try {
+    const result = await runJob(context, factory);
+    return { result, killed: context.killed };
+  } catch (error) {
+    return { error: toEngineError(context, error).toJSON(), killed: context.killed };
+  } finally {
+    await redactOutputFiles(context);
+  }
+}
+
+async function runJob(context: Context, factory: ProgramFactory): Promise<JobResult> {
+  const { job, log } = context;
+  const stack = await openStack(context);
+  const options = {
+    color: "never" as const,
+    onEvent: (event: Parameters<typeof recordEvent>[1]) => hear(context, event),
+  };
+  switch (job.kind) {
+    case "preview":
+      await stack.preview({ ...options, program: inlineProgram(context, job, factory) });
+      return previewResult(log.steps, log.summary);
+    case "up":
+    case "repair": {
+      await stack.up({
+        ...options,
+        program: inlineProgram(context, job, factory),
+        ...(job.kind === "repair" && { refresh: true }),
+      });
+      return upResult(log);
+    }
+    case "drift":
+      await stack.previewRefresh(options);
+      return driftResult(log.steps);
+    case "destroy":
+      await stack.destroy(options);
+      return { deleted: log.summary.delete ?? 0, summary: log.summary, existed: true };
+  }
+}
+
+async function openStack(context: Context): Promise<Stack> {
+  const { job } = context;
+  const workspace = await LocalWorkspace.create({
+    workDir: job.runDir,
+    projectSettings: { name: job.target.projectName, runtime: "nodejs" },
+    pulumiCommand: createRunCommand({
+      command: job.command,
+      env: job.env,
+      // The stack goes in the same process as its resources instead of in one more.
+      extraArgs: { destroy: ["--remove"] },
+      beforeSpawn: () => {
+        if (context.cancelled) throw new Error("cancelled before it began");
+      },
+      onSpawn: (cli) => onSpawn(context, cli),
+    }),
+  });
+  const create = "createStack" in job && job.createStack;
+  return create
+    ? Stack.create(job.target.stackName, workspace)
+    : Stack.select(job.target.stackName, workspace);
+}
+
+function onSpawn(context: Context, cli: ProcessIdentity): void {
+  context.cli = cli;
+  context.listener.onCli(cli);
+  if (context.cancelled) void stopCli(context, cli);
+}
+
+/** The program, with what it throws kept: the CLI's own account of it has lost the error's name. */
+function inlineProgram(context: Context, job: ProgramJob, factory: ProgramFactory): PulumiFn {
+  const identity = { project: job.target.projectName, stack: job.target.stackName };
+  return async () => {
+    try {
+      return await factory(job.spec, identity)();
+    } catch (error) {
+      context.programError = error;
+      throw error;
+    }
+  };
+}
+
+function hear(context: Context, event: Parameters<typeof recordEvent>[1]): void {
+  const heard = recordEvent(context.log, event, context.redact);
+  if (heard !== undefined) context.listener.onEvent(heard);
+}
+
+function upResult(log: RunLog): JobResult {
+  const kept = new Set<string>();
+  let outputs: Record<string, unknown> = {};
+  for (const step of log.steps) {
+    if (step.type === STACK_TYPE) outputs = step.new?.outputs ?? outputs;
+    if (step.type.startsWith("pulumi:")) continue;
+    if (step.op === "delete") kept.delete(step.urn);
+    else if (step.new !== undefined) kept.add(step.urn);
+  }
+  return {
+    outputs: maskSecrets(outputs) as Record<string, unknown>,
+    summary: log.summary,
+    changed: isChanged(log.summary),
+    resources: kept.size,
+  };
+}
+
+function toEngineError(context: Context, error: unknown): EngineError {
+  const action = `${context.job.kind} stack ${context.job.target.projectName}/${context.job.target.stackName}`;
+  if (context.cancelled) {
+    const how = context.killed ? "by force: it did not end when told to" : "as asked";
+    return new EngineError("cancelled", `Cannot finish ${action}: it was cancelled, ${how}.`, {
+      cause: error,
+    });
+  }
+  return classifyFailure({
+    action,
+    error,
+    diagnostics: context.log.diagnostics,
+    failed: context.log.failed.map((step) => ({ ...resourceOf(step.urn), op: step.op })),
+    programError: context.programError,
+    redact: context.redact,
+  });
+}
+
+/** The CLI writes its output files itself; what it could not know to be secret is taken out afterwards. */
+async function redactOutputFiles(context: Context): Promise<void> {
+  const names = await readdir(context.job.runDir).catch(() => []);
+  for (const name of names.filter((candidate) => /\.(out|err)$/.test(candidate))) {
+    const file = join(context.job.runDir, name);
+    const text = await readFile(file, "utf8");
+    const clean = context.redact(text);
+    if (clean !== text) await writeFile(file, clean, { mode: 0o600 });
+  }
+}

@@ -1,0 +1,166 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { EngineEvent, RunHooks, StackTarget } from "./engine.ts";
+import { EngineError } from "./errors.ts";
+import type { Job, JobResult, ProgramJob, StateJob, WorkerEnd } from "./job.ts";
+import type { Pool, PoolRun } from "./pool.ts";
+import { isAlive, type ProcessIdentity, type StopLimits, stopProcess } from "./processes.ts";
+import type { StateStore } from "./stateStore.ts";
+
+export interface RunsOptions {
+  readonly pool: Pool;
+  readonly store: StateStore;
+  readonly runsDir: string;
+  readonly command: string;
+  readonly stop: StopLimits;
+  readonly runTimeoutMs: number;
+  environment(): Promise<Readonly<Record<string, string>>>;
+}
+
+/** What a run is, without what all runs have. */
+export type JobRequest =
+  | Pick<ProgramJob, "kind" | "spec" | "target" | "createStack">
+  | Pick<StateJob, "kind" | "target">;
+
+/** Runs from their folder to their end: run ids, cancelling, time limits, and tidying up after force was used. */
+export interface Runs {
+  run(request: JobRequest, hooks?: RunHooks): Promise<JobResult>;
+  cancel(runId: string): Promise<boolean>;
+  settle(target: StackTarget, runId: string): Promise<void>;
+}
+
+/** In the run folder: the CLI process, for `settle` after a crash. */
+const CLI_FILE = "cli.json";
+
+interface Active {
+  readonly run: PoolRun;
+  timedOut: boolean;
+  cli?: ProcessIdentity;
+}
+
+export function createRuns(options: RunsOptions): Runs {
+  const active = new Map<string, Active>();
+
+  return {
+    async run(request, hooks = {}) {
+      hooks.signal?.throwIfAborted();
+      const runId = checkRunId(hooks.runId ?? randomUUID());
+      if (active.has(runId))
+        throw new EngineError("engine_failed", `Cannot run: run ${runId} is under way already.`);
+      const job = await prepare(options, request, runId);
+      const entry: Active = {
+        timedOut: false,
+        run: options.pool.start(job, {
+          onCli: (cli) => {
+            entry.cli = cli;
+            void recordCli(job.runDir, cli);
+          },
+          onEvent: (event) => tell(hooks, event),
+        }),
+      };
+      active.set(runId, entry);
+      try {
+        return await finished(options, job, entry, hooks.signal);
+      } finally {
+        active.delete(runId);
+      }
+    },
+    async cancel(runId) {
+      const entry = active.get(runId);
+      if (entry === undefined) return false;
+      entry.run.cancel();
+      await entry.run.done;
+      return true;
+    },
+    settle: (target, runId) => settle(options, target, checkRunId(runId)),
+  };
+}
+
+async function finished(
+  options: RunsOptions,
+  job: Job,
+  entry: Active,
+  signal: AbortSignal | undefined,
+): Promise<JobResult> {
+  const { run } = entry;
+  signal?.addEventListener("abort", run.cancel, { once: true });
+  if (signal?.aborted) run.cancel();
+  const timer = setTimeout(() => {
+    entry.timedOut = true;
+    run.cancel();
+  }, options.runTimeoutMs);
+  let end: WorkerEnd;
+  try {
+    end = await run.done;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", run.cancel);
+  }
+  if (end.killed && entry.cli !== undefined) await options.store.unlockAfter(job.target, entry.cli);
+  await rm(join(job.runDir, CLI_FILE), { force: true });
+  if (end.error === undefined && end.result !== undefined) return end.result;
+  const error = EngineError.fromJSON(
+    end.error ?? { code: "engine_failed", message: "The run ended without a result." },
+  );
+  if (!entry.timedOut || error.code !== "cancelled") throw error;
+  throw new EngineError(
+    "timed_out",
+    `Cannot finish ${job.kind} of stack ${job.target.projectName}/${job.target.stackName}: it took longer than ` +
+      `${options.runTimeoutMs} ms and was stopped.`,
+    { cause: error },
+  );
+}
+
+async function prepare(options: RunsOptions, request: JobRequest, runId: string): Promise<Job> {
+  const runDir = join(options.runsDir, runId);
+  await mkdir(runDir, { recursive: true, mode: 0o700 });
+  let env = await options.environment();
+  if (request.kind === "preview" && request.createStack) {
+    // A preview changes nothing, not even the list of stacks: a new stack is previewed in a state of its own.
+    const scratch = join(runDir, "preview-state");
+    await rm(scratch, { recursive: true, force: true });
+    await mkdir(scratch, { mode: 0o700 });
+    env = { ...env, PULUMI_BACKEND_URL: pathToFileURL(scratch).href };
+  }
+  return { ...request, runId, runDir, env, command: options.command, stop: options.stop };
+}
+
+async function recordCli(runDir: string, cli: ProcessIdentity): Promise<void> {
+  await writeFile(join(runDir, CLI_FILE), JSON.stringify(cli)).catch(() => {});
+}
+
+async function settle(options: RunsOptions, target: StackTarget, runId: string): Promise<void> {
+  const text = await readFile(join(options.runsDir, runId, CLI_FILE), "utf8").catch(() => undefined);
+  if (text === undefined) return;
+  const cli = JSON.parse(text) as ProcessIdentity;
+  if (isAlive(cli)) {
+    try {
+      await stopProcess(cli, options.stop);
+    } catch (cause) {
+      throw new EngineError(
+        "stack_locked",
+        `Cannot settle run ${runId}: its engine process ${cli.pid} on ${cli.host} may still run. Stop it there first.`,
+        { cause },
+      );
+    }
+  }
+  await options.store.unlockAfter(target, cli);
+  await rm(join(options.runsDir, runId, CLI_FILE), { force: true });
+}
+
+/** A listener's exception is its own affair: it must not end a run that changes a cloud. */
+function tell(hooks: RunHooks, event: EngineEvent): void {
+  try {
+    hooks.onEvent?.(event);
+  } catch {}
+}
+
+function checkRunId(runId: string): string {
+  if (/^[A-Za-z0-9_-]{1,100}$/.test(runId)) return runId;
+  throw new EngineError(
+    "engine_failed",
+    `Cannot run: a run id must be letters, digits, "-" or "_", at most 100, got "${runId.slice(0, 100)}".`,
+  );
+}

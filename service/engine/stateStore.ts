@@ -1,0 +1,148 @@
+/**
+ * Reads and mends stacks' states in the backend, without a program.
+ *
+ * The honest way is `pulumi stack export`, 0.1 s of CPU each. Every `up` looks at the state first (is there a stack,
+ * is it this tenant's, did the last run end cleanly), so for a local `file://` backend the checkpoint is read
+ * directly when it has the layout and version we know; anything else goes through the CLI.
+ */
+import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { CliFailure, type CliResult, runCli } from "./cli.ts";
+import { type Deployment, parseDeployment } from "./deployment.ts";
+import type { StackTarget } from "./engine.ts";
+import { classifyFailure } from "./errors.ts";
+import type { ProcessIdentity } from "./processes.ts";
+import { createRedactor } from "./redact.ts";
+
+export interface StateStoreOptions {
+  readonly command: string;
+  /** Scratch folders for the CLI are made in here. */
+  readonly scratchDir: string;
+  environment(): Promise<Readonly<Record<string, string>>>;
+}
+
+export interface StateStore {
+  /** Undefined when there is no such stack. */
+  read(target: StackTarget): Promise<Deployment | undefined>;
+  write(target: StackTarget, deployment: Deployment): Promise<void>;
+  /** Removes every lock on the stack. */
+  unlock(target: StackTarget): Promise<void>;
+  /** Removes the lock of one CLI process that is known to be dead; leaves anybody else's alone where it can tell. */
+  unlockAfter(target: StackTarget, dead: ProcessIdentity): Promise<void>;
+}
+
+export function createStateStore(options: StateStoreOptions): StateStore {
+  const cli = async (
+    target: StackTarget,
+    args: readonly string[],
+    action: string,
+    files?: Record<string, string>,
+  ) => {
+    await mkdir(options.scratchDir, { recursive: true });
+    const workDir = await mkdtemp(join(options.scratchDir, "state-"));
+    const env = await options.environment();
+    try {
+      const all = { "Pulumi.yaml": projectFile(target.projectName), ...files };
+      for (const [name, text] of Object.entries(all))
+        await writeFile(join(workDir, name), text, { mode: 0o600 });
+      const full = [...args, "--stack", target.stackName, "--non-interactive"];
+      return await runCli({ command: options.command, args: full, workDir, env });
+    } catch (error) {
+      throw classifyFailure({
+        action: `${action} of stack ${target.projectName}/${target.stackName}`,
+        error,
+        diagnostics: [],
+        failed: [],
+        redact: createRedactor(env),
+      });
+    } finally {
+      await rm(workDir, { recursive: true, force: true });
+    }
+  };
+
+  const unlock = async (target: StackTarget) => {
+    await cli(target, ["cancel", "--yes"], "remove the lock");
+  };
+
+  return {
+    async read(target) {
+      const quick = await readCheckpoint((await options.environment()).PULUMI_BACKEND_URL ?? "", target);
+      if (quick !== "ask the CLI") return quick;
+      let result: CliResult;
+      try {
+        result = await cli(target, ["stack", "export"], "read the state");
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
+      return parseDeployment(JSON.parse(result.stdout));
+    },
+    async write(target, deployment) {
+      const files = { "state.json": JSON.stringify(deployment) };
+      await cli(target, ["stack", "import", "--file", "state.json"], "mend the state", files);
+    },
+    unlock,
+    async unlockAfter(target, dead) {
+      const holders = await readLocks((await options.environment()).PULUMI_BACKEND_URL ?? "", target);
+      const others = holders?.some((lock) => lock.pid !== dead.pid || lock.hostname !== dead.host);
+      if (holders?.length === 0 || others) return;
+      await unlock(target);
+    },
+  };
+}
+
+/** JSON is YAML: names need no quoting rules. */
+export function projectFile(projectName: string): string {
+  return `${JSON.stringify({ name: projectName, runtime: "nodejs" })}\n`;
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as { code?: string }).code === "stack_not_found" && causeOf(error) instanceof CliFailure;
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined;
+}
+
+/** Exported for its test. */
+export async function readCheckpoint(
+  backendUrl: string,
+  target: StackTarget,
+): Promise<Deployment | undefined | "ask the CLI"> {
+  const home = localHome(backendUrl);
+  if (home === undefined) return "ask the CLI";
+  const exists = await access(home).then(
+    () => true,
+    () => false,
+  );
+  if (!exists) return undefined;
+  const layout = await readFile(join(home, "meta.yaml"), "utf8").catch(() => "");
+  if (!/^version: 1$/m.test(layout)) return "ask the CLI";
+  const folder = join(home, "stacks", target.projectName);
+  const names: string[] = await readdir(folder).catch(() => []);
+  if (!names.includes(`${target.stackName}.json`)) {
+    // Compressed checkpoints carry a second extension.
+    return names.some((name) => /\.json\.(gz|zst)$/.test(name)) ? "ask the CLI" : undefined;
+  }
+  const file = JSON.parse(await readFile(join(folder, `${target.stackName}.json`), "utf8"));
+  if (file?.version !== 3) return "ask the CLI";
+  return parseDeployment({ version: 3, deployment: file.checkpoint?.latest ?? {} });
+}
+
+/** Undefined when the backend is not a local folder: then nobody but the CLI can tell. */
+async function readLocks(
+  backendUrl: string,
+  target: StackTarget,
+): Promise<readonly { readonly pid: number; readonly hostname: string }[] | undefined> {
+  const home = localHome(backendUrl);
+  if (home === undefined) return undefined;
+  const folder = join(home, "locks", "organization", target.projectName, target.stackName);
+  const names: string[] = await readdir(folder).catch(() => []);
+  const files = names.filter((name) => name.endsWith(".json"));
+  return Promise.all(files.map(async (name) => JSON.parse(await readFile(join(folder, name), "utf8"))));
+}
+
+function localHome(backendUrl: string): string | undefined {
+  const root = /^file:\/\/(\/[^?~]*)$/.exec(backendUrl)?.[1];
+  return root === undefined ? undefined : join(root, ".pulumi");
+}

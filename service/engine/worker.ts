@@ -1,0 +1,47 @@
+/**
+ * A worker process: runs one job at a time and nothing else.
+ *
+ * Programs of two tenants never share a process at the same moment: they would share rejection handlers and a log
+ * chain, and a stray rejection in one would fail the other. The pool replaces a worker whose run failed. When the
+ * service dies, its workers stop their CLI as if the run had been cancelled, and end.
+ */
+import type { FromWorker, Job, ToWorker, WorkerEnd } from "./job.ts";
+import { createRun, type Run } from "./run.ts";
+
+/** The module whose `tenantProgram(spec, { project, stack })` makes a target's program. */
+const [, , programModule = ""] = process.argv;
+
+let current: Run | undefined;
+
+process.on("message", (message: ToWorker) => {
+  if (message.type === "cancel") current?.cancel();
+  else void execute(message.job);
+});
+
+process.on("disconnect", () => {
+  if (current === undefined) process.exit(0);
+  current.cancel();
+});
+
+// Between runs nobody listens for these; during a run the language server does, and fails the run by it.
+process.on("unhandledRejection", () => {});
+process.on("uncaughtException", () => {});
+
+const { tenantProgram } = await import(programModule);
+await import("@pulumi/pulumi/automation/index.js");
+send({ type: "ready" });
+
+async function execute(job: Job): Promise<void> {
+  current = createRun(job, tenantProgram, {
+    onCli: (process_) => send({ type: "cli", process: process_ }),
+    onEvent: (event) => send({ type: "event", event }),
+  });
+  const end: WorkerEnd = { type: "end", ...(await current.done), rssBytes: process.memoryUsage.rss() };
+  current = undefined;
+  if (process.connected) send(end);
+  else process.exit(0);
+}
+
+function send(message: FromWorker): void {
+  process.send?.(message, undefined, undefined, () => {});
+}
