@@ -4,8 +4,8 @@
 
 # Changes with anything that decides which tools are needed.
 tools_fingerprint() {
-  cat "$1/package-lock.json" "$1/toolchain/runtimes.txt" "$1"/toolchain/*.ts "$1"/toolchain/pulumi-cli/* \
-    "$1"/toolchain/language-host/* | cksum
+  cat "$1/package-lock.json" "$1/toolchain/runtimes.txt" "$1"/toolchain/*.ts "$1"/toolchain/pulumi-cli/* |
+    cksum
 }
 
 # tools_ready ROOT: true, with PATH set and tenantry_node, tenantry_pulumi, tenantry_language_host assigned, when the
