@@ -74,6 +74,10 @@ export interface Context {
   byName(type: string, name: string, options?: { scheduled?: boolean }): StoredResource | undefined;
   /** Every object of a type: reads them all, so prefer the indexed look-ups where fleets get large. */
   list(type: string, options?: { scheduled?: boolean }): readonly StoredResource[];
+  /** How many present objects of a type there are, without reading them; for quotas. */
+  count(type: string): number;
+  /** The next value of a persisted counter of the account and region, from 1: task definition revisions never repeat. */
+  sequence(counter: string): number;
   /** Present objects (of `type`) whose `references` name this identifier, in any region of the account. */
   referrers(identifier: string, type?: string): readonly StoredResource[];
 
