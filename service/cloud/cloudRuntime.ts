@@ -42,6 +42,8 @@ export interface ServiceHealthQuery {
   readonly cluster: string;
   /** Only services tagged `tenantry:tenant-id` = this. */
   readonly tenantId: string;
+  /** When the caller knows them: saves going through all services of the cluster on AWS. */
+  readonly serviceArns?: readonly string[];
 }
 
 export interface TagQuery {

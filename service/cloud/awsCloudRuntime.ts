@@ -1,0 +1,254 @@
+import { DescribeServicesCommand, ECSClient, paginateListServices, type Service } from "@aws-sdk/client-ecs";
+import { IAMClient, paginateGetAccountAuthorizationDetails } from "@aws-sdk/client-iam";
+import { DescribeKeyCommand, KMSClient } from "@aws-sdk/client-kms";
+import {
+  paginateGetResources,
+  ResourceGroupsTaggingAPIClient,
+} from "@aws-sdk/client-resource-groups-tagging-api";
+import { paginateListSecrets, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { parseArn } from "./arn.ts";
+import {
+  type CloudResource,
+  type CloudRuntime,
+  CloudRuntimeError,
+  type ServiceHealth,
+  type ServiceHealthQuery,
+  type TagQuery,
+} from "./cloudRuntime.ts";
+
+/**
+ * CloudRuntime on AWS SDK v3: the credentials chain and regions as everywhere in AWS.
+ *
+ * Listing by tag takes three sources, because the Resource Groups Tagging API alone is not complete: IAM roles are not in
+ * it, and what is scheduled for deletion is told with its date only by Secrets Manager and KMS themselves.
+ */
+export interface AwsCloudRuntimeOptions {
+  /** One URL for every service: LocalStack, moto. Default: AWS. */
+  readonly endpoint?: string;
+  readonly credentials?: {
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+    readonly sessionToken?: string;
+  };
+  /** Includes IAM roles, which needs iam:GetAccountAuthorizationDetails. Default: true. */
+  readonly includeRoles?: boolean;
+}
+
+const TENANT_TAG = "tenantry:tenant-id";
+/** AWS's own limit for one DescribeServices call. */
+const DESCRIBE_BATCH = 10;
+const MAX_RESULTS = 10_000;
+const MAX_ATTEMPTS = 5;
+
+interface Clients {
+  readonly ecs: ECSClient;
+  readonly tagging: ResourceGroupsTaggingAPIClient;
+  readonly secrets: SecretsManagerClient;
+  readonly kms: KMSClient;
+  readonly iam: IAMClient;
+}
+
+export function createAwsCloudRuntime(options: AwsCloudRuntimeOptions = {}): CloudRuntime {
+  const byRegion = new Map<string, Clients>();
+  const clientsOf = (region: string): Clients => {
+    const known = byRegion.get(region);
+    if (known !== undefined) return known;
+    const made = createClients(region, options);
+    byRegion.set(region, made);
+    return made;
+  };
+  return {
+    serviceHealth: (query) => asked("ECS", () => serviceHealth(clientsOf(query.region), query)),
+    listByTag: (query) =>
+      asked("AWS", () => listByTag(clientsOf(query.region), query, options.includeRoles ?? true)),
+  };
+}
+
+function createClients(region: string, { endpoint, credentials }: AwsCloudRuntimeOptions): Clients {
+  const settings = {
+    region,
+    maxAttempts: MAX_ATTEMPTS,
+    ...(endpoint !== undefined && { endpoint }),
+    ...(credentials !== undefined && { credentials }),
+  };
+  return {
+    ecs: new ECSClient(settings),
+    tagging: new ResourceGroupsTaggingAPIClient(settings),
+    secrets: new SecretsManagerClient(settings),
+    kms: new KMSClient(settings),
+    iam: new IAMClient(settings),
+  };
+}
+
+async function serviceHealth({ ecs }: Clients, query: ServiceHealthQuery): Promise<readonly ServiceHealth[]> {
+  const arns = query.serviceArns ?? (await listServices(ecs, query.cluster));
+  const found: ServiceHealth[] = [];
+  for (let start = 0; start < arns.length; start += DESCRIBE_BATCH) {
+    const services = arns.slice(start, start + DESCRIBE_BATCH);
+    const answer = await ecs.send(
+      new DescribeServicesCommand({ cluster: query.cluster, services, include: ["TAGS"] }),
+    );
+    for (const service of answer.services ?? []) {
+      if (service.tags?.some((tag) => tag.key === TENANT_TAG && tag.value === query.tenantId))
+        found.push(health(service));
+    }
+  }
+  return found.sort((a, b) => a.name.localeCompare(b.name));
+}
+
+async function listServices(client: ECSClient, cluster: string): Promise<readonly string[]> {
+  const arns: string[] = [];
+  for await (const page of paginateListServices({ client, pageSize: 100 }, { cluster })) {
+    arns.push(...(page.serviceArns ?? []));
+    if (arns.length > MAX_RESULTS) throw tooMany(`services of cluster ${cluster}`);
+  }
+  return arns;
+}
+
+function health(service: Service): ServiceHealth {
+  const { desiredCount: desired = 0, runningCount: running = 0, pendingCount: pending = 0 } = service;
+  const deployments = service.deployments ?? [];
+  const state =
+    deployments.find((deployment) => deployment.status === "PRIMARY")?.rolloutState ?? "COMPLETED";
+  const steady = deployments.length <= 1 && state === "COMPLETED" && running === desired && pending === 0;
+  const healthy = steady && service.status === "ACTIVE";
+  const base = {
+    name: service.serviceName ?? "",
+    arn: service.serviceArn ?? "",
+    ...{ desired, running, pending, steady, healthy },
+  };
+  if (healthy) return base;
+  const status = service.status === "ACTIVE" ? "" : `the service is ${service.status}; `;
+  const reason = service.events?.[0]?.message ?? `${running} of ${desired} tasks run, deployment ${state}`;
+  return { ...base, reason: `${status}${reason}` };
+}
+
+async function listByTag(
+  clients: Clients,
+  query: TagQuery,
+  includeRoles: boolean,
+): Promise<readonly CloudResource[]> {
+  const [tagged, secrets, roles] = await Promise.all([
+    listTagged(clients.tagging, query),
+    listSecrets(clients.secrets, query),
+    includeRoles ? listRoles(clients.iam, query) : [],
+  ]);
+  const found = new Map<string, CloudResource>();
+  for (const item of [...tagged, ...roles, ...secrets]) found.set(item.arn, item);
+  if (found.size > MAX_RESULTS) throw tooMany(JSON.stringify(query.tags));
+  const dated = await Promise.all([...found.values()].map((item) => withKeyDeletion(clients.kms, item)));
+  return dated.sort((a, b) => a.arn.localeCompare(b.arn));
+}
+
+async function listTagged(
+  client: ResourceGroupsTaggingAPIClient,
+  query: TagQuery,
+): Promise<readonly CloudResource[]> {
+  const found: CloudResource[] = [];
+  const TagFilters = Object.entries(query.tags).map(([Key, value]) => ({ Key, Values: [value] }));
+  for await (const page of paginateGetResources({ client, pageSize: 100 }, { TagFilters })) {
+    found.push(...(page.ResourceTagMappingList ?? []).flatMap(({ ResourceARN }) => present(ResourceARN)));
+    if (found.length > MAX_RESULTS) throw tooMany(JSON.stringify(query.tags));
+  }
+  return found;
+}
+
+async function listSecrets(client: SecretsManagerClient, query: TagQuery): Promise<readonly CloudResource[]> {
+  const found: CloudResource[] = [];
+  const Filters = [
+    { Key: "tag-key" as const, Values: Object.keys(query.tags) },
+    { Key: "tag-value" as const, Values: Object.values(query.tags) },
+  ];
+  for await (const page of paginateListSecrets(
+    { client, pageSize: 100 },
+    { Filters, IncludePlannedDeletion: true },
+  )) {
+    // The filters match keys and values apart, and by prefix; only the tags themselves are proof.
+    for (const secret of page.SecretList ?? []) {
+      if (!carries(secret.Tags, query)) continue;
+      for (const item of present(secret.ARN)) found.push(scheduled(item, secret.DeletedDate));
+    }
+  }
+  return found;
+}
+
+async function listRoles(client: IAMClient, query: TagQuery): Promise<readonly CloudResource[]> {
+  const found: CloudResource[] = [];
+  for await (const page of paginateGetAccountAuthorizationDetails(
+    { client, pageSize: 1_000 },
+    { Filter: ["Role"] },
+  )) {
+    for (const role of page.RoleDetailList ?? [])
+      if (carries(role.Tags, query)) found.push(...present(role.Arn));
+  }
+  return found;
+}
+
+async function withKeyDeletion(client: KMSClient, item: CloudResource): Promise<CloudResource> {
+  if (item.type !== "kms:key") return item;
+  const { KeyMetadata } = await client.send(new DescribeKeyCommand({ KeyId: item.arn }));
+  return KeyMetadata?.KeyState === "PendingDeletion" ? scheduled(item, KeyMetadata.DeletionDate, true) : item;
+}
+
+function present(arn: string | undefined): CloudResource[] {
+  const parts = arn === undefined ? undefined : parseArn(arn);
+  return arn === undefined || parts === undefined
+    ? []
+    : [{ arn, type: parts.type, id: parts.id, state: "present" }];
+}
+
+function scheduled(
+  item: CloudResource,
+  deletionAt: Date | undefined,
+  pending = deletionAt !== undefined,
+): CloudResource {
+  if (!pending) return item;
+  return {
+    ...item,
+    state: "scheduled_for_deletion",
+    ...(deletionAt && { deletionAt: deletionAt.toISOString() }),
+  };
+}
+
+type Tags = readonly { readonly Key?: string | undefined; readonly Value?: string | undefined }[];
+
+function carries(tags: Tags | undefined, query: TagQuery): boolean {
+  return Object.entries(query.tags).every(([key, value]) =>
+    tags?.some((tag) => tag.Key === key && tag.Value === value),
+  );
+}
+
+function tooMany(what: string): CloudRuntimeError {
+  const message = `Cannot list ${what}: there are more than ${MAX_RESULTS}.`;
+  return new CloudRuntimeError("too_many_results", message, { retryable: false });
+}
+
+/** Turns what the SDK throws into the seam's own error. */
+async function asked<T>(what: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (cause) {
+    if (cause instanceof CloudRuntimeError) throw cause;
+    const {
+      name = "Error",
+      message = "",
+      $metadata,
+    } = cause as Partial<Error> & { $metadata?: { httpStatusCode?: number } };
+    const status = $metadata?.httpStatusCode;
+    if (name === "ClusterNotFoundException") {
+      throw new CloudRuntimeError("cluster_not_found", `Cannot ask ${what}: ${message}`, {
+        retryable: false,
+        cause,
+      });
+    }
+    if (status === undefined) {
+      const text = `Cannot reach ${what}: ${name}: ${message}`;
+      throw new CloudRuntimeError("cloud_unreachable", text, { retryable: !/Credential/i.test(name), cause });
+    }
+    const retryable = status >= 500 || status === 429 || /Throttl|TooManyRequests|LimitExceeded/.test(name);
+    throw new CloudRuntimeError("cloud_refused", `${what} refused: ${name}: ${message}`, {
+      retryable,
+      cause,
+    });
+  }
+}
