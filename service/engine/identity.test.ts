@@ -1,0 +1,34 @@
+import { describe, expect, it } from "vitest";
+import { type Deployment, parseDeployment } from "./deployment.ts";
+import { assertIdentity } from "./identity.ts";
+
+const TENANT = "0b9c3c1e-0000-4000-8000-000000000001";
+const OTHER = "0b9c3c1e-0000-4000-8000-000000000002";
+const TARGET = { projectName: `tenant-${TENANT}`, stackName: "dev-eu-west-1-1" };
+
+function state(...tags: (Record<string, string> | undefined)[]): Deployment {
+  const resources = tags.map((tagsAll, index) => ({
+    urn: `urn:pulumi:s::p::aws:sqs/queue:Queue::q${index}`,
+    type: "aws:sqs/queue:Queue",
+    outputs: { ...(tagsAll && { tagsAll }) },
+  }));
+  return parseDeployment({ version: 3, deployment: { resources } });
+}
+
+describe("assertIdentity", () => {
+  const check = (deployment: Deployment) => () => assertIdentity(deployment, TARGET, TENANT);
+  const own = { "tenantry:tenant-id": TENANT };
+
+  it("accepts the tenant's own state, untagged parts and an empty stack", () => {
+    expect(check(state(own, undefined))).not.toThrow();
+    expect(check(state())).not.toThrow();
+  });
+
+  it("refuses a state with even one resource of another tenant", () => {
+    expect(check(state(own, { "tenantry:tenant-id": OTHER }))).toThrow(OTHER);
+  });
+
+  it("refuses a state in which nothing says whose it is", () => {
+    expect(check(state(undefined, { owner: "somebody" }))).toThrow(/identity|must belong/);
+  });
+});
