@@ -1,6 +1,24 @@
+/**
+ * The program of one target's stack: a pure function of the frozen spec.
+ *
+ * It refuses to run when the spec is not this stack's (P5), when the plane is another environment's, region's or
+ * account's, and when a resource that it would change carries another tenant's tags. It knows nothing of which cloud it talks to
+ * beyond the provider settings in the spec.
+ */
+import * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
+import { TAG, type Tags } from "../../components/tags.ts";
+import {
+  type TargetIdentity,
+  type TenantLayout,
+  tenantLayout,
+} from "../../components/tenantServiceSet/layout.ts";
+import { type ServiceArgs, TenantServiceSet } from "../../components/tenantServiceSet/tenantServiceSet.ts";
+import { awsProviderArgs } from "../provider.ts";
+import { assertSpecIdentity } from "./identity.ts";
 import type { StackIdentity } from "./names.ts";
-import { type ServiceName, specDigest, type TenantSpec } from "./spec.ts";
+import { secretRefsOf } from "./secretRefs.ts";
+import { SERVICE_NAMES, type ServiceName, specDigest, TenantSpec } from "./spec.ts";
 
 /** What a tenant's stack tells the control service. */
 export interface TenantOutputs {
@@ -19,9 +37,93 @@ export interface TenantOutputs {
   readonly services: Readonly<Record<ServiceName, pulumi.Input<string>>>;
 }
 
-/** The inline program of one target. */
+/** The inline program of one target. Refusals are thrown when it runs, before any resource is registered. */
 export function tenantProgram(spec: TenantSpec, identity: StackIdentity): () => Promise<TenantOutputs> {
   return async () => {
-    throw new Error(`not yet: ${identity.project} ${specDigest(spec)}`);
+    const checked = TenantSpec.parse(spec);
+    assertSpecIdentity(checked, identity);
+    const layout = layoutOf(checked);
+    const services = serviceArgs(checked, layout);
+    const { plane, tenant } = checked;
+    const provider = new aws.Provider("aws", {
+      allowedAccountIds: [plane.accountId],
+      ...awsProviderArgs(checked.provider),
+    });
+    const set = new TenantServiceSet(
+      "tenant",
+      {
+        layout,
+        location: { partition: plane.outputs.partition, region: plane.region, accountId: plane.accountId },
+        plane: plane.outputs,
+        tenantId: tenant.tenantId,
+        slug: tenant.slug,
+        services,
+        workload: checked.workload,
+        tags: tenantTags(checked),
+        waitForSteadyState: checked.provider.waitForSteadyState ?? true,
+      },
+      { provider },
+    );
+    return { ...facts(checked, layout), services: set.serviceArns };
   };
+}
+
+export function layoutOf(spec: TenantSpec): TenantLayout {
+  return tenantLayout(targetIdentity(spec));
+}
+
+function targetIdentity({ tenant, environment, generation, plane }: TenantSpec): TargetIdentity {
+  return {
+    tenantId: tenant.tenantId,
+    slug: tenant.slug,
+    environment,
+    generation,
+    planeName: plane.name,
+    domain: plane.outputs.domain,
+    namespaceName: plane.outputs.serviceNamespaceName,
+  };
+}
+
+function facts(spec: TenantSpec, layout: TenantLayout): Omit<TenantOutputs, "services"> {
+  return {
+    tenantId: spec.tenant.tenantId,
+    environment: spec.environment,
+    planeName: spec.plane.name,
+    generation: spec.generation,
+    specDigest: specDigest(spec),
+    releaseNumber: spec.release.number,
+    clusterName: spec.plane.outputs.clusterName,
+    serviceNamespace: spec.plane.outputs.serviceNamespaceName,
+    routingTarget: layout.routingTarget,
+    publicName: layout.publicName,
+  };
+}
+
+function tenantTags(spec: TenantSpec): Tags {
+  return {
+    [TAG.managed]: "true",
+    [TAG.tenantId]: spec.tenant.tenantId,
+    [TAG.slug]: spec.tenant.slug,
+    [TAG.environment]: spec.environment,
+    [TAG.plane]: spec.plane.name,
+    [TAG.plan]: spec.plan.key,
+    [TAG.release]: String(spec.release.number),
+    [TAG.specDigest]: specDigest(spec),
+  };
+}
+
+function serviceArgs(spec: TenantSpec, layout: TenantLayout): Record<ServiceName, ServiceArgs> {
+  const entries = SERVICE_NAMES.map((service): [ServiceName, ServiceArgs] => {
+    const release = spec.release.services[service];
+    return [
+      service,
+      {
+        ...spec.plan.services[service],
+        image: release.image,
+        settings: { ...release.environment, ...spec.config.settings },
+        secretRefs: secretRefsOf(service, spec.config.secretRefs, layout),
+      },
+    ];
+  });
+  return Object.fromEntries(entries) as Record<ServiceName, ServiceArgs>;
 }

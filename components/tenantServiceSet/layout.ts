@@ -1,0 +1,126 @@
+import { shortHash } from "../shortHash.ts";
+import { SERVICE_NAMES, SERVICE_SHAPES, type ServiceName } from "./services.ts";
+
+/**
+ * Every physical name of one target, computed from who it is and nothing else.
+ *
+ * Names come from the tenant's id, never from its slug: a slug may change hands, an id cannot. All carry a key made of
+ * the environment, eight digits of the id, 60 bits of hash over plane, id and generation, and the generation itself, so that
+ * two generations of a tenant can run side by side and no two targets can meet, however their ids and slugs look.
+ * What is the tenant's own data (S3 prefix, secret path) carries the tenant alone: its generations share it, its plane
+ * separates it.
+ */
+export interface TargetIdentity {
+  /** Lower-case UUID. */
+  readonly tenantId: string;
+  /** DNS label. */
+  readonly slug: string;
+  readonly environment: string;
+  readonly planeName: string;
+  readonly generation: number;
+  /** The plane's public domain. */
+  readonly domain: string;
+  /** The plane's private DNS namespace. */
+  readonly namespaceName: string;
+}
+
+export interface ServiceNames {
+  /** ECS service and task definition family. */
+  readonly serviceName: string;
+  readonly roleName: string;
+  readonly logGroupName: string;
+  /** Ends in a slash; everything below belongs to this service of this tenant. */
+  readonly secretPath: string;
+  readonly secretName: string;
+  /** Cloud Map name inside the plane's namespace; absent for services without HTTP. */
+  readonly discoveryName: string | undefined;
+}
+
+export interface TenantLayout {
+  readonly key: string;
+  readonly securityGroupName: string;
+  readonly executionRoleName: string;
+  readonly queueName: string;
+  readonly deadLetterQueueName: string;
+  /** `/<plane>/<tenant>/`-like prefix of all log groups. */
+  readonly logGroupPrefix: string;
+  /** `/<environment>/tenants/<tenant>/`. */
+  readonly secretPrefix: string;
+  /** `tenants/<tenant>/` in the plane's data bucket. */
+  readonly storagePrefix: string;
+  readonly publicName: string;
+  /** `<service>.<routingTarget>` is the private name of an HTTP service. */
+  readonly routingTarget: string;
+  readonly services: Readonly<Record<ServiceName, ServiceNames>>;
+}
+
+const TENANT_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const DNS_NAME_MAX = 253;
+
+/** Throws when an identity cannot be named within AWS's limits; a name is never cut. */
+export function tenantLayout(identity: TargetIdentity): TenantLayout {
+  check("tenantId", identity.tenantId, TENANT_ID, "a lower-case UUID");
+  check("slug", identity.slug, DNS_LABEL, "a DNS label");
+  const { tenantId, environment, planeName, generation } = identity;
+  const key = tenantKey(identity);
+  const logGroupPrefix = `/tenantry/${planeName}/${tenantId}/`;
+  const secretPrefix = `/${environment}/tenants/${tenantId}/`;
+  const services = SERVICE_NAMES.map((service): [ServiceName, ServiceNames] => [
+    service,
+    {
+      serviceName: `${key}-${service}`,
+      roleName: `${key}-${service}`,
+      logGroupName: `${logGroupPrefix}g${generation}/${service}`,
+      secretPath: `${secretPrefix}${service}/`,
+      secretName: `${secretPrefix}${service}/g${generation}/credentials`,
+      discoveryName: SERVICE_SHAPES[service].http ? `${service}.${key}` : undefined,
+    },
+  ]);
+  return {
+    key,
+    securityGroupName: key,
+    executionRoleName: `${key}-execution`,
+    queueName: `${key}-work`,
+    deadLetterQueueName: `${key}-work-dead`,
+    logGroupPrefix,
+    secretPrefix,
+    storagePrefix: storagePrefix(tenantId),
+    publicName: publicName(identity),
+    routingTarget: `${key}.${identity.namespaceName}`,
+    services: Object.fromEntries(services) as Record<ServiceName, ServiceNames>,
+  };
+}
+
+/** What all keys of an environment begin with, for policies that name an environment's resources at large. */
+export function keyPrefix(environment: string): string {
+  return `tn-${environment}-`;
+}
+
+export function storagePrefix(tenantId: string): string {
+  return `tenants/${tenantId}/`;
+}
+
+function tenantKey({ tenantId, environment, planeName, generation }: TargetIdentity): string {
+  const hash = shortHash(planeName, tenantId, String(generation));
+  return `${keyPrefix(environment)}${tenantId.slice(0, 8)}-${hash}-g${generation}`;
+}
+
+function publicName({ slug, domain }: TargetIdentity): string {
+  const name = `${slug}.${domain}`;
+  if (name.length > DNS_NAME_MAX) {
+    throw new Error(
+      `Cannot name the tenant's host: a DNS name must have at most ${DNS_NAME_MAX} characters, got ${name.length}. ` +
+        "Give the plane a shorter domain.",
+    );
+  }
+  return name;
+}
+
+function check(what: string, value: string, pattern: RegExp, meaning: string): void {
+  if (!pattern.test(value)) {
+    throw new Error(
+      `Cannot name the tenant's resources: ${what} must be ${meaning}, got ${JSON.stringify(value)}`,
+    );
+  }
+}
