@@ -53,12 +53,10 @@ export const operationDetailSchema = operationSchema
   .meta({ id: "OperationDetail" });
 export type OperationDetail = z.output<typeof operationDetailSchema>;
 
-export const operationAcceptedSchema = z
-  .object({ operations: z.array(operationSchema) })
-  .meta({
-    id: "OperationsAccepted",
-    description: "One operation a target; none when there was nothing to do",
-  });
+export const operationAcceptedSchema = z.object({ operations: z.array(operationSchema) }).meta({
+  id: "OperationsAccepted",
+  description: "One operation a target; none when there was nothing to do",
+});
 export type OperationAccepted = z.output<typeof operationAcceptedSchema>;
 
 /** What one event of the stream carries as data; its SSE id is the sequence. */

@@ -1,3 +1,4 @@
+import type { DriftScan } from "../contract/drift.ts";
 import type {
   ApiKeyRole,
   DeploymentState,
@@ -27,6 +28,7 @@ export interface Schema {
   tenantLabels: TenantLabelTable;
   tenantVersions: TenantVersionTable;
   targets: TargetTable;
+  targetObservations: TargetObservationTable;
   releases: ReleaseTable;
   operations: OperationTable;
   operationJournal: OperationJournalTable;
@@ -117,17 +119,22 @@ export interface TargetTable {
   currentSpecDigest: string | null;
   /** The spec of the last successful run: what a drift repair and an "is there anything to do?" compare with. */
   appliedSpec: Json<Record<string, unknown>> | null;
-  health: HealthState;
-  healthReason: string | null;
-  healthCheckedAt: string | null;
-  drift: DriftState;
-  driftCheckedAt: string | null;
   lastOperationId: string | null;
   lastOperationStatus: OperationStatus | null;
   recordVersion: number;
   createdAt: string;
   updatedAt: string;
   deletedAt: string | null;
+}
+
+/** What was last seen in the cloud; apart from `targets` because it changes without anybody's decision. */
+export interface TargetObservationTable {
+  targetId: string;
+  health: HealthState;
+  healthReason: string | null;
+  healthCheckedAt: string | null;
+  drift: DriftState;
+  driftCheckedAt: string | null;
 }
 
 /** Append-only. */
@@ -261,7 +268,7 @@ export interface IdempotencyKeyTable {
 export interface DriftScanTable {
   scanId: string;
   status: DriftScanStatus;
-  scope: Json<{ planes?: string[]; tenantIds?: string[] }>;
+  scope: Json<DriftScan["scope"]>;
   targetsTotal: number;
   targetsDone: number;
   targetsFailed: number;

@@ -111,11 +111,6 @@ async function tenancy(db: Kysely<unknown>, dialect: RegistryDialect): Promise<v
     .addColumn("target_release_number", "integer", (c) => c.references("releases.number"))
     .addColumn("current_spec_digest", "text")
     .addColumn("applied_spec", "text")
-    .addColumn("health", "text", (c) => c.notNull())
-    .addColumn("health_reason", "text")
-    .addColumn("health_checked_at", "text")
-    .addColumn("drift", "text", (c) => c.notNull())
-    .addColumn("drift_checked_at", "text")
     .addColumn("last_operation_id", "text")
     .addColumn("last_operation_status", "text")
     .addColumn("record_version", "integer", (c) => c.notNull())
@@ -127,6 +122,16 @@ async function tenancy(db: Kysely<unknown>, dialect: RegistryDialect): Promise<v
     .execute();
   await index(db, "targets", "plane_name", "created_at", "target_id");
   await index(db, "targets", "created_at", "target_id");
+
+  await db.schema
+    .createTable("target_observations")
+    .addColumn("target_id", "text", (c) => c.primaryKey().references("targets.target_id").onDelete("cascade"))
+    .addColumn("health", "text", (c) => c.notNull())
+    .addColumn("health_reason", "text")
+    .addColumn("health_checked_at", "text")
+    .addColumn("drift", "text", (c) => c.notNull())
+    .addColumn("drift_checked_at", "text")
+    .execute();
 }
 
 async function operations(db: Kysely<unknown>, dialect: RegistryDialect): Promise<void> {

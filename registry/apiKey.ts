@@ -1,0 +1,174 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { ApiKey, ApiKeyCreate } from "../contract/apiKey.ts";
+import type { Page, PageRequest } from "../contract/common.ts";
+import { ProblemError } from "../contract/errors.ts";
+import type { Bookkeeping } from "./bookkeeping.ts";
+import { pageAfter, toPage } from "./cursor.ts";
+import type { Change, Reader } from "./registry.ts";
+
+const KEY_ID_CHARS = 12;
+const SECRET_BYTES = 32;
+const KEY_SHAPE = /^tk_([a-z0-9]{12})_([A-Za-z0-9_-]{43})$/;
+/** `lastUsedAt` is this coarse, so that a busy key does not write at every request. */
+const USE_RESOLUTION_MS = 60_000;
+const NO_HASH = "0".repeat(64);
+
+/** Gives the whole key, `tk_<keyId>_<secret>`, this once; only a hash is kept. Audits `api_key.created`. */
+export async function apiKeyCreate(
+  change: Change,
+  input: ApiKeyCreate,
+): Promise<{ apiKey: ApiKey; secret: string }> {
+  const keyId = randomKeyId();
+  const secretPart = randomBytes(SECRET_BYTES).toString("base64url");
+  const row = {
+    keyId,
+    name: input.name,
+    role: input.role,
+    secretHash: hashSecret(secretPart),
+    createdBy: change.context.actor.id,
+    createdAt: change.now,
+    expiresAt: input.expiresAt,
+    revokedAt: null,
+  };
+  await change.db.insertInto("apiKeys").values(row).execute();
+  await change.audit({
+    action: "api_key.created",
+    target: { type: "api_key", id: keyId },
+    details: { name: input.name, role: input.role, expiresAt: input.expiresAt },
+  });
+  const { secretHash: _secretHash, ...apiKey } = row;
+  return { apiKey: { ...apiKey, lastUsedAt: null }, secret: `tk_${keyId}_${secretPart}` };
+}
+
+/**
+ * The key behind what a caller presents, or undefined for one that is malformed, unknown, wrong, expired or revoked: the
+ * caller is not told which. An unknown id costs the same comparison as a wrong secret.
+ */
+export async function apiKeyAuthenticate(
+  db: Reader,
+  presented: string,
+  now: Date = new Date(),
+): Promise<ApiKey | undefined> {
+  const [, keyId, secretPart] = KEY_SHAPE.exec(presented) ?? [];
+  if (keyId === undefined || secretPart === undefined) return undefined;
+  const row = await keys(db).select("secretHash").where("apiKeys.keyId", "=", keyId).executeTakeFirst();
+  const matches = timingSafeEqual(
+    Buffer.from(hashSecret(secretPart), "hex"),
+    Buffer.from(row?.secretHash ?? NO_HASH, "hex"),
+  );
+  if (row === undefined || !matches || row.revokedAt !== null) return undefined;
+  if (row.expiresAt !== null && Date.parse(row.expiresAt) <= now.getTime()) return undefined;
+  const { secretHash: _secretHash, ...apiKey } = row;
+  return apiKey;
+}
+
+/** Whether the key's last use is old enough to be written again. */
+export function apiKeyUseIsStale(apiKey: ApiKey, now: Date = new Date()): boolean {
+  return apiKey.lastUsedAt === null || now.getTime() - Date.parse(apiKey.lastUsedAt) >= USE_RESOLUTION_MS;
+}
+
+export async function apiKeyMarkUsed(record: Bookkeeping, keyId: string): Promise<void> {
+  const lastUsedAt = record.now;
+  await record.db
+    .insertInto("apiKeyUses")
+    .values({ keyId, lastUsedAt })
+    .onConflict((conflict) => conflict.column("keyId").doUpdateSet({ lastUsedAt }))
+    .execute();
+}
+
+/** Audits `api_key.revoked`; a second revocation changes nothing. The last admin key stays. */
+export async function apiKeyRevoke(change: Change, keyId: string): Promise<ApiKey> {
+  const apiKey = await apiKeyGet(change.db, keyId);
+  if (apiKey.revokedAt !== null) return apiKey;
+  if (apiKey.role === "admin" && (await usableAdmins(change)) <= 1) throw lastAdmin(keyId);
+  const revokedAt = change.now;
+  await change.db.updateTable("apiKeys").set({ revokedAt }).where("keyId", "=", keyId).execute();
+  await change.audit({
+    action: "api_key.revoked",
+    target: { type: "api_key", id: keyId },
+    details: { name: apiKey.name, role: apiKey.role },
+  });
+  return { ...apiKey, revokedAt };
+}
+
+export async function apiKeyGet(db: Reader, keyId: string): Promise<ApiKey> {
+  const apiKey = await keys(db).where("apiKeys.keyId", "=", keyId).executeTakeFirst();
+  if (apiKey !== undefined) return apiKey;
+  throw new ProblemError("api_key_not_found", {
+    detail: `Cannot find an API key with the id ${keyId}.`,
+    hint: "List keys with GET /v1/control-plane/api-keys.",
+    errors: [{ path: "path.keyId", message: "is no key's id", value: keyId }],
+  });
+}
+
+/** Newest first, revoked ones too. */
+export async function apiKeyList(db: Reader, page: PageRequest): Promise<Page<ApiKey>> {
+  let rows = keys(db);
+  if (page.cursor) {
+    const [createdAt, keyId] = pageAfter(page.cursor);
+    rows = rows.where(({ eb, refTuple, tuple }) =>
+      eb(refTuple("apiKeys.createdAt", "apiKeys.keyId"), "<", tuple(createdAt, keyId)),
+    );
+  }
+  const found = await rows
+    .orderBy("apiKeys.createdAt", "desc")
+    .orderBy("apiKeys.keyId", "desc")
+    .limit(page.limit + 1)
+    .execute();
+  return toPage(
+    found,
+    page.limit,
+    (row) => row,
+    (row) => [row.createdAt, row.keyId],
+  );
+}
+
+/** False on the first start, when an admin key is to be made. */
+export async function apiKeyExists(db: Reader): Promise<boolean> {
+  return (await db.selectFrom("apiKeys").select("keyId").limit(1).executeTakeFirst()) !== undefined;
+}
+
+async function usableAdmins(change: Change): Promise<number> {
+  const row = await change.db
+    .selectFrom("apiKeys")
+    .select((eb) => eb.fn.countAll().as("count"))
+    .where("role", "=", "admin")
+    .where("revokedAt", "is", null)
+    .where((eb) => eb.or([eb("expiresAt", "is", null), eb("expiresAt", ">", change.now)]))
+    .executeTakeFirst();
+  return Number(row?.count ?? 0);
+}
+
+function lastAdmin(keyId: string): ProblemError {
+  return new ProblemError("last_admin_key", {
+    detail: "Cannot revoke the key: one usable admin key must stay, and it is the last.",
+    hint: "Make another admin key first, then revoke this one.",
+    errors: [{ path: "path.keyId", message: "is the last admin key", value: keyId }],
+  });
+}
+
+function keys(db: Reader) {
+  return db
+    .selectFrom("apiKeys")
+    .leftJoin("apiKeyUses", "apiKeyUses.keyId", "apiKeys.keyId")
+    .select([
+      "apiKeys.keyId",
+      "apiKeys.name",
+      "apiKeys.role",
+      "apiKeys.createdBy",
+      "apiKeys.createdAt",
+      "apiKeys.expiresAt",
+      "apiKeys.revokedAt",
+      "apiKeyUses.lastUsedAt",
+    ]);
+}
+
+/** SHA-256 is enough for 256 random bits: there is nothing to guess, so nothing to slow down. */
+function hashSecret(secretPart: string): string {
+  return createHash("sha256").update(secretPart).digest("hex");
+}
+
+function randomKeyId(): string {
+  const alphabet = "abcdefghijklmnopqrstuvwxyz012345";
+  return [...randomBytes(KEY_ID_CHARS)].map((byte) => alphabet[byte % alphabet.length]).join("");
+}

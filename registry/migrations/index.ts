@@ -1,0 +1,16 @@
+import type { Kysely } from "kysely";
+import type { RegistryDialect } from "../dialect/registryDialect.ts";
+import * as spine from "./0001_spine.ts";
+
+export interface Migration {
+  readonly number: number;
+  readonly name: string;
+  /** Its source, which the checksum covers. */
+  readonly source: URL;
+  readonly up: (db: Kysely<unknown>, dialect: RegistryDialect) => Promise<void>;
+}
+
+/** In order, without a gap. A migration that has been released is never edited: write the next one. */
+export const migrations: readonly Migration[] = [
+  { number: 1, name: "0001_spine", source: new URL("./0001_spine.ts", import.meta.url), up: spine.up },
+];

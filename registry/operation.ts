@@ -1,0 +1,190 @@
+import type { Selectable } from "kysely";
+import type { Page } from "../contract/common.ts";
+import { ProblemError } from "../contract/errors.ts";
+import type { Operation, OperationDetail, OperationListQuery } from "../contract/operation.ts";
+import type { OperationKind } from "../contract/vocabulary.ts";
+import { pageAfter, toPage } from "./cursor.ts";
+import { newId } from "./id.ts";
+import { journalAppend, journalState } from "./journal.ts";
+import { fromJson, toJson } from "./json.ts";
+import { redact, redactText } from "./redact.ts";
+import type { Change, Reader } from "./registry.ts";
+import type { OperationTable } from "./schema.ts";
+
+export interface OperationCreate {
+  readonly kind: OperationKind;
+  readonly tenantId: string;
+  readonly targetId: string | null;
+  readonly planeName: string | null;
+  readonly rolloutId?: string | null;
+  /** What the steps need beyond the records; plain data, no secrets. */
+  readonly input?: Record<string, unknown>;
+  readonly reason?: string | null;
+}
+
+/**
+ * Queues an operation and audits `operation.created`. Of one target at most one may be unfinished: the second gets
+ * `operation_in_progress` with the id of the first.
+ */
+export async function operationCreate(change: Change, input: OperationCreate): Promise<Operation> {
+  if (input.targetId !== null) {
+    const live = await operationLiveOfTarget(change.db, input.targetId);
+    if (live !== undefined) throw inProgress(live);
+  }
+  const operationId = newId();
+  const { context, now } = change;
+  const reason = input.reason ? redactText(input.reason) : null;
+  try {
+    await change.db
+      .insertInto("operations")
+      .values({
+        operationId,
+        kind: input.kind,
+        tenantId: input.tenantId,
+        targetId: input.targetId,
+        planeName: input.planeName,
+        rolloutId: input.rolloutId ?? null,
+        input: toJson(redact(input.input ?? {})),
+        reason,
+        requestedBy: context.actor.id,
+        requestId: context.requestId,
+        correlationId: context.correlationId,
+        status: "queued",
+        currentStep: null,
+        attempt: 0,
+        journalLength: 0,
+        error: null,
+        leaseOwner: null,
+        leaseExpiresAt: null,
+        fencingToken: 0,
+        createdAt: now,
+        updatedAt: now,
+        startedAt: null,
+        finishedAt: null,
+      })
+      .execute();
+  } catch (error) {
+    if (change.uniqueViolation(error) !== undefined) throw inProgress(undefined, error);
+    throw error;
+  }
+  await journalAppend(change, operationId, [{ type: "created", data: { kind: input.kind } }]);
+  const { kind, tenantId, targetId, planeName } = input;
+  await change.audit({
+    action: "operation.created",
+    target: { type: "operation", id: operationId },
+    tenantId,
+    reason,
+    details: { kind, targetId, planeName, rolloutId: input.rolloutId ?? null },
+  });
+  return await operationGet(change.db, operationId);
+}
+
+function inProgress(live: Operation | undefined, cause?: unknown): ProblemError {
+  const which =
+    live === undefined ? "another operation" : `operation ${live.operationId} (${live.kind}, ${live.status})`;
+  return new ProblemError("operation_in_progress", {
+    detail: `Cannot begin: a target takes one operation at a time, and ${which} has not ended.`,
+    hint: "Wait for it to end, follow its events, or cancel it.",
+    ...(live === undefined ? {} : { operationId: live.operationId }),
+    cause,
+  });
+}
+
+export async function operationFind(db: Reader, operationId: string): Promise<Operation | undefined> {
+  const row = await db
+    .selectFrom("operations")
+    .selectAll()
+    .where("operationId", "=", operationId)
+    .executeTakeFirst();
+  return row && fromRow(row);
+}
+
+export async function operationGet(db: Reader, operationId: string): Promise<Operation> {
+  const operation = await operationFind(db, operationId);
+  if (operation !== undefined) return operation;
+  throw operationNotFound(operationId);
+}
+
+export function operationNotFound(operationId: string): ProblemError {
+  return new ProblemError("operation_not_found", {
+    detail: `Cannot find an operation with the id ${operationId}.`,
+    hint: "List operations with GET /v1/control-plane/operations.",
+    errors: [{ path: "path.operationId", message: "is no operation's id", value: operationId }],
+  });
+}
+
+/** With its steps, folded from the journal. */
+export async function operationDetail(db: Reader, operationId: string): Promise<OperationDetail> {
+  const operation = await operationGet(db, operationId);
+  const state = await journalState(db, operationId);
+  return { ...operation, steps: [...(state?.steps ?? [])] };
+}
+
+/** What `operationCreate` was given as input. */
+export async function operationInput(db: Reader, operationId: string): Promise<Record<string, unknown>> {
+  const row = await db
+    .selectFrom("operations")
+    .select("input")
+    .where("operationId", "=", operationId)
+    .executeTakeFirst();
+  if (row === undefined) throw operationNotFound(operationId);
+  return fromJson(row.input);
+}
+
+export async function operationLiveOfTarget(db: Reader, targetId: string): Promise<Operation | undefined> {
+  const row = await db
+    .selectFrom("operations")
+    .selectAll()
+    .where("targetId", "=", targetId)
+    .where("finishedAt", "is", null)
+    .executeTakeFirst();
+  return row && fromRow(row);
+}
+
+/** Newest first. */
+export async function operationList(db: Reader, query: OperationListQuery): Promise<Page<Operation>> {
+  let rows = db.selectFrom("operations").selectAll();
+  if (query.status) rows = rows.where("status", "=", query.status);
+  if (query.tenantId) rows = rows.where("tenantId", "=", query.tenantId);
+  if (query.targetId) rows = rows.where("targetId", "=", query.targetId);
+  if (query.rolloutId) rows = rows.where("rolloutId", "=", query.rolloutId);
+  if (query.cursor) {
+    const [createdAt, operationId] = pageAfter(query.cursor);
+    rows = rows.where(({ eb, refTuple, tuple }) =>
+      eb(refTuple("createdAt", "operationId"), "<", tuple(createdAt, operationId)),
+    );
+  }
+  const found = await rows
+    .orderBy("createdAt", "desc")
+    .orderBy("operationId", "desc")
+    .limit(query.limit + 1)
+    .execute();
+  return toPage(found, query.limit, fromRow, (row) => [row.createdAt, row.operationId]);
+}
+
+export function operationFromRow(row: Selectable<OperationTable>): Operation {
+  return fromRow(row);
+}
+
+function fromRow(row: Selectable<OperationTable>): Operation {
+  return {
+    operationId: row.operationId,
+    kind: row.kind,
+    status: row.status,
+    tenantId: row.tenantId,
+    targetId: row.targetId,
+    planeName: row.planeName,
+    rolloutId: row.rolloutId,
+    currentStep: row.currentStep,
+    attempt: row.attempt,
+    reason: row.reason,
+    error: row.error === null ? null : fromJson(row.error),
+    requestedBy: row.requestedBy,
+    requestId: row.requestId,
+    correlationId: row.correlationId,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+    startedAt: row.startedAt,
+    finishedAt: row.finishedAt,
+  };
+}

@@ -1,0 +1,157 @@
+import type { OperationStep } from "../contract/operation.ts";
+import type { JournalEntryType, OperationStatus } from "../contract/vocabulary.ts";
+
+/**
+ * What an operation is, folded from its journal. The journal is the truth; this function alone says which entry
+ * may follow which, and it refuses the others rather than bending: an entry out of place means that two workers believe
+ * they own the operation, or that one has lost its way.
+ *
+ * Steps run one at a time. `resumed` ends a wait, or takes up an operation whose worker died; then the step that was
+ * running counts as failed and may be started again. After succeeded, failed and cancelled nothing follows.
+ */
+export interface FoldEntry {
+  readonly type: JournalEntryType;
+  readonly at: string;
+  readonly step?: string | null;
+  readonly message?: string | null;
+}
+
+export interface OperationState {
+  readonly status: OperationStatus;
+  readonly attempt: number;
+  readonly currentStep: string | null;
+  readonly cancelRequested: boolean;
+  readonly steps: readonly OperationStep[];
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+}
+
+const LEGAL: Readonly<Record<OperationStatus | "none", readonly JournalEntryType[]>> = {
+  none: ["created"],
+  queued: ["started", "waiting", "cancel_requested", "failed", "cancelled"],
+  running: [
+    "step_started",
+    "step_succeeded",
+    "step_failed",
+    "progress",
+    "waiting",
+    "cancel_requested",
+    "resumed",
+    "succeeded",
+    "failed",
+    "cancelled",
+  ],
+  waiting: ["resumed", "progress", "cancel_requested", "failed", "cancelled"],
+  succeeded: [],
+  failed: [],
+  cancelled: [],
+};
+
+export class IllegalJournalEntry extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "IllegalJournalEntry";
+  }
+}
+
+export function isFinished(status: OperationStatus): boolean {
+  return LEGAL[status].length === 0;
+}
+
+export function foldOperation(entries: readonly FoldEntry[]): OperationState | undefined {
+  return entries.reduce<OperationState | undefined>(applyEntry, undefined);
+}
+
+/** The next state, or IllegalJournalEntry. */
+export function applyEntry(state: OperationState | undefined, entry: FoldEntry): OperationState {
+  const status = state?.status ?? "none";
+  if (!LEGAL[status].includes(entry.type)) {
+    const legal = LEGAL[status].join(", ") || "nothing";
+    throw new IllegalJournalEntry(
+      `Cannot append ${entry.type}: after ${status} the journal takes ${legal}, got ${entry.type}.`,
+    );
+  }
+  if (state === undefined) {
+    return {
+      status: "queued",
+      attempt: 0,
+      currentStep: null,
+      cancelRequested: false,
+      steps: [],
+      startedAt: null,
+      finishedAt: null,
+    };
+  }
+  return TRANSITIONS[entry.type](state, entry);
+}
+
+type Transition = (state: OperationState, entry: FoldEntry) => OperationState;
+
+const end =
+  (status: OperationStatus): Transition =>
+  (state, entry) => ({ ...closeStep(state, "failed", entry), status, finishedAt: entry.at });
+
+const TRANSITIONS: Readonly<Record<JournalEntryType, Transition>> = {
+  created: (state) => state,
+  started: (state, entry) => ({ ...state, status: "running", attempt: 1, startedAt: entry.at }),
+  progress: (state) => state,
+  cancel_requested: (state) => ({ ...state, cancelRequested: true }),
+  waiting: (state, entry) => ({ ...closeStep(state, "failed", entry), status: "waiting" }),
+  resumed: (state, entry) => resume(state, entry),
+  step_started: startStep,
+  step_succeeded: (state, entry) => closeStep(requireStep(state, entry), "succeeded", entry),
+  step_failed: (state, entry) => closeStep(requireStep(state, entry), "failed", entry),
+  succeeded: (state, entry) => {
+    if (state.currentStep !== null) {
+      throw new IllegalJournalEntry(`Cannot append succeeded: step ${state.currentStep} must end first.`);
+    }
+    return { ...state, status: "succeeded", finishedAt: entry.at };
+  },
+  failed: end("failed"),
+  cancelled: end("cancelled"),
+};
+
+function resume(state: OperationState, entry: FoldEntry): OperationState {
+  const startedAt = state.startedAt ?? entry.at;
+  // A wait that ends is the same attempt; a worker that died is not.
+  const attempt = state.status === "waiting" ? Math.max(1, state.attempt) : state.attempt + 1;
+  return { ...closeStep(state, "failed", entry), status: "running", attempt, startedAt };
+}
+
+function startStep(state: OperationState, entry: FoldEntry): OperationState {
+  const name = entry.step ?? "";
+  if (name === "") throw new IllegalJournalEntry("Cannot append step_started: it must name its step.");
+  if (state.currentStep !== null) {
+    throw new IllegalJournalEntry(`Cannot start step ${name}: step ${state.currentStep} must end first.`);
+  }
+  const attempt = state.steps.filter((step) => step.name === name).length + 1;
+  const step: OperationStep = {
+    name,
+    status: "running",
+    attempt,
+    startedAt: entry.at,
+    finishedAt: null,
+    message: entry.message ?? null,
+  };
+  return { ...state, currentStep: name, steps: [...state.steps, step] };
+}
+
+function requireStep(state: OperationState, entry: FoldEntry): OperationState {
+  if (state.currentStep !== null && state.currentStep === entry.step) return state;
+  throw new IllegalJournalEntry(
+    `Cannot append ${entry.type}: the running step must be ${entry.step ?? "named"}, got ${state.currentStep ?? "none"}.`,
+  );
+}
+
+/** Ends the running step, if there is one. */
+function closeStep(state: OperationState, status: "succeeded" | "failed", entry: FoldEntry): OperationState {
+  const last = state.steps.at(-1);
+  if (state.currentStep === null || last === undefined) return state;
+  const closed: OperationStep = {
+    ...last,
+    status,
+    finishedAt: entry.at,
+    message: entry.message ?? last.message,
+  };
+  return { ...state, currentStep: null, steps: [...state.steps.slice(0, -1), closed] };
+}

@@ -1,0 +1,70 @@
+import type { Kysely, Transaction } from "kysely";
+import { FLEET_CHAIN } from "./auditChain.ts";
+import type { Bookkeeping } from "./bookkeeping.ts";
+import { newId } from "./id.ts";
+import { fromJson, toJson } from "./json.ts";
+import { redact } from "./redact.ts";
+import type { Schema } from "./schema.ts";
+
+export interface OutboxEntry {
+  /** `<noun>.<past participle>`, such as tenant.activated. */
+  readonly type: string;
+  readonly tenantId?: string | null;
+  readonly payload: Record<string, unknown>;
+}
+
+export interface OutboxEvent {
+  readonly stream: string;
+  readonly sequence: number;
+  readonly eventId: string;
+  readonly type: string;
+  readonly payload: Record<string, unknown>;
+  readonly createdAt: string;
+}
+
+/** Within a stream, sequence is order; the primary key keeps two writers from taking the same place. */
+export async function outboxAppend(db: Transaction<Schema>, entry: OutboxEntry, now: string): Promise<void> {
+  const stream = entry.tenantId ?? FLEET_CHAIN;
+  const last = await db
+    .selectFrom("outbox")
+    .select((eb) => eb.fn.max("sequence").as("sequence"))
+    .where("stream", "=", stream)
+    .executeTakeFirst();
+  await db
+    .insertInto("outbox")
+    .values({
+      stream,
+      sequence: Number(last?.sequence ?? 0) + 1,
+      eventId: newId(),
+      type: entry.type,
+      payload: toJson(redact(entry.payload)),
+      createdAt: now,
+      dispatchedAt: null,
+    })
+    .execute();
+}
+
+/** Oldest first, those not yet dispatched. */
+export async function outboxPending(db: Kysely<Schema>, limit: number): Promise<OutboxEvent[]> {
+  const rows = await db
+    .selectFrom("outbox")
+    .select(["stream", "sequence", "eventId", "type", "payload", "createdAt"])
+    .where("dispatchedAt", "is", null)
+    .orderBy("createdAt")
+    .orderBy("stream")
+    .orderBy("sequence")
+    .limit(limit)
+    .execute();
+  return rows.map((row) => ({ ...row, payload: fromJson(row.payload) }));
+}
+
+/** At least once: an event dispatched twice carries the same event id. */
+export async function outboxMarkDispatched(record: Bookkeeping, eventIds: readonly string[]): Promise<void> {
+  if (eventIds.length === 0) return;
+  await record.db
+    .updateTable("outbox")
+    .set({ dispatchedAt: record.now })
+    .where("eventId", "in", [...eventIds])
+    .where("dispatchedAt", "is", null)
+    .execute();
+}

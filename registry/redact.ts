@@ -1,0 +1,33 @@
+import { namesSecret, secretShapeOf } from "../contract/secretShape.ts";
+
+/**
+ * The last guard before anything is stored: audit details, events, journals, findings and errors pass through here.
+ * Callers redact too; this one is for what they overlook, such as a provider's message that quotes a password.
+ */
+export const REDACTED = "[redacted]";
+
+export function redactText(text: string): string {
+  if (secretShapeOf(text) === undefined) return text;
+  return text
+    .split(/(\s+)/)
+    .map((word) => (secretShapeOf(word) === undefined ? word : REDACTED))
+    .join("")
+    .replace(/[\s\S]*/, (joined) => (secretShapeOf(joined) === undefined ? joined : REDACTED));
+}
+
+/** A plain copy, as JSON would store it: undefined members are gone. */
+export function redact<T>(value: T): T {
+  return redactValue(JSON.parse(JSON.stringify(value))) as T;
+}
+
+function redactValue(value: unknown): unknown {
+  if (typeof value === "string") return redactText(value);
+  if (Array.isArray(value)) return value.map(redactValue);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [
+      name,
+      namesSecret(name) && typeof member === "string" ? REDACTED : redactValue(member),
+    ]),
+  );
+}

@@ -1,0 +1,350 @@
+import { randomUUID } from "node:crypto";
+import type { Insertable, Selectable } from "kysely";
+import type { Page, PageRequest } from "../contract/common.ts";
+import { ProblemError } from "../contract/errors.ts";
+import type {
+  Tenant,
+  TenantCreate,
+  TenantListQuery,
+  TenantUpdate,
+  TenantVersion,
+} from "../contract/tenant.ts";
+import { pageAfter, toPage } from "./cursor.ts";
+import { fromJson, toJson } from "./json.ts";
+import type { Change, Reader } from "./registry.ts";
+import type { TenantTable } from "./schema.ts";
+
+/** Audits `tenant.created`; refuses a slug that a tenant not yet deleted has. */
+export async function tenantCreate(change: Change, input: TenantCreate): Promise<Tenant> {
+  await refuseTakenSlug(change.db, input.slug);
+  const tenant: Tenant = {
+    tenantId: randomUUID(),
+    slug: input.slug,
+    displayName: input.displayName,
+    status: "draft",
+    requestedStatus: "draft",
+    plan: input.plan,
+    primaryDomain: input.primaryDomain,
+    labels: input.labels,
+    planes: input.planes,
+    config: input.config,
+    recordVersion: 1,
+    createdAt: change.now,
+    updatedAt: change.now,
+    archivedAt: null,
+    deletedAt: null,
+  };
+  try {
+    await change.db.insertInto("tenants").values(toRow(tenant)).execute();
+  } catch (error) {
+    if (change.uniqueViolation(error) !== undefined) throw duplicateSlug(input.slug, error);
+    throw error;
+  }
+  await writeLabels(change, tenant);
+  await keepVersion(change, tenant, "tenant.created");
+  const { slug, plan, displayName, labels, planes } = tenant;
+  await announce(change, tenant, "tenant.created", { slug, plan, displayName, labels, planes });
+  return tenant;
+}
+
+export interface TenantUpdateOptions {
+  /** From If-Match: the change is refused when the record has another version. */
+  readonly expectedVersion?: number | undefined;
+  readonly reason?: string | undefined;
+}
+
+/** Audits `tenant.updated`; an update that changes nothing writes nothing. */
+export async function tenantUpdate(
+  change: Change,
+  tenantId: string,
+  update: TenantUpdate,
+  options: TenantUpdateOptions = {},
+): Promise<Tenant> {
+  const before = await tenantGet(change.db, tenantId);
+  refuseStale(before, options.expectedVersion);
+  refuseGone(before);
+  const after: Tenant = {
+    ...before,
+    displayName: update.displayName ?? before.displayName,
+    plan: update.plan ?? before.plan,
+    primaryDomain: update.primaryDomain === undefined ? before.primaryDomain : update.primaryDomain,
+    labels: update.labels ?? before.labels,
+    planes: update.planes ?? before.planes,
+    config: {
+      settings: update.config?.settings ?? before.config.settings,
+      secretRefs: update.config?.secretRefs ?? before.config.secretRefs,
+    },
+  };
+  return await tenantWrite(change, before, after, "tenant.updated", options.reason);
+}
+
+/** Audits `tenant.version_restored`. Slug and status stay: they belong to the tenant's life, not to its metadata. */
+export async function tenantVersionRestore(
+  change: Change,
+  tenantId: string,
+  recordVersion: number,
+  options: TenantUpdateOptions = {},
+): Promise<Tenant> {
+  const before = await tenantGet(change.db, tenantId);
+  refuseStale(before, options.expectedVersion);
+  refuseGone(before);
+  const version = await change.db
+    .selectFrom("tenantVersions")
+    .select("snapshot")
+    .where("tenantId", "=", tenantId)
+    .where("recordVersion", "=", recordVersion)
+    .executeTakeFirst();
+  if (version === undefined) throw versionNotFound(before, recordVersion);
+  const { displayName, plan, primaryDomain, labels, planes, config } = fromJson(version.snapshot) as Tenant;
+  const after = { ...before, displayName, plan, primaryDomain, labels, planes, config };
+  return await tenantWrite(change, before, after, "tenant.version_restored", options.reason);
+}
+
+/**
+ * Writes the next version of a record with its history, labels, audit event and outbox event. The only way a tenant's
+ * row changes; used by tenantLifecycle.ts as well.
+ */
+export async function tenantWrite(
+  change: Change,
+  before: Tenant,
+  after: Tenant,
+  action: string,
+  reason?: string,
+): Promise<Tenant> {
+  const changed = changedFields(before, after);
+  if (Object.keys(changed).length === 0) return before;
+  const tenant: Tenant = { ...after, recordVersion: before.recordVersion + 1, updatedAt: change.now };
+  const { tenantId: _tenantId, ...columns } = toRow(tenant);
+  const { numUpdatedRows } = await change.db
+    .updateTable("tenants")
+    .set(columns)
+    .where("tenantId", "=", tenant.tenantId)
+    .where("recordVersion", "=", before.recordVersion)
+    .executeTakeFirst();
+  if (numUpdatedRows !== 1n) throw versionConflict(before, before.recordVersion);
+  if ("labels" in changed) await writeLabels(change, tenant);
+  await keepVersion(change, tenant, action);
+  await announce(change, tenant, action, { changed }, reason);
+  return tenant;
+}
+
+export async function tenantGet(db: Reader, tenantId: string): Promise<Tenant> {
+  const tenant = await tenantFind(db, tenantId);
+  if (tenant !== undefined) return tenant;
+  throw new ProblemError("tenant_not_found", {
+    detail: `Cannot find a tenant with the id ${tenantId}.`,
+    hint: "List tenants with GET /v1/control-plane/tenants?slugPrefix=… to find its id.",
+    errors: [{ path: "path.tenantId", message: "is no tenant's id", value: tenantId }],
+  });
+}
+
+export async function tenantFind(db: Reader, tenantId: string): Promise<Tenant | undefined> {
+  const row = await db.selectFrom("tenants").selectAll().where("tenantId", "=", tenantId).executeTakeFirst();
+  return row && fromRow(row);
+}
+
+/** The tenant that has the slug now; a deleted one has none. */
+export async function tenantFindBySlug(db: Reader, slug: string): Promise<Tenant | undefined> {
+  const row = await db
+    .selectFrom("tenants")
+    .selectAll()
+    .where("slug", "=", slug)
+    .where("deletedAt", "is", null)
+    .executeTakeFirst();
+  return row && fromRow(row);
+}
+
+/** Newest first. Deleted tenants are listed only when asked for by status. */
+export async function tenantList(db: Reader, query: TenantListQuery): Promise<Page<Tenant>> {
+  const rows = await tenantListQuery(db, query).execute();
+  return toPage(rows, query.limit, fromRow, (row) => [row.createdAt, row.tenantId]);
+}
+
+/** The statement of `tenantList`, so that a test can ask the database how it would run it. */
+export function tenantListQuery(db: Reader, query: TenantListQuery) {
+  let rows = db.selectFrom("tenants").selectAll("tenants");
+  rows = query.status ? rows.where("status", "=", query.status) : rows.where("status", "<>", "deleted");
+  if (query.plan) rows = rows.where("plan", "=", query.plan);
+  if (query.slugPrefix) {
+    // A range rather than LIKE: it uses the index in every dialect, whatever the collation of LIKE. `~` sorts
+    // after all that a slug may hold.
+    rows = rows.where("slug", ">=", query.slugPrefix).where("slug", "<", `${query.slugPrefix}~`);
+  }
+  if (query.label) {
+    const [key = "", ...value] = query.label.split("=");
+    rows = rows.where("tenants.tenantId", "in", (labels) =>
+      labels
+        .selectFrom("tenantLabels")
+        .select("tenantLabels.tenantId")
+        .where("key", "=", key)
+        .where("value", "=", value.join("=")),
+    );
+  }
+  if (query.cursor) {
+    const [createdAt, tenantId] = pageAfter(query.cursor);
+    rows = rows.where(({ eb, refTuple, tuple }) =>
+      eb(refTuple("createdAt", "tenantId"), "<", tuple(createdAt, tenantId)),
+    );
+  }
+  return rows
+    .orderBy("createdAt", "desc")
+    .orderBy("tenantId", "desc")
+    .limit(query.limit + 1);
+}
+
+/** Newest first. */
+export async function tenantVersionList(
+  db: Reader,
+  tenantId: string,
+  page: PageRequest,
+): Promise<Page<TenantVersion>> {
+  await tenantGet(db, tenantId);
+  let rows = db.selectFrom("tenantVersions").selectAll().where("tenantId", "=", tenantId);
+  if (page.cursor) rows = rows.where("recordVersion", "<", Number(pageAfter(page.cursor)[1]));
+  const found = await rows
+    .orderBy("recordVersion", "desc")
+    .limit(page.limit + 1)
+    .execute();
+  return toPage(
+    found,
+    page.limit,
+    ({ tenantId: _tenantId, snapshot, ...version }) => ({ ...version, tenant: fromJson(snapshot) as Tenant }),
+    (row) => [row.changedAt, String(row.recordVersion)],
+  );
+}
+
+async function refuseTakenSlug(db: Reader, slug: string): Promise<void> {
+  if ((await tenantFindBySlug(db, slug)) !== undefined) throw duplicateSlug(slug);
+}
+
+function duplicateSlug(slug: string, cause?: unknown): ProblemError {
+  return new ProblemError("duplicate_slug", {
+    detail: `Cannot create the tenant: its slug must be free, but another tenant has ${slug}.`,
+    hint: "Choose another slug; it becomes free again when that tenant is deleted.",
+    errors: [{ path: "body.slug", message: "is taken", value: slug }],
+    cause,
+  });
+}
+
+function refuseStale(tenant: Tenant, expectedVersion: number | undefined): void {
+  if (expectedVersion === undefined || expectedVersion === tenant.recordVersion) return;
+  throw versionConflict(tenant, expectedVersion);
+}
+
+function versionConflict(tenant: Tenant, expectedVersion: number): ProblemError {
+  return new ProblemError("version_conflict", {
+    detail: `Cannot change the tenant: its record must be at version ${expectedVersion}, but is at ${tenant.recordVersion}.`,
+    hint: "Get the tenant again, look at what has changed, and send its recordVersion as If-Match.",
+    errors: [{ path: "header.if-match", message: `is not ${tenant.recordVersion}`, value: expectedVersion }],
+  });
+}
+
+function refuseGone(tenant: Tenant): void {
+  if (tenant.status !== "decommissioning" && tenant.status !== "deleted") return;
+  throw new ProblemError("illegal_transition", {
+    detail: `Cannot change the tenant: its record is closed, as it is ${tenant.status}.`,
+    hint: "Create a new tenant; the old one's history stays readable.",
+    errors: [{ path: "tenant.status", message: "allows no change of the record", value: tenant.status }],
+    legalTransitions: [],
+  });
+}
+
+function versionNotFound(tenant: Tenant, recordVersion: number): ProblemError {
+  return new ProblemError("tenant_version_not_found", {
+    detail: `Cannot restore: the tenant has versions 1 to ${tenant.recordVersion}, got ${recordVersion}.`,
+    hint: `List them with GET /v1/control-plane/tenants/${tenant.tenantId}/versions.`,
+    errors: [{ path: "path.recordVersion", message: "is no version of this tenant", value: recordVersion }],
+  });
+}
+
+/** Old and new of each field that differs; of settings and references the names only. */
+function changedFields(before: Tenant, after: Tenant): Record<string, unknown> {
+  const fields = [
+    "displayName",
+    "status",
+    "requestedStatus",
+    "plan",
+    "primaryDomain",
+    "labels",
+    "planes",
+  ] as const;
+  const changed: Record<string, unknown> = {};
+  for (const field of fields) {
+    if (same(before[field], after[field])) continue;
+    changed[field] = { from: before[field], to: after[field] };
+  }
+  for (const part of ["settings", "secretRefs"] as const) {
+    const names = changedNames(before.config[part], after.config[part]);
+    if (names.length > 0) changed[part] = names;
+  }
+  return changed;
+}
+
+function changedNames(before: Record<string, string>, after: Record<string, string>): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].filter((name) => before[name] !== after[name]).sort();
+}
+
+function same(left: unknown, right: unknown): boolean {
+  return JSON.stringify(left) === JSON.stringify(right);
+}
+
+async function writeLabels(change: Change, { tenantId, labels }: Tenant): Promise<void> {
+  await change.db.deleteFrom("tenantLabels").where("tenantId", "=", tenantId).execute();
+  const rows = Object.entries(labels).map(([key, value]) => ({ tenantId, key, value }));
+  if (rows.length > 0) await change.db.insertInto("tenantLabels").values(rows).execute();
+}
+
+async function keepVersion(change: Change, tenant: Tenant, action: string): Promise<void> {
+  await change.db
+    .insertInto("tenantVersions")
+    .values({
+      tenantId: tenant.tenantId,
+      recordVersion: tenant.recordVersion,
+      snapshot: toJson({ ...tenant }),
+      action,
+      actorId: change.context.actor.id,
+      requestId: change.context.requestId,
+      changedAt: change.now,
+    })
+    .execute();
+}
+
+async function announce(
+  change: Change,
+  tenant: Tenant,
+  action: string,
+  details: Record<string, unknown>,
+  reason?: string,
+): Promise<void> {
+  const { tenantId, slug, status, recordVersion } = tenant;
+  await change.audit({
+    action,
+    target: { type: "tenant", id: tenantId },
+    tenantId,
+    reason: reason ?? null,
+    details: { recordVersion, ...details },
+  });
+  await change.outbox({ type: action, tenantId, payload: { tenantId, slug, status, recordVersion } });
+}
+
+function toRow(tenant: Tenant): Insertable<TenantTable> {
+  const { config, labels, planes, ...rest } = tenant;
+  return {
+    ...rest,
+    labels: toJson(labels),
+    planes: toJson(planes),
+    settings: toJson(config.settings),
+    secretRefs: toJson(config.secretRefs),
+  };
+}
+
+function fromRow(row: Selectable<TenantTable>): Tenant {
+  const { settings, secretRefs, labels, planes, ...rest } = row;
+  return {
+    ...rest,
+    labels: fromJson(labels),
+    planes: fromJson(planes),
+    config: { settings: fromJson(settings), secretRefs: fromJson(secretRefs) },
+  };
+}
