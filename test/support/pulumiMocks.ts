@@ -1,0 +1,130 @@
+import * as pulumi from "@pulumi/pulumi";
+
+/**
+ * Pulumi's runtime mocks, recording what a program registers. They skip check, diff, defaults and previews: they show
+ * wiring, the local cloud shows behaviour. One call per test file, since the mocks are the process's.
+ */
+export interface RecordedResource {
+  readonly type: string;
+  readonly name: string;
+  // biome-ignore lint/suspicious/noExplicitAny: inputs are whatever the program passed; tests look into them by path
+  readonly inputs: Readonly<Record<string, any>>;
+}
+
+export interface MockedRun<Outputs> {
+  readonly outputs: Outputs;
+  readonly resources: readonly RecordedResource[];
+}
+
+type Call = (token: string, inputs: Readonly<Record<string, unknown>>) => Record<string, unknown> | undefined;
+
+const recorded: RecordedResource[] = [];
+
+export function recordWithMocks(
+  options: { readonly project?: string; readonly stack?: string; readonly call?: Call } = {},
+): void {
+  pulumi.runtime.setMocks(
+    {
+      newResource: ({ type, name, inputs }) => {
+        recorded.push({ type, name, inputs });
+        return { id: `${name}-id`, state: { ...inputs, ...computed(type, name, inputs) } };
+      },
+      call: ({ token, inputs }) => options.call?.(token, inputs) ?? commonCall(token, inputs),
+    },
+    options.project ?? "project",
+    options.stack ?? "stack",
+    false,
+  );
+}
+
+/** Runs a program and waits until everything it registered is there. */
+export async function runMocked<Outputs>(program: () => Promise<Outputs>): Promise<MockedRun<Outputs>> {
+  recorded.length = 0;
+  const outputs = await program();
+  // Registrations are fire-and-forget: wait until two turns of the loop add none.
+  for (let before = -1; before !== recorded.length; ) {
+    before = recorded.length;
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  }
+  return { outputs, resources: [...recorded] };
+}
+
+export function ofType(
+  run: { readonly resources: readonly RecordedResource[] },
+  type: string,
+): readonly RecordedResource[] {
+  return run.resources.filter((resource) => resource.type === type);
+}
+
+export function resolved<Value>(output: pulumi.Input<Value>): Promise<Value> {
+  return new Promise((resolve) => {
+    pulumi.output(output).apply((value) => resolve(value as Value));
+  });
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: as the SDK's own mock arguments
+function computed(type: string, name: string, inputs: any): Record<string, unknown> {
+  const physical = inputs.name ?? inputs.bucket ?? name;
+  const at = (service: string, resource: string) => ({
+    arn: `arn:aws:${service}:eu-west-1:123456789012:${resource}`,
+  });
+  switch (type) {
+    case "aws:iam/role:Role":
+      return { name: physical, arn: `arn:aws:iam::123456789012:role${inputs.path ?? "/"}${physical}` };
+    case "aws:iam/policy:Policy":
+      return { name: physical, arn: `arn:aws:iam::123456789012:policy${inputs.path ?? "/"}${physical}` };
+    case "aws:s3/bucket:Bucket":
+      return { id: physical, arn: `arn:aws:s3:::${physical}` };
+    case "aws:sqs/queue:Queue":
+      return { ...at("sqs", physical), url: `https://sqs.eu-west-1.amazonaws.com/123456789012/${physical}` };
+    case "aws:secretsmanager/secret:Secret":
+      return at("secretsmanager", `secret:${physical}-AbCdEf`);
+    case "aws:ecs/service:Service":
+      return at("ecs", `service/cluster/${physical}`);
+    case "aws:acm/certificate:Certificate":
+      return {
+        ...at("acm", "certificate/1"),
+        domainValidationOptions: [
+          {
+            domainName: inputs.domainName,
+            resourceRecordName: "_x",
+            resourceRecordType: "CNAME",
+            resourceRecordValue: "_y",
+          },
+        ],
+      };
+    case "aws:rds/cluster:Cluster":
+      return {
+        ...at("rds", `cluster:${physical}`),
+        endpoint: "database.example",
+        readerEndpoint: "reader.database.example",
+        port: 5432,
+        masterUserSecrets: [{ secretArn: at("secretsmanager", "secret:rds!cluster-1-AbCdEf").arn }],
+      };
+    case "awsx:ec2:Vpc":
+      return {
+        vpcId: "vpc-1",
+        publicSubnetIds: ["subnet-a", "subnet-b"],
+        privateSubnetIds: ["subnet-c", "subnet-d"],
+        routeTables: [],
+      };
+    default:
+      return at(type.split(/[:/]/)[1] ?? "aws", physical);
+  }
+}
+
+function commonCall(token: string, inputs: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  switch (token) {
+    case "aws:index/getCallerIdentity:getCallerIdentity":
+      return { accountId: "123456789012", arn: "arn:aws:iam::123456789012:user/test", userId: "test" };
+    case "aws:index/getPartition:getPartition":
+      return { partition: "aws", dnsSuffix: "amazonaws.com", id: "aws", reverseDnsPrefix: "com.amazonaws" };
+    case "aws:index/getAvailabilityZones:getAvailabilityZones":
+      return {
+        names: ["eu-west-1a", "eu-west-1b", "eu-west-1c"],
+        zoneIds: ["euw1-az1", "euw1-az2", "euw1-az3"],
+      };
+    default:
+      return { ...inputs };
+  }
+}
