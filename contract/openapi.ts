@@ -1,0 +1,149 @@
+import { z } from "zod";
+import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from "zod-openapi";
+import { LIMITS } from "./common.ts";
+import { ERROR_CODES, ERRORS, type ErrorCode, type Problem, ProblemError, problemSchema } from "./errors.ts";
+import { isMutation, type Route } from "./route.ts";
+import { routes } from "./routes.ts";
+
+/**
+ * Describes the route table as OpenAPI 3.1. The result is committed as openapi.json, which the service hands out and
+ * clients are generated from; a test fails while the two differ.
+ */
+export function createOpenapiDocument() {
+  const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
+  for (const [operationId, route] of Object.entries(routes) as [string, Route][]) {
+    const path = route.path.replace(/:([A-Za-z]+)/g, "{$1}");
+    paths[path] = { ...paths[path], [route.method]: describeOperation(operationId, route) };
+  }
+  return createDocument({
+    openapi: "3.1.0",
+    info: {
+      title: "Tenantry",
+      version: "1",
+      description:
+        "The tenant control plane. Mutations that reach the cloud answer 202 with operations: follow them by " +
+        "their events. Every failure is a problem+json with a stable `code`; every mutation takes an Idempotency-Key.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "/" }],
+    security: [{ apiKey: [] }],
+    tags: tagsInOrder(),
+    paths: paths as ZodOpenApiPathsObject,
+    components: {
+      securitySchemes: {
+        apiKey: { type: "http", scheme: "bearer", description: "An API key, `tk_<id>_<secret>`" },
+      },
+    },
+  });
+}
+
+/** As committed: the text of openapi.json. */
+export function openapiText(): string {
+  return `${JSON.stringify(createOpenapiDocument(), null, 2)}\n`;
+}
+
+const idempotencyKey = z
+  .string()
+  .min(1)
+  .max(LIMITS.idempotencyKeyChars)
+  .optional()
+  .meta({ description: "The same key and body give the same answer for 24 hours", example: "4f3d9c1a" });
+const ifMatch = z
+  .string()
+  .optional()
+  .meta({ description: "The recordVersion you have read", example: '"3"' });
+const requestId = z
+  .string()
+  .max(128)
+  .optional()
+  .meta({ description: "Comes back in the answer and the audit trail" });
+const lastEventId = z.coerce.number().int().optional().meta({ description: "Go on after this sequence" });
+
+/** Each lands once in components.examples, by its id, and is referred to from there. */
+const EXAMPLES = Object.fromEntries(
+  ERROR_CODES.map((code) => [
+    code,
+    { id: code, value: new ProblemError(code, { detail: `${ERRORS[code].title}.` }).toProblem() },
+  ]),
+) as Record<ErrorCode, { id: string; value: Problem }>;
+
+function describeOperation(operationId: string, route: Route): ZodOpenApiOperationObject {
+  const header = z.object({
+    "X-Request-Id": requestId,
+    ...(isMutation(route) ? { "Idempotency-Key": idempotencyKey } : {}),
+    ...(route.errors.includes("version_conflict") ? { "If-Match": ifMatch } : {}),
+    ...(route.produces === "text/event-stream" ? { "Last-Event-ID": lastEventId } : {}),
+  });
+  return {
+    operationId,
+    tags: [route.tag],
+    summary: route.summary,
+    ...(route.description === undefined ? {} : { description: route.description }),
+    ...(route.role === null ? { security: [] } : { "x-role": route.role }),
+    requestParams: {
+      header,
+      ...(route.params === undefined ? {} : { path: route.params }),
+      ...(route.query === undefined ? {} : { query: route.query }),
+    },
+    ...(route.body === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: route.bodyOptional !== true,
+            content: { "application/json": { schema: route.body } },
+          },
+        }),
+    responses: { [String(route.status)]: describeSuccess(route), ...describeErrors(route) },
+  } as ZodOpenApiOperationObject;
+}
+
+function describeSuccess(route: Route) {
+  const description = route.status === 202 ? "Accepted; follow the operations" : "Done";
+  if (route.response !== undefined) {
+    return { description, content: { "application/json": { schema: route.response } } };
+  }
+  if (route.produces === undefined) return { description };
+  const type = route.produces === "application/json" ? "object" : "string";
+  return { description, content: { [route.produces]: { schema: { type } } } };
+}
+
+/** One answer a status; its codes are named in the description, with an example for each. */
+function describeErrors(route: Route): Record<string, unknown> {
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of errorCodesOf(route)) {
+    const { status } = ERRORS[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  const answers = [...byStatus].sort(([left], [right]) => left - right);
+  return Object.fromEntries(
+    answers.map(([status, codes]) => [
+      String(status),
+      {
+        description: codes.map((code) => `\`${code}\`: ${ERRORS[code].title}`).join("; "),
+        content: {
+          "application/problem+json": {
+            schema: problemSchema,
+            examples: Object.fromEntries(codes.map((code) => [code, EXAMPLES[code]])),
+          },
+        },
+      },
+    ]),
+  );
+}
+
+/** What the route can answer with, what every route of its kind can answer with included. */
+export function errorCodesOf(route: Route): ErrorCode[] {
+  const codes = new Set<ErrorCode>(route.errors);
+  codes.add("internal");
+  if (route.role !== null) codes.add("unauthenticated").add("forbidden").add("rate_limited");
+  if (route.params !== undefined || route.query !== undefined || route.body !== undefined)
+    codes.add("invalid_request");
+  if (route.body !== undefined)
+    codes.add("malformed_json").add("body_too_large").add("unsupported_media_type");
+  if (isMutation(route)) codes.add("idempotency_key_reuse").add("idempotency_in_progress").add("busy");
+  return [...codes];
+}
+
+function tagsInOrder(): { name: string }[] {
+  return [...new Set((Object.values(routes) as Route[]).map((route) => route.tag))].map((name) => ({ name }));
+}
