@@ -28,7 +28,7 @@ function changedProperties(step: StepEventMetadata): DriftProperty[] {
   const [before, after] = [masked(step.old), masked(step.new)];
   const named = Object.keys(step.detailedDiff ?? {});
   if (named.length > 0) {
-    const found = named.flatMap((path) => propertyAt(path, before, after) ?? []);
+    const found = named.flatMap((path) => propertiesAt(path, before, after));
     if (found.length > 0) return found;
   }
   const inputs = differences(before.inputs ?? {}, after.inputs ?? {});
@@ -42,14 +42,13 @@ function masked({ inputs, outputs }: State): State {
   return maskSecrets({ inputs, outputs }) as State;
 }
 
-function propertyAt(path: string, before: State, after: State): DriftProperty | undefined {
+/** What differs at a path or below it: a diff may name a whole map of which one member changed. */
+function propertiesAt(path: string, before: State, after: State): DriftProperty[] {
   for (const side of ["inputs", "outputs"] as const) {
-    const [recorded, actual] = [valueAt(before[side], path), valueAt(after[side], path)];
-    if (JSON.stringify(recorded) !== JSON.stringify(actual)) {
-      return { path, ...(recorded !== undefined && { recorded }), ...(actual !== undefined && { actual }) };
-    }
+    const found = differences(valueAt(before[side], path), valueAt(after[side], path), path);
+    if (found.length > 0) return found;
   }
   // A masked secret looks the same on both sides; that it differs is all that may be told.
   const secret = valueAt(before.inputs, path) ?? valueAt(before.outputs, path);
-  return secret === "[secret]" ? { path, recorded: "[secret]", actual: "[secret]" } : undefined;
+  return secret === "[secret]" ? [{ path, recorded: "[secret]", actual: "[secret]" }] : [];
 }
