@@ -46,7 +46,7 @@ async function install(system: string, folder: string, logs: string): Promise<st
     timeoutMs: VENV_TIMEOUT_MS,
   });
   if (!venv.ok)
-    return `python3 -m venv: ${venv.reason} (Debian and Ubuntu need the package python3-venv)\n${venv.tail}`;
+    return `python3 -m venv: ${venv.reason} (Debian and Ubuntu need the package python3-venv)\n${venv.excerpt}`;
   // Few retries: a machine without PyPI must learn it in seconds.
   const options = [
     "--disable-pip-version-check",
@@ -62,7 +62,7 @@ async function install(system: string, folder: string, logs: string): Promise<st
     logFile: join(logs, "moto-pip.log"),
     timeoutMs: PIP_TIMEOUT_MS,
   });
-  return pip.ok ? "" : `pip install: ${pip.reason}\n${pip.tail}`;
+  return pip.ok ? "" : `pip install: ${pip.reason}\n${pip.excerpt}`;
 }
 
 function runs(python: string): boolean {

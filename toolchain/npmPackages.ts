@@ -21,7 +21,7 @@ export async function ensureNpmPackages(setup: Setup): Promise<void> {
   if (result.ok && npmPackagesMatch(setup.root)) return;
   throw new SetupError(
     "the npm packages",
-    [`npm ci: ${result.reason || "it left node_modules incomplete"} (log: ${logFile})\n${result.tail}`],
+    [`npm ci: ${result.reason || "it left node_modules incomplete"} (log: ${logFile})\n${result.excerpt}`],
     "Check that the npm registry is reachable (`npm ping`) and that package.json and package-lock.json agree, then run script/bootstrap again.",
   );
 }

@@ -40,7 +40,7 @@ export function which(name: string, path = process.env.PATH ?? ""): string | und
 
 export interface RunOptions {
   readonly timeoutMs: number;
-  /** Both streams go there; its last lines are the result's `tail`. */
+  /** Both streams go there. */
   readonly logFile: string;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -52,11 +52,12 @@ export interface RunResult {
   readonly ok: boolean;
   /** In plain words, why not: an exit code, a signal, a time limit. */
   readonly reason: string;
-  readonly tail: string;
+  /** The log, without its middle when it is long: some tools give the reason first, others last. */
+  readonly excerpt: string;
 }
 
 const BEAT_MS = 30_000;
-const TAIL_LINES = 12;
+const EXCERPT_LINES = 8;
 
 /**
  * Runs a command to its end, or ends it and everything it started at the time limit. The command leads its own process
@@ -88,9 +89,10 @@ export async function run(command: string, args: readonly string[], options: Run
   clearTimeout(timer);
   clearInterval(beat);
   stopWatching();
-  const tail = tailOf(options.logFile);
-  if (expired) return { ok: false, reason: `no end after ${Math.round(options.timeoutMs / 1000)} s`, tail };
-  return { ok: reason === "", reason, tail };
+  const excerpt = excerptOf(options.logFile);
+  if (expired)
+    return { ok: false, reason: `no end after ${Math.round(options.timeoutMs / 1000)} s`, excerpt };
+  return { ok: reason === "", reason, excerpt };
 }
 
 function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
@@ -115,6 +117,8 @@ function passSignalsOn(kill: (signal: NodeJS.Signals) => void): () => void {
   };
 }
 
-function tailOf(file: string): string {
-  return readFileSync(file, "utf8").trimEnd().split("\n").slice(-TAIL_LINES).join("\n");
+function excerptOf(file: string): string {
+  const lines = readFileSync(file, "utf8").trimEnd().split("\n");
+  if (lines.length <= 2 * EXCERPT_LINES) return lines.join("\n");
+  return [...lines.slice(0, EXCERPT_LINES), "…", ...lines.slice(-EXCERPT_LINES)].join("\n");
 }

@@ -106,7 +106,7 @@ async function install(setup: Setup, wanted: string, place: string): Promise<str
       env: { NODE_USE_ENV_PROXY: "1" },
       onBeat: (seconds) => setup.say(`  still downloading, ${seconds} s`),
     });
-    if (!result.ok) failure = `official installer: ${result.reason} (log: ${logFile})\n${result.tail}`;
+    if (!result.ok) failure = `official installer: ${result.reason} (log: ${logFile})\n${result.excerpt}`;
     return result.ok;
   });
   return failure;
@@ -140,7 +140,7 @@ async function build(setup: Setup, wanted: string, place: string): Promise<strin
         onBeat: (seconds) => setup.say(`  still building, ${seconds} s`),
       },
     );
-    if (!result.ok) failure = `build with Go: ${result.reason} (log: ${logFile})\n${result.tail}`;
+    if (!result.ok) failure = `build with Go: ${result.reason} (log: ${logFile})\n${result.excerpt}`;
     else if (pulumiVersion(binary) === undefined)
       failure = `build with Go: ${binary} was built but does not run`;
     else chmodSync(binary, 0o755);
