@@ -1,0 +1,104 @@
+/**
+ * The control API: everything that happens to the account but does not come through Pulumi, over HTTP on 127.0.0.1.
+ * Tests, the demo and the CLI use this one door; the provider service never depends on it.
+ */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Cloud } from "../context.ts";
+import type { Faults } from "../faults.ts";
+import { FaultRequest } from "../faults.ts";
+import { Profile } from "../profile.ts";
+import { ecsRoutes } from "./ecs.ts";
+import { Problem } from "./problem.ts";
+import { resourceRoutes } from "./resources.ts";
+import type { Routes } from "./router.ts";
+import { createRouter } from "./router.ts";
+
+export interface ControlOptions {
+  readonly cloud: Cloud;
+  readonly faults: Faults;
+  readonly accountId: string;
+  readonly startedAt: string;
+  readonly port: number;
+  setProfile(profile: Profile): void;
+  shutdown(): void;
+  /** Called at each request, so that an idle cloud can know that it is. */
+  onRequest(): void;
+}
+
+export interface ControlServer {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+export async function startControlServer(options: ControlOptions): Promise<ControlServer> {
+  const router = createRouter({
+    ...generalRoutes(options),
+    ...faultRoutes(options.faults),
+    ...resourceRoutes(options.cloud),
+    ...ecsRoutes(options.cloud),
+  });
+  const server = createServer((request, response) => {
+    options.onRequest();
+    router(request, response);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, "127.0.0.1", resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function generalRoutes(options: ControlOptions): Routes {
+  const { cloud } = options;
+  return {
+    "GET /v1/status": () => ({
+      pid: process.pid,
+      accountId: options.accountId,
+      startedAt: options.startedAt,
+      resources: cloud.store.count(),
+    }),
+    "GET /v1/types": () => ({ types: [...cloud.catalogue.tokens].sort() }),
+    "GET /v1/profile": () => cloud.profile(),
+    "PUT /v1/profile": async (request) => {
+      options.setProfile(await request.body(Profile));
+      return cloud.profile();
+    },
+    "POST /v1/shutdown": () => {
+      // The answer goes out first.
+      setImmediate(options.shutdown);
+      return { stopping: true };
+    },
+  };
+}
+
+function faultRoutes(faults: Faults): Routes {
+  const known = (found: boolean, faultId: string | undefined) => {
+    if (!found) throw new Problem(404, "not_found", `Cannot find the fault ${faultId ?? ""}.`);
+  };
+  return {
+    "GET /v1/faults": () => ({ faults: faults.list() }),
+    "POST /v1/faults": async (request) => {
+      const body = await request.body(FaultRequest);
+      try {
+        return faults.add(body);
+      } catch (error) {
+        throw new Problem(409, "too_many_faults", String(error));
+      }
+    },
+    "DELETE /v1/faults": () => faults.removeAll(),
+    "DELETE /v1/faults/:id": ({ parameters }) => known(faults.remove(parameters.id ?? ""), parameters.id),
+    "POST /v1/faults/:id/release": ({ parameters }) => {
+      known(faults.release(parameters.id ?? ""), parameters.id);
+      return { released: true };
+    },
+  };
+}

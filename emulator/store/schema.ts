@@ -1,0 +1,57 @@
+import type Database from "better-sqlite3";
+
+/** Raised when a stored account can no longer be read; an older file is then refused, not guessed at. */
+const SCHEMA_VERSION = 1;
+
+const TABLES = `
+CREATE TABLE IF NOT EXISTS settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS resources (
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+  account TEXT NOT NULL,
+  region TEXT NOT NULL,
+  type TEXT NOT NULL,
+  id TEXT NOT NULL,
+  arn TEXT,
+  name TEXT,
+  name_scope TEXT,
+  properties TEXT NOT NULL,
+  input_keys TEXT NOT NULL,
+  runtime TEXT NOT NULL,
+  deletion_at_ms INTEGER,
+  created_at TEXT NOT NULL,
+  UNIQUE (account, region, type, id)
+);
+CREATE INDEX IF NOT EXISTS resources_by_arn ON resources (arn) WHERE arn IS NOT NULL;
+CREATE INDEX IF NOT EXISTS resources_by_name ON resources (type, name_scope, name) WHERE name IS NOT NULL;
+CREATE INDEX IF NOT EXISTS resources_by_deletion ON resources (deletion_at_ms) WHERE deletion_at_ms IS NOT NULL;
+CREATE INDEX IF NOT EXISTS resources_by_type ON resources (type, account, region);
+CREATE TABLE IF NOT EXISTS resource_references (
+  target TEXT NOT NULL,
+  sequence INTEGER NOT NULL REFERENCES resources (sequence) ON DELETE CASCADE,
+  PRIMARY KEY (target, sequence)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS resource_references_by_source ON resource_references (sequence);
+CREATE TABLE IF NOT EXISTS resource_tags (
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  sequence INTEGER NOT NULL REFERENCES resources (sequence) ON DELETE CASCADE,
+  PRIMARY KEY (key, value, sequence)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS resource_tags_by_source ON resource_tags (sequence);
+`;
+
+/** Creates what is missing; WAL with synchronous NORMAL, because a lost power supply may cost an imitation its last calls. */
+export function prepareDatabase(database: Database.Database): void {
+  database.pragma("journal_mode = WAL");
+  database.pragma("synchronous = NORMAL");
+  database.pragma("foreign_keys = ON");
+  const version = database.pragma("user_version", { simple: true });
+  if (version !== 0 && version !== SCHEMA_VERSION) {
+    throw new Error(
+      `Cannot open the local cloud's account: its format must be ${SCHEMA_VERSION}, got ${version}. ` +
+        "Use the version of Tenantry that wrote it, or another data folder.",
+    );
+  }
+  database.exec(TABLES);
+  database.pragma(`user_version = ${SCHEMA_VERSION}`);
+}
