@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type CloudRuntime, CloudRuntimeError } from "../../service/cloud/cloudRuntime.ts";
+import type { CloudRuntime } from "../../service/cloud/cloudRuntime.ts";
 
 /** One cloud with the same things in it, however they came there. */
 export interface CloudWorld {
@@ -84,5 +84,3 @@ export function describeCloudRuntime(name: string, open: () => Promise<CloudWorl
     });
   });
 }
-
-export { CloudRuntimeError };
