@@ -53,6 +53,11 @@ export const limits = {
   journalReadEntries: 500,
   progressFlushMs: 250,
   progressPerFlush: 20,
+  progressPerOperation: 1_000,
+  operationLeaseMs: 60_000,
+  /** Nudges wake the workers at once; this is for the nudge that was lost. */
+  wakeEveryMs: 5_000,
+  candidates: 200,
   stepAttempts: 4,
   stepBackoffMs: 500,
   stepBackoffMaxMs: 15_000,

@@ -31,7 +31,7 @@ export function createMetrics() {
       help: "Operations that wait for their turn",
       registers,
     }),
-    engineRetries: new Counter({
+    stepRetries: new Counter({
       name: "tenantry_step_retries_total",
       help: "Steps tried again after an error that may pass",
       labelNames: ["step"] as const,

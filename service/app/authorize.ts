@@ -1,28 +1,47 @@
 import { ProblemError } from "../../contract/errors.ts";
 import { type OperationId, routes } from "../../contract/routes.ts";
 import { API_KEY_ROLES, type ApiKeyRole } from "../../contract/vocabulary.ts";
-import type { RequestContext } from "./context.ts";
+import { tenantFind } from "../../registry/tenant.ts";
+import { changeAs, type RequestContext } from "./context.ts";
 
 /**
- * The first line of every function that does something for a caller. A role may do what its route asks for and what lesser roles
- * may; whoever has none may do nothing. Denials go into the audit chain, in a transaction of their own; a
- * denial that cannot be recorded is still a denial.
+ * The first line of every function that does something for a caller. A role may do what its route asks for and what
+ * lesser roles may; whoever has none may do nothing. Denials go into the audit chain, of the tenant when one is named.
  */
 export async function authorize(
   context: RequestContext,
   action: OperationId,
-  subject?: { readonly type: string; readonly id: string; readonly tenantId?: string },
+  tenantId?: string,
 ): Promise<void> {
   const needed = routes[action].role;
   if (needed === null || roleCovers(context.principal.role, needed)) return;
   context.metrics.denials.inc({ reason: "forbidden" });
-  await recordDenial(context, action, subject);
+  await recordDenial(context, action, tenantId);
+  const { name, role } = context.principal;
   throw new ProblemError("forbidden", {
-    detail: `Cannot ${action}: it needs the role ${needed}, the key ${context.principal.name} has ${context.principal.role}.`,
+    detail: `Cannot do ${action}: it needs the role ${needed}, and the key ${name} has ${role ?? "none"}.`,
     hint: `Use a key with the role ${needed}, or ask an admin to make one.`,
   });
 }
 
 export function roleCovers(held: ApiKeyRole | null, needed: ApiKeyRole): boolean {
   return held !== null && API_KEY_ROLES.indexOf(held) >= API_KEY_ROLES.indexOf(needed);
+}
+
+/** An id that is no tenant's must not begin a chain. */
+async function recordDenial(
+  context: RequestContext,
+  action: OperationId,
+  tenantId: string | undefined,
+): Promise<void> {
+  await changeAs(context, async (change) => {
+    const known = tenantId !== undefined && (await tenantFind(change.db, tenantId)) !== undefined;
+    await change.audit({
+      action: "access.denied",
+      target: known ? { type: "tenant", id: tenantId } : { type: "route", id: action },
+      ...(known ? { tenantId } : {}),
+      outcome: "denied",
+      details: { action, needed: routes[action].role, held: context.principal.role },
+    });
+  });
 }

@@ -1,11 +1,13 @@
 import type { ApiKeyRole } from "../../contract/vocabulary.ts";
-import type { Registry } from "../../registry/registry.ts";
+import type { ChangeContext } from "../../registry/audit.ts";
+import type { Change, Registry } from "../../registry/registry.ts";
 import type { CloudRuntime } from "../cloud/cloudRuntime.ts";
 import type { Settings } from "../config.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Nudges } from "../nudges.ts";
+import type { PlaneReads } from "./planeReads.ts";
 
 /** What every part of the service shares. */
 export interface ServiceContext {
@@ -16,6 +18,9 @@ export interface ServiceContext {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly nudges: Nudges;
+  readonly planeReads: PlaneReads;
+  /** Tells the runner that a running operation is to stop. */
+  cancelOperation(operationId: string): void;
 }
 
 /** Who asks. The role is null for whoever has no key; such a caller reaches only what needs none. */
@@ -30,4 +35,21 @@ export interface RequestContext extends ServiceContext {
   readonly principal: Principal;
   readonly requestId: string;
   readonly correlationId: string;
+}
+
+/** A change in the caller's name. */
+export function changeAs<T>(context: RequestContext, work: (change: Change) => Promise<T>): Promise<T> {
+  const { id, name } = context.principal;
+  const { requestId, correlationId } = context;
+  return context.registry.change({ actor: { kind: "api_key", id, name }, requestId, correlationId }, work);
+}
+
+const controller = { kind: "system", id: "controller", name: "Tenantry controller" } as const;
+
+/** The name under which the service writes what it observed in the course of somebody's request. */
+export function controllerFor(cause: {
+  readonly requestId: string;
+  readonly correlationId: string;
+}): ChangeContext {
+  return { actor: controller, requestId: cause.requestId, correlationId: cause.correlationId };
 }

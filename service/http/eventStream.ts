@@ -1,19 +1,6 @@
 import type { Request, Response } from "express";
+import type { EventFeed, FeedEvent } from "../app/eventFeed.ts";
 import { limits } from "../config.ts";
-
-/** One event of a stream; `sequence` grows by one and is what a client sends back as Last-Event-ID. */
-export interface StreamEvent {
-  readonly sequence: number;
-  readonly event: string;
-  readonly data: unknown;
-}
-
-export interface EventSource {
-  /** Events after the sequence, oldest first, at most `limits.journalReadEntries`. */
-  read(after: number): Promise<{ readonly events: readonly StreamEvent[]; readonly ended: boolean }>;
-  /** Calls back when there may be more; returns how to stop that. */
-  subscribe(wake: () => void): () => void;
-}
 
 /**
  * Server-Sent Events from a source that can be read again from any point. Nothing is queued per client: a slow client is
@@ -22,7 +9,7 @@ export interface EventSource {
 export async function sendEventStream(
   request: Request,
   response: Response,
-  source: EventSource,
+  source: EventFeed,
   options: { readonly heartbeatMs?: number; readonly lifetimeMs?: number } = {},
 ): Promise<void> {
   response.status(200).set({
@@ -52,7 +39,7 @@ export async function sendEventStream(
 
 async function pump(
   response: Response,
-  source: EventSource,
+  source: EventFeed,
   from: number,
   nudge: Nudge,
   closed: AbortSignal,
@@ -73,7 +60,7 @@ async function pump(
   }
 }
 
-function frame({ sequence, event, data }: StreamEvent): string {
+function frame({ sequence, event, data }: FeedEvent): string {
   return `id: ${sequence}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 

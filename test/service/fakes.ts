@@ -105,6 +105,7 @@ function fakeEngine(world: FakeWorld): Engine {
       resources: 26,
       pendingOperations: [],
     }),
+    settle: async () => undefined,
     recover: async (target) => ({
       exists: world.stacks.has(keyOf(target)),
       resources: 26,

@@ -1,0 +1,48 @@
+import type { ApiKey, ApiKeyCreate, ApiKeyCreated } from "../../contract/apiKey.ts";
+import type { Page, PageRequest } from "../../contract/common.ts";
+import * as registry from "../../registry/apiKey.ts";
+import { authorize } from "./authorize.ts";
+import { changeAs, type Principal, type RequestContext, type ServiceContext } from "./context.ts";
+
+export async function apiKeyCreate(context: RequestContext, input: ApiKeyCreate): Promise<ApiKeyCreated> {
+  await authorize(context, "apiKeyCreate");
+  const { apiKey, secret } = await changeAs(context, (change) => registry.apiKeyCreate(change, input));
+  return { ...apiKey, secret };
+}
+
+export async function apiKeyList(context: RequestContext, page: PageRequest): Promise<Page<ApiKey>> {
+  await authorize(context, "apiKeyList");
+  return context.registry.read((db) => registry.apiKeyList(db, page));
+}
+
+export async function apiKeyRevoke(context: RequestContext, keyId: string): Promise<ApiKey> {
+  await authorize(context, "apiKeyRevoke");
+  return changeAs(context, (change) => registry.apiKeyRevoke(change, keyId));
+}
+
+/** Who presents the key, or undefined when it opens nothing. */
+export async function apiKeyPrincipal(
+  service: ServiceContext,
+  secret: string,
+): Promise<Principal | undefined> {
+  const apiKey = await service.registry.read((db) => registry.apiKeyAuthenticate(db, secret));
+  if (apiKey === undefined) return undefined;
+  if (registry.apiKeyUseIsStale(apiKey)) {
+    await service.registry.record((record) => registry.apiKeyMarkUsed(record, apiKey.keyId));
+  }
+  const { keyId, name, role } = apiKey;
+  return { kind: "api_key", id: keyId, name, role };
+}
+
+/** The first key of a registry, to be shown this once; undefined when there are keys already. */
+export async function apiKeyFirst(service: ServiceContext): Promise<string | undefined> {
+  const system = { actor: { kind: "system", id: "setup", name: "first start" } as const };
+  return service.registry.change(
+    { ...system, requestId: "first-start", correlationId: "first-start" },
+    async (change) => {
+      if (await registry.apiKeyExists(change.db)) return undefined;
+      const input = { name: "admin", role: "admin", expiresAt: null } as const;
+      return (await registry.apiKeyCreate(change, input)).secret;
+    },
+  );
+}

@@ -1,0 +1,45 @@
+import type { Operation } from "../../contract/operation.ts";
+import type { Target } from "../../contract/target.ts";
+import type { DeploymentState, OperationKind } from "../../contract/vocabulary.ts";
+import { operationCreate } from "../../registry/operation.ts";
+import type { Change } from "../../registry/registry.ts";
+import { type TargetPatch, targetUpdate } from "../../registry/target.ts";
+import type { OperationInput } from "../operations/saga.ts";
+
+export interface OperationRequest {
+  readonly kind: OperationKind;
+  /** What the target shows while the operation is under way. */
+  readonly state: DeploymentState;
+  readonly input: Omit<OperationInput, "before">;
+  readonly patch?: TargetPatch;
+  readonly reason?: string | undefined;
+  readonly rolloutId?: string;
+}
+
+/** One operation a target, with what is wanted written on the target. The second on a target that has one is refused. */
+export async function requestOperations(
+  change: Change,
+  targets: readonly Target[],
+  request: OperationRequest,
+): Promise<Operation[]> {
+  const operations: Operation[] = [];
+  for (const target of targets) operations.push(await requestOperation(change, target, request));
+  return operations;
+}
+
+async function requestOperation(
+  change: Change,
+  target: Target,
+  request: OperationRequest,
+): Promise<Operation> {
+  const { kind, state, patch, rolloutId = null, reason = null } = request;
+  const { tenantId, targetId, planeName } = target;
+  const { deploymentState, requestedState, targetReleaseNumber, lastOperationStatus, drift } = target;
+  const before = { deploymentState, requestedState, targetReleaseNumber, lastOperationStatus, drift };
+  const input: OperationInput = { ...request.input, before };
+  const facts = { kind, tenantId, targetId, planeName, rolloutId, reason };
+  const operation = await operationCreate(change, { ...facts, input: { ...input } });
+  const wanted = { ...patch, deploymentState: state, lastOperationStatus: "queued" as const };
+  await targetUpdate(change, targetId, { ...wanted, lastOperationId: operation.operationId }, { reason });
+  return operation;
+}

@@ -1,0 +1,14 @@
+import { recordDeployed, recordUnfinished } from "./observed.ts";
+import type { Saga } from "./saga.ts";
+import { appliedSpecStep, repairStep, steadyStep, verifyStep } from "./steps.ts";
+import { workloadOf } from "./tenantDeploy.ts";
+
+/** Puts right what was changed or deleted out of band, and looks again: only what a scan no longer sees is resolved. */
+export const driftRepair: Saga = {
+  kind: "drift_repair",
+  steps: [appliedSpecStep(workloadOf), repairStep, verifyStep, steadyStep],
+  async end(change, run) {
+    if (run.outcome !== "succeeded") return recordUnfinished(change, run);
+    await recordDeployed(change, run, run.target.requestedState === "suspended" ? "suspended" : "ready");
+  },
+};

@@ -1,0 +1,77 @@
+import { driftFindingsResolve } from "../../registry/driftFinding.ts";
+import type { Change } from "../../registry/registry.ts";
+import { type TargetPatch, targetObserve, targetsOfTenant, targetUpdate } from "../../registry/target.ts";
+import { tenantGet, tenantWrite } from "../../registry/tenant.ts";
+import type { EndedRun } from "./saga.ts";
+import { resolvedOf } from "./steps.ts";
+
+/** What operations write about their target when they end. */
+
+/** The stack is as its spec says; `state` is what that means for the target. */
+export async function recordDeployed(
+  change: Change,
+  run: EndedRun,
+  state: "ready" | "suspended",
+): Promise<void> {
+  const { target, results, operation } = run;
+  const { spec, digest, releaseNumber } = resolvedOf(results);
+  const applied = results.deploy ?? results.repair ?? {};
+  const outputs = (applied.outputs ?? {}) as Record<string, unknown>;
+  const patch: TargetPatch = {
+    deploymentState: state,
+    currentReleaseNumber: releaseNumber,
+    currentSpecDigest: digest,
+    lastOperationStatus: "succeeded",
+    ...(applied.unchanged === true ? {} : { appliedSpec: spec, ...placeOf(outputs) }),
+  };
+  const details = { unchanged: applied.unchanged === true, resources: applied.resources ?? null };
+  const { reason } = operation;
+  await targetUpdate(change, target.targetId, patch, { action: "target.deployed", reason, details });
+  if (state === "suspended") {
+    await targetObserve(change, target.targetId, { health: "unknown", healthReason: "suspended" });
+  } else if (results.wait_until_steady?.services !== undefined) {
+    await targetObserve(change, target.targetId, { health: "healthy" });
+  }
+  if (applied.refreshed === true) {
+    await driftFindingsResolve(change, target, operation.kind === "drift_repair" ? "repair" : "deploy");
+  }
+}
+
+function placeOf(outputs: Record<string, unknown>): TargetPatch {
+  const text = (name: string) => (typeof outputs[name] === "string" ? outputs[name] : null);
+  return {
+    clusterName: text("clusterName"),
+    serviceNamespace: text("serviceNamespace"),
+    routingTarget: text("routingTarget"),
+    publicName: text("publicName"),
+  };
+}
+
+/**
+ * An operation that failed or was cancelled half-way leaves a failed target: what was made is still there, and another
+ * operation goes on from it. Cancelled in the queue, it leaves everything as it was.
+ */
+export async function recordUnfinished(change: Change, run: EndedRun): Promise<void> {
+  const { target, operation, input, outcome, begun } = run;
+  const { reason } = operation;
+  const action = `target.${operation.kind}_${outcome}`;
+  if (begun || input.before === undefined) {
+    const patch = { deploymentState: "failed", lastOperationStatus: outcome } as const;
+    await targetUpdate(change, target.targetId, patch, { action, reason });
+    return;
+  }
+  const { drift: _drift, ...before } = input.before;
+  await targetUpdate(change, target.targetId, before, { action, reason });
+  await withdrawRequest(change, target.tenantId);
+}
+
+/** With nothing left that leads there, the tenant no longer goes where it was to go. */
+async function withdrawRequest(change: Change, tenantId: string): Promise<void> {
+  const tenant = await tenantGet(change.db, tenantId);
+  if (tenant.status === tenant.requestedStatus || tenant.status === "decommissioning") return;
+  const live = await targetsOfTenant(change.db, tenantId);
+  const underWay = live.some(({ lastOperationStatus }) => lastOperationStatus === "queued");
+  if (underWay) return;
+  const withdrawn = { ...tenant, requestedStatus: tenant.status };
+  await tenantWrite(change, tenant, withdrawn, "tenant.request_withdrawn");
+}

@@ -1,0 +1,17 @@
+import type { OperationKind } from "../../contract/vocabulary.ts";
+import { driftRepair } from "./driftRepair.ts";
+import type { Saga } from "./saga.ts";
+import { tenantActivate } from "./tenantActivate.ts";
+import { tenantDecommission } from "./tenantDecommission.ts";
+import { tenantDeploy } from "./tenantDeploy.ts";
+import { tenantReactivate } from "./tenantReactivate.ts";
+import { tenantSuspend } from "./tenantSuspend.ts";
+
+export const sagas: Readonly<Record<OperationKind, Saga>> = {
+  tenant_activate: tenantActivate,
+  tenant_deploy: tenantDeploy,
+  tenant_suspend: tenantSuspend,
+  tenant_reactivate: tenantReactivate,
+  tenant_decommission: tenantDecommission,
+  drift_repair: driftRepair,
+};

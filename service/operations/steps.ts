@@ -1,0 +1,188 @@
+import type { Target } from "../../contract/target.ts";
+import { planeGet } from "../../registry/plane.ts";
+import { releaseGet } from "../../registry/release.ts";
+import { targetAppliedSpec } from "../../registry/target.ts";
+import { tenantGet } from "../../registry/tenant.ts";
+import { specDigest, TenantSpec } from "../../stacks/tenant/spec.ts";
+import type { ServiceHealth } from "../cloud/cloudRuntime.ts";
+import type { UpResult } from "../engine/engine.ts";
+import { stackOf, withRecovery } from "./engineRun.ts";
+import { resolveSpec, type Workload } from "./resolveSpec.ts";
+import { pause } from "./retry.ts";
+import { type Step, StepError, type StepRun } from "./saga.ts";
+
+/** Steps that several operations share. Each is a value; an operation's file puts them in order. */
+
+export interface ResolvedResult extends Record<string, unknown> {
+  readonly digest: string;
+  readonly releaseNumber: number;
+  readonly spec: TenantSpec;
+}
+
+export interface WorkloadFacts {
+  readonly target: Target;
+  /** The workload of the last run that succeeded. */
+  readonly appliedWorkload: unknown;
+}
+
+/**
+ * Freezes the spec for the run. Only its digest is kept in the journal: a resumed run resolves again, so that it deploys
+ * what is recorded then instead of what was recorded before the interruption.
+ */
+export function resolveSpecStep(workloadOf: (target: WorkloadFacts) => Workload): Step {
+  return {
+    name: "resolve_spec",
+    inMemory: ["spec"],
+    async run(run) {
+      const { target, service, input } = run;
+      const number = input.releaseNumber ?? target.targetReleaseNumber ?? target.currentReleaseNumber;
+      if (number === null)
+        throw new StepError("release_missing", "Cannot resolve the spec: no release is named.");
+      const [tenant, plane, release] = await service.registry.read((db) =>
+        Promise.all([tenantGet(db, target.tenantId), planeGet(db, target.planeName), releaseGet(db, number)]),
+      );
+      const applied = await service.registry.read((db) => targetAppliedSpec(db, target.targetId));
+      const workload = workloadOf({ target, appliedWorkload: applied?.workload });
+      const resolved = resolveSpec({ tenant, target, plane, release, workload }, service.settings);
+      await run.say(`Release ${number} on ${target.planeName}, spec ${resolved.digest.slice(0, 12)}`);
+      return { ...resolved, releaseNumber: number } satisfies ResolvedResult;
+    },
+  };
+}
+
+/**
+ * The spec of the last run that succeeded, for putting things back as they were recorded: what has changed on the
+ * tenant since then is not deployed along the way. Without one, what is recorded now.
+ */
+export function appliedSpecStep(workloadOf: (target: WorkloadFacts) => Workload): Step {
+  const resolve = resolveSpecStep(workloadOf);
+  return {
+    ...resolve,
+    async run(run) {
+      const applied = await run.service.registry.read((db) => targetAppliedSpec(db, run.target.targetId));
+      const parsed = TenantSpec.safeParse(applied);
+      if (!parsed.success) return resolve.run(run);
+      const spec = parsed.data;
+      return { spec, digest: specDigest(spec), releaseNumber: spec.release.number } satisfies ResolvedResult;
+    },
+  };
+}
+
+export function resolvedOf(results: StepRun["results"]): ResolvedResult {
+  const resolved = results.resolve_spec;
+  if (resolved === undefined) throw new Error("Cannot deploy: the spec must be resolved first");
+  return resolved as ResolvedResult;
+}
+
+export const deployStep: Step = {
+  name: "deploy",
+  async run(run) {
+    const { spec, digest } = resolvedOf(run.results);
+    if (isUnchanged(run, digest)) {
+      await run.say("Nothing has changed since the last deployment; the engine is not needed");
+      return { unchanged: true };
+    }
+    // A plain run compares with the state and would leave drift as it is.
+    const refreshed = run.target.drift === "drifted";
+    const { engine } = run.service;
+    const result = await withRecovery(run, () =>
+      refreshed ? engine.repair(spec, run.hooks) : engine.up(spec, run.hooks),
+    );
+    await run.say(`${result.resources} resources are as specified`);
+    return { unchanged: false, refreshed, ...kept(result) };
+  },
+};
+
+export const repairStep: Step = {
+  name: "repair",
+  async run(run) {
+    const { spec } = resolvedOf(run.results);
+    const result = await withRecovery(run, () => run.service.engine.repair(spec, run.hooks));
+    await run.say(`${result.resources} resources are as specified`);
+    return { refreshed: true, ...kept(result) };
+  },
+};
+
+export const verifyStep: Step = {
+  name: "verify",
+  async run(run) {
+    const { findings, checked } = await run.service.engine.drift(stackOf(run), run.hooks);
+    if (findings.length > 0) {
+      const names = findings.map((finding) => `${finding.resourceType} ${finding.logicalName}`).join(", ");
+      throw new StepError(
+        "drift_left",
+        `Cannot finish the repair: the cloud must be as recorded, but these differ still: ${names}. ` +
+          "Something may be changing them; find it, then repair again.",
+        { retryable: true },
+      );
+    }
+    await run.say(`${checked} resources are as recorded`);
+    return { checked };
+  },
+};
+
+/** What is worth keeping of a run: the outputs name the tenant's services, masked by the engine. */
+function kept(result: UpResult): Record<string, unknown> {
+  const { outputs, summary, changed, resources } = result;
+  return { outputs, summary, changed, resources };
+}
+
+/** Equal digest, last operation succeeded, no open drift: the stack is what the spec says. */
+function isUnchanged(run: StepRun, digest: string): boolean {
+  const { target, input } = run;
+  if (input.force === true || run.cutOffRunId !== undefined) return false;
+  const before = input.before;
+  return (
+    target.currentSpecDigest === digest &&
+    before?.lastOperationStatus === "succeeded" &&
+    before.drift !== "drifted"
+  );
+}
+
+/** Waits until as many healthy tasks run as are wanted, or the deadline says that they never will. */
+export const steadyStep: Step = {
+  name: "wait_until_steady",
+  async run(run) {
+    if (run.results.deploy?.unchanged === true) return { skipped: true };
+    const { steadyTimeoutMs, steadyPollMs } = run.service.settings;
+    const deadline = Date.now() + steadyTimeoutMs;
+    let said = "";
+    while (!run.hooks.signal.aborted) {
+      const services = await healthOf(run);
+      const waitingFor = services.filter((service) => !service.steady || !service.healthy);
+      if (services.length > 0 && waitingFor.length === 0) {
+        await run.say(`All ${services.length} services are steady and healthy`);
+        return { services: services.map(({ name, desired, running }) => ({ name, desired, running })) };
+      }
+      const words = waitingFor.map(inWords).join("; ");
+      if (Date.now() >= deadline) throw notSteady(words, steadyTimeoutMs);
+      if (words !== said) await run.say(`Waiting for ${words}`);
+      said = words;
+      await pause(steadyPollMs, run.hooks.signal);
+    }
+    throw new StepError("cancelled", "The operation was cancelled while it waited for the services.");
+  },
+};
+
+export async function healthOf(run: StepRun): Promise<readonly ServiceHealth[]> {
+  const { spec } = resolvedOf(run.results);
+  const { region, outputs } = spec.plane;
+  return run.service.cloud.serviceHealth({
+    region,
+    cluster: outputs.clusterName,
+    tenantId: spec.tenant.tenantId,
+  });
+}
+
+function inWords(service: ServiceHealth): string {
+  const reason = service.reason === undefined ? "" : ` (${service.reason})`;
+  return `${service.name}: ${service.running} of ${service.desired} running${reason}`;
+}
+
+function notSteady(words: string, timeoutMs: number): StepError {
+  return new StepError(
+    "not_steady",
+    `Cannot finish: the services must be steady and healthy within ${timeoutMs} ms, got ${words || "no services"}. ` +
+      "Look at their events and logs, correct the release or the settings, and deploy again.",
+  );
+}
