@@ -1,0 +1,109 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import { policyDocument } from "../policyDocument.ts";
+import { tenantBoundary } from "./boundary.ts";
+import { controllerResourcesPolicy, controllerRolesPolicy } from "./controllerPolicies.ts";
+import type { ControllerArgs, PlaneBuild } from "./planeArgs.ts";
+import { planeNames } from "./planeNames.ts";
+
+export interface AccessParts {
+  readonly vpcId: pulumi.Output<string>;
+  readonly cluster: aws.ecs.Cluster;
+  readonly namespaceArn: pulumi.Output<string>;
+  readonly dataBucketArn: pulumi.Output<string>;
+  readonly kmsKeyArn: pulumi.Output<string>;
+}
+
+export interface Access {
+  readonly boundary: aws.iam.Policy;
+  readonly controllerRole: aws.iam.Role;
+}
+
+/** The line no tenant role crosses, and the role that may create tenant roles behind it. */
+export function createAccess(build: PlaneBuild, parts: AccessParts): Access {
+  const { args } = build;
+  const { location, environment, planeName, tags } = args;
+  const names = planeNames(planeName, location.accountId);
+  const boundary = new aws.iam.Policy(
+    "tenant-boundary",
+    {
+      name: names.boundaryName,
+      path: names.rolePath,
+      description: "The most that a tenant role of this plane can do",
+      policy: pulumi
+        .all([parts.dataBucketArn, parts.kmsKeyArn])
+        .apply(([dataBucketArn, kmsKeyArn]) =>
+          JSON.stringify(tenantBoundary({ location, environment, planeName, dataBucketArn, kmsKeyArn })),
+        ),
+      tags,
+    },
+    build.child({ deleteBeforeReplace: true }),
+  );
+  const controllerRole = new aws.iam.Role(
+    "controller",
+    {
+      name: names.controllerRoleName,
+      path: names.rolePath,
+      description: "Runs the stacks of this plane's tenants",
+      assumeRolePolicy: JSON.stringify(controllerTrust(args.controller)),
+      tags,
+    },
+    build.child({ deleteBeforeReplace: true }),
+  );
+  createControllerPolicies(build, parts, boundary, controllerRole);
+  return { boundary, controllerRole };
+}
+
+function createControllerPolicies(
+  build: PlaneBuild,
+  parts: AccessParts,
+  boundary: aws.iam.Policy,
+  role: aws.iam.Role,
+): void {
+  const { location, environment, planeName } = build.args;
+  const { tenantRolePath } = planeNames(planeName, location.accountId);
+  const scope = pulumi
+    .all([
+      boundary.arn,
+      parts.vpcId,
+      parts.cluster.arn,
+      parts.cluster.name,
+      parts.namespaceArn,
+      parts.kmsKeyArn,
+    ])
+    .apply(([boundaryArn, vpcId, clusterArn, clusterName, namespaceArn, kmsKeyArn]) => ({
+      location,
+      environment,
+      planeName,
+      tenantRolePath,
+      boundaryArn,
+      vpcId,
+      clusterArn,
+      clusterName,
+      namespaceArn,
+      kmsKeyArn,
+    }));
+  const policies = {
+    "controller-roles": controllerRolesPolicy,
+    "controller-resources": controllerResourcesPolicy,
+  };
+  for (const [name, document] of Object.entries(policies)) {
+    new aws.iam.RolePolicy(
+      name,
+      { name, role: role.name, policy: scope.apply((known) => JSON.stringify(document(known))) },
+      build.child({ deleteBeforeReplace: true }),
+    );
+  }
+}
+
+export function controllerTrust({ trustedPrincipals, externalId }: ControllerArgs) {
+  return policyDocument([
+    {
+      Sid: "Controller",
+      Effect: "Allow",
+      Principal: { AWS: trustedPrincipals },
+      Action: "sts:AssumeRole",
+      ...(externalId === undefined ? {} : { Condition: { StringEquals: { "sts:ExternalId": externalId } } }),
+    },
+  ]);
+}

@@ -1,0 +1,262 @@
+import {
+  arn,
+  type ConditionBlock,
+  iamArn,
+  type Location,
+  type PolicyDocument,
+  type PolicyStatement,
+  policyDocument,
+  viaService,
+} from "../policyDocument.ts";
+import { TAG } from "../tags.ts";
+import { keyPrefix } from "../tenantServiceSet/layout.ts";
+
+/**
+ * What the controller, which runs the tenants' stacks, may do: make and unmake a tenant's resources on this plane. It can neither read
+ * a tenant's secrets or objects, nor create a role outside the boundary, nor touch the plane itself.
+ */
+export interface ControllerScope {
+  readonly location: Location;
+  readonly environment: string;
+  readonly planeName: string;
+  readonly tenantRolePath: string;
+  readonly boundaryArn: string;
+  readonly vpcId: string;
+  readonly clusterArn: string;
+  readonly clusterName: string;
+  readonly namespaceArn: string;
+  readonly kmsKeyArn: string;
+}
+
+/** Roles, only below the tenants' path and only under the boundary. */
+export function controllerRolesPolicy(scope: ControllerScope): PolicyDocument {
+  const { location, tenantRolePath, boundaryArn } = scope;
+  const roles = iamArn(location, `role${tenantRolePath}*`);
+  return policyDocument([
+    allow(
+      "WriteBoundedRoles",
+      ["iam:CreateRole", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary"],
+      roles,
+      { StringEquals: { "iam:PermissionsBoundary": boundaryArn } },
+    ),
+    allow(
+      "KeepRoles",
+      [
+        "iam:DeleteRole",
+        "iam:GetRole",
+        "iam:GetRolePolicy",
+        "iam:ListAttachedRolePolicies",
+        "iam:ListInstanceProfilesForRole",
+        "iam:ListRolePolicies",
+        "iam:ListRoleTags",
+        "iam:TagRole",
+        "iam:UntagRole",
+        "iam:UpdateAssumeRolePolicy",
+        "iam:UpdateRole",
+        "iam:UpdateRoleDescription",
+      ],
+      roles,
+    ),
+    allow("PassRolesToTasks", ["iam:PassRole"], roles, {
+      StringEquals: { "iam:PassedToService": "ecs-tasks.amazonaws.com" },
+    }),
+    {
+      // The boundary reads the tenant from this tag: once a role has it, it stays.
+      Sid: "NeverRenameARoleOwner",
+      Effect: "Deny",
+      Action: ["iam:TagRole", "iam:UntagRole"],
+      Resource: "*",
+      Condition: {
+        "ForAnyValue:StringEquals": { "aws:TagKeys": [TAG.tenantId] },
+        Null: { [`aws:ResourceTag/${TAG.tenantId}`]: "false" },
+      },
+    },
+  ]);
+}
+
+/** Everything else a tenant has. */
+export function controllerResourcesPolicy(scope: ControllerScope): PolicyDocument {
+  const { location, environment, planeName, kmsKeyArn } = scope;
+  const prefix = keyPrefix(environment);
+  const logs = arn(location, "logs", `log-group:/tenantry/${planeName}/*`);
+  return policyDocument([
+    ...ecs(scope, prefix),
+    ...network(scope),
+    ...discovery(scope),
+    ...autoscaling(scope),
+    allow("Queues", QUEUE_ACTIONS, arn(location, "sqs", `${prefix}*`)),
+    allow("Secrets", SECRET_ACTIONS, arn(location, "secretsmanager", `secret:/${environment}/tenants/*`)),
+    allow("LogGroups", LOG_ACTIONS, [logs, `${logs}:log-stream:`]),
+    allow("KeyForSecrets", ["kms:Decrypt", "kms:GenerateDataKey"], kmsKeyArn, {
+      StringEquals: { "kms:ViaService": viaService(location, "secretsmanager") },
+    }),
+    allow("KeyFacts", ["kms:DescribeKey"], kmsKeyArn),
+    allow("Look", LOOK_ACTIONS, "*"),
+  ]);
+}
+
+const QUEUE_ACTIONS = [
+  "sqs:CreateQueue",
+  "sqs:DeleteQueue",
+  "sqs:GetQueueAttributes",
+  "sqs:GetQueueUrl",
+  "sqs:ListQueueTags",
+  "sqs:SetQueueAttributes",
+  "sqs:TagQueue",
+  "sqs:UntagQueue",
+];
+/** Values are written for tenants (PutSecretValue), never read back. */
+const SECRET_ACTIONS = [
+  "secretsmanager:CreateSecret",
+  "secretsmanager:DeleteSecret",
+  "secretsmanager:DescribeSecret",
+  "secretsmanager:GetResourcePolicy",
+  "secretsmanager:PutSecretValue",
+  "secretsmanager:RestoreSecret",
+  "secretsmanager:TagResource",
+  "secretsmanager:UntagResource",
+  "secretsmanager:UpdateSecret",
+];
+const LOG_ACTIONS = [
+  "logs:AssociateKmsKey",
+  "logs:CreateLogGroup",
+  "logs:DeleteLogGroup",
+  "logs:ListTagsForResource",
+  "logs:PutRetentionPolicy",
+  "logs:TagResource",
+  "logs:UntagResource",
+];
+/** Listings that AWS cannot narrow to resources. */
+const LOOK_ACTIONS = [
+  "application-autoscaling:DescribeScalableTargets",
+  "application-autoscaling:DescribeScalingPolicies",
+  "ec2:DescribeNetworkInterfaces",
+  "ec2:DescribeSecurityGroupRules",
+  "ec2:DescribeSecurityGroups",
+  "ecs:DeregisterTaskDefinition",
+  "ecs:DescribeTaskDefinition",
+  "logs:DescribeLogGroups",
+  "servicediscovery:GetOperation",
+  "sts:GetCallerIdentity",
+  "tag:GetResources",
+];
+
+function ecs(
+  { location, clusterName, clusterArn }: ControllerScope,
+  prefix: string,
+): readonly PolicyStatement[] {
+  const services = arn(location, "ecs", `service/${clusterName}/${prefix}*`);
+  const definitions = arn(location, "ecs", `task-definition/${prefix}*:*`);
+  return [
+    allow(
+      "Services",
+      ["ecs:CreateService", "ecs:UpdateService", "ecs:DeleteService", "ecs:DescribeServices"],
+      services,
+      { ArnEquals: { "ecs:cluster": clusterArn } },
+    ),
+    allow("TaskDefinitions", ["ecs:RegisterTaskDefinition"], definitions),
+    allow(
+      "EcsTags",
+      ["ecs:TagResource", "ecs:UntagResource", "ecs:ListTagsForResource"],
+      [services, definitions],
+    ),
+  ];
+}
+
+function network(scope: ControllerScope): readonly PolicyStatement[] {
+  const { location, vpcId, planeName } = scope;
+  const groups = arn(location, "ec2", "security-group/*");
+  return [
+    allow("GroupsInVpc", ["ec2:CreateSecurityGroup"], arn(location, "ec2", `vpc/${vpcId}`)),
+    allow("NewGroups", ["ec2:CreateSecurityGroup"], groups, requestOfPlane(planeName)),
+    allow("TagNewGroups", ["ec2:CreateTags"], groups, {
+      StringEquals: { "ec2:CreateAction": "CreateSecurityGroup", [`aws:RequestTag/${TAG.plane}`]: planeName },
+    }),
+    allow(
+      "KeepGroups",
+      [
+        "ec2:AuthorizeSecurityGroupEgress",
+        "ec2:AuthorizeSecurityGroupIngress",
+        "ec2:CreateTags",
+        "ec2:DeleteSecurityGroup",
+        "ec2:DeleteTags",
+        "ec2:RevokeSecurityGroupEgress",
+        "ec2:RevokeSecurityGroupIngress",
+      ],
+      groups,
+      tenantOfPlane(planeName),
+    ),
+  ];
+}
+
+function discovery({ location, namespaceArn, planeName }: ControllerScope): readonly PolicyStatement[] {
+  const services = arn(location, "servicediscovery", "service/*");
+  return [
+    allow("NewDiscoveryNames", ["servicediscovery:CreateService"], namespaceArn),
+    allow("TagDiscoveryNames", ["servicediscovery:TagResource"], services, requestOfPlane(planeName)),
+    allow(
+      "KeepDiscoveryNames",
+      [
+        "servicediscovery:DeleteService",
+        "servicediscovery:GetService",
+        "servicediscovery:ListTagsForResource",
+        "servicediscovery:TagResource",
+        "servicediscovery:UntagResource",
+        "servicediscovery:UpdateService",
+      ],
+      services,
+      tenantOfPlane(planeName),
+    ),
+  ];
+}
+
+function autoscaling({ location, clusterName }: ControllerScope): readonly PolicyStatement[] {
+  return [
+    allow(
+      "Scaling",
+      [
+        "application-autoscaling:DeleteScalingPolicy",
+        "application-autoscaling:DeregisterScalableTarget",
+        "application-autoscaling:ListTagsForResource",
+        "application-autoscaling:PutScalingPolicy",
+        "application-autoscaling:RegisterScalableTarget",
+        "application-autoscaling:TagResource",
+        "application-autoscaling:UntagResource",
+      ],
+      arn(location, "application-autoscaling", "scalable-target/*"),
+    ),
+    allow(
+      "ScalingAlarms",
+      ["cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"],
+      arn(location, "cloudwatch", `alarm:TargetTracking-service/${clusterName}/*`),
+    ),
+  ];
+}
+
+/** The resource to be made says that it is of this plane. */
+function requestOfPlane(planeName: string): ConditionBlock {
+  return { StringEquals: { [`aws:RequestTag/${TAG.plane}`]: planeName } };
+}
+
+/** The resource is of this plane and a tenant's; the plane's own resources carry no tenant. */
+function tenantOfPlane(planeName: string): ConditionBlock {
+  return {
+    StringEquals: { [`aws:ResourceTag/${TAG.plane}`]: planeName },
+    Null: { [`aws:ResourceTag/${TAG.tenantId}`]: "false" },
+  };
+}
+
+function allow(
+  sid: string,
+  actions: readonly string[],
+  resource: string | readonly string[],
+  condition?: ConditionBlock,
+): PolicyStatement {
+  return {
+    Sid: sid,
+    Effect: "Allow",
+    Action: actions,
+    Resource: resource,
+    ...(condition === undefined ? {} : { Condition: condition }),
+  };
+}
