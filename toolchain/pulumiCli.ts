@@ -33,7 +33,7 @@ export async function ensurePulumiCli(setup: Setup): Promise<string> {
     const failure = await get(setup, wanted, place);
     if (failure === undefined) return join(place, "bin", "pulumi");
     tried.push(failure);
-    setup.say(`  ${failure.split("\n")[0]}`);
+    setup.say(`  no: ${failure.split("\n").at(-1)}`);
   }
   throw new SetupError(
     `the Pulumi CLI ${wanted}`,
@@ -119,7 +119,7 @@ async function build(setup: Setup, wanted: string, place: string): Promise<strin
   const go = which("go");
   if (go === undefined) return "build with Go: no `go` on PATH";
   setup.say(
-    `Building the Pulumi CLI ${wanted} with Go (once; three to ten minutes, 2 GB of modules and build cache). ` +
+    `Building the Pulumi CLI ${wanted} with Go (once; three to ten minutes, 3 GB of modules and build cache). ` +
       "It may be interrupted: the next run goes on where this one stopped.",
   );
   const logFile = join(setup.cache, "logs", "pulumi-build.log");
