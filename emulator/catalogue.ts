@@ -13,7 +13,7 @@ export class NotEmulated extends Error {
   constructor(token: string, kind: "resource type" | "function" | "component") {
     const where =
       kind === "component"
-        ? "a file in emulator/awsx/ listed in emulator/awsx/index.ts"
+        ? "a constructor in emulator/awsx/, listed in emulator/awsx/awsxProvider.ts"
         : "a value in emulator/aws/<service>.ts, listed in emulator/aws/index.ts";
     super(
       `Cannot imitate ${token}: this ${kind} is not emulated by the local cloud. ` +
