@@ -37,6 +37,7 @@ const gates: readonly Gate[] = [
       ...LAYERS.filter((folder) => existsSync(join(root, folder))),
     ],
   },
+  { name: "generated files", command: ["contract/writeOpenapi.ts", "--check"] },
 ];
 
 async function main(): Promise<number> {
