@@ -177,11 +177,15 @@ export interface ResourceType {
   create(inputs: Properties, context: Context): Created;
   /** Identifiers (ids, ARNs, names, as `referrers` will ask for them) of the objects this one uses. Indexed. */
   references?(properties: Properties): readonly string[];
-  /** Called for changes that do not replace. Returns computed attributes that change. Without it every input is updatable. */
+  /**
+   * Called for changes that do not replace. Returns attributes that end up other than the inputs say. Without it every
+   * input is updatable. `oldInputs` are the last deployment's: an input equal to them is not sent to AWS.
+   */
   update?(
     inputs: Properties,
     current: StoredResource,
     context: Context,
+    oldInputs: Properties,
   ): { readonly properties?: Properties; readonly runtime?: Properties };
   /** Refuses while in use by throwing. Returns when the object really goes, where AWS only schedules it. */
   delete?(current: StoredResource, context: Context): { readonly deletionAt: Date } | undefined;

@@ -107,7 +107,7 @@ export function updateResource(
     if (current === undefined) throw notFound(type, id);
     const name = type.uniqueName?.(own, context) ?? current.name;
     if (name !== undefined && name !== current.name) refuseTakenName(scope, name, context, id);
-    const updated = type.update?.(own, current, context) ?? {};
+    const updated = type.update?.(own, current, context, withoutBookkeeping(oldInputs)) ?? {};
     // Read again: the type's side effects may have reached this very object.
     const latest = findPresent(scope, id) ?? current;
     const properties = prune({
