@@ -18,7 +18,7 @@ import { ensureLocalCloud, type LocalCloud, stopLocalCloud } from "../launcher/l
 import { createEngine } from "../service/engine/createEngine.ts";
 import { parsePlaneOutputs } from "../stacks/plane/outputs.ts";
 import { specDigest, type TenantSpec } from "../stacks/tenant/spec.ts";
-import { tenantSpec } from "../test/support/tenantSpec.ts";
+import { tenantSpec } from "../stacks/testing/tenantSpec.ts";
 import { type Figure, formatFigure, median, secondsPerItem } from "./figures.ts";
 import { createPlainWay } from "./plainWay.ts";
 import { createOurWay, type Way } from "./ways.ts";

@@ -5,6 +5,7 @@ import {
   type CloudRuntime,
   CloudRuntimeError,
   type ServiceHealth,
+  type ServiceHealthQuery,
   type TagQuery,
 } from "./cloudRuntime.ts";
 
@@ -23,19 +24,19 @@ const Service = z.looseObject({
   arn: z.string(),
   name: z.string(),
   cluster: z.string(),
-  region: z.string().optional(),
   desiredCount: z.number(),
   runningCount: z.number(),
   pendingCount: z.number(),
   rolloutState: z.string(),
   healthy: z.boolean(),
   status: z.string(),
-  events: z.array(z.unknown()).optional(),
+  reason: z.string().optional(),
 });
 const Services = z.looseObject({ services: z.array(Service) });
 
 const Resource = z.looseObject({
   type: z.string(),
+  region: z.string(),
   id: z.string(),
   arn: z.string().nullish(),
   state: z.enum(["present", "scheduled_for_deletion"]),
@@ -55,14 +56,16 @@ export function createLocalCloudRuntime(options: LocalCloudRuntimeOptions): Clou
       const search = new URLSearchParams({ region: query.region, cluster: query.cluster });
       search.set("tag.tenantry:tenant-id", query.tenantId);
       const { services } = await get("/v1/ecs/services", search, Services);
-      return services.map(health).sort(byName);
+      if (services.length === 0) await requireCluster(get, query);
+      const asked = services.filter(({ arn }) => query.serviceArns?.includes(arn) ?? true);
+      return asked.map(health).sort(byName);
     },
     async listByTag(query) {
       const found: CloudResource[] = [];
       let cursor: string | null | undefined;
       do {
         const page = await get("/v1/resources", resourceQuery(query, cursor), ResourcePage);
-        found.push(...page.resources.map(resource));
+        found.push(...page.resources.filter((item) => isSeenFrom(query.region, item.region)).map(resource));
         if (found.length > MAX_RESULTS) throw tooMany(query);
         cursor = page.nextCursor;
       } while (cursor);
@@ -72,10 +75,24 @@ export function createLocalCloudRuntime(options: LocalCloudRuntimeOptions): Clou
 }
 
 function resourceQuery(query: TagQuery, cursor: string | null | undefined): URLSearchParams {
-  const search = new URLSearchParams({ region: query.region, limit: String(PAGE_SIZE) });
+  const search = new URLSearchParams({ limit: String(PAGE_SIZE) });
   for (const [key, value] of Object.entries(query.tags)) search.set(`tag.${key}`, value);
   if (cursor) search.set("cursor", cursor);
   return search;
+}
+
+/** What belongs to no region, such as roles, is listed from every region, as on AWS. */
+function isSeenFrom(region: string, itsRegion: string): boolean {
+  return itsRegion === region || !/^[a-z]{2}(-[a-z]+)+-\d$/.test(itsRegion);
+}
+
+type Get = <T>(path: string, query: URLSearchParams, schema: z.ZodType<T>) => Promise<T>;
+
+/** The control API lists services of no cluster as none; AWS says that the cluster is missing. */
+async function requireCluster(get: Get, { region, cluster }: ServiceHealthQuery): Promise<void> {
+  const id = cluster.slice(cluster.lastIndexOf("/") + 1);
+  const search = new URLSearchParams({ type: "aws:ecs/cluster:Cluster", id, region });
+  await get("/v1/resources/one", search, z.unknown());
 }
 
 async function request<T>(url: URL, schema: z.ZodType<T>): Promise<T> {
@@ -96,8 +113,8 @@ async function request<T>(url: URL, schema: z.ZodType<T>): Promise<T> {
 }
 
 function refusal(url: URL, status: number, body: unknown): CloudRuntimeError {
-  const { detail, code } = (body ?? {}) as { detail?: string; code?: string };
-  const missing = /cluster/i.test(`${code} ${detail}`) && status === 404;
+  const { detail } = (body ?? {}) as { detail?: string };
+  const missing = status === 404 && url.searchParams.get("type") === "aws:ecs/cluster:Cluster";
   return new CloudRuntimeError(
     missing ? "cluster_not_found" : "cloud_refused",
     `Cannot ask the local cloud (${url.pathname}): ${detail ?? `status ${status}`}`,
@@ -110,7 +127,7 @@ function health(service: z.infer<typeof Service>): ServiceHealth {
   const steady = service.rolloutState === "COMPLETED" && running === desired && pending === 0;
   const healthy = steady && service.healthy && service.status === "ACTIVE";
   const base = { name, arn, desired, running, pending, steady, healthy };
-  return healthy ? base : { ...base, reason: lastEvent(service.events) ?? whyNot(service) };
+  return healthy ? base : { ...base, reason: service.reason ?? whyNot(service) };
 }
 
 function whyNot(service: z.infer<typeof Service>): string {
@@ -118,13 +135,6 @@ function whyNot(service: z.infer<typeof Service>): string {
   if (service.rolloutState !== "COMPLETED") return `its deployment is ${service.rolloutState}`;
   if (!service.healthy) return "its tasks are unhealthy";
   return `${service.runningCount} of ${service.desiredCount} tasks run`;
-}
-
-function lastEvent(events: readonly unknown[] | undefined): string | undefined {
-  const event = events?.[0];
-  if (typeof event === "string") return event;
-  const message = (event as { message?: unknown } | undefined)?.message;
-  return typeof message === "string" ? message : undefined;
 }
 
 function resource(found: z.infer<typeof Resource>): CloudResource {

@@ -125,7 +125,7 @@ async function apply(
   const deployment = await store.read(target);
   if (deployment !== undefined) {
     assertIdentity(deployment, target, spec.tenant.tenantId);
-    assertClean(deployment, target);
+    await assertClean(store, deployment, target);
   }
   return (await runs.run({ kind, spec, target, createStack: deployment === undefined }, hooks)) as UpResult;
 }
@@ -156,7 +156,7 @@ async function destroy(
     );
   }
   assertIdentity(deployment, target, tenantId);
-  assertClean(deployment, target);
+  await assertClean(store, deployment, target);
   return (await runs.run({ kind: "destroy", target }, hooks)) as DestroyResult;
 }
 
@@ -207,9 +207,16 @@ async function existing(store: StateStore, target: StackTarget): Promise<Deploym
   );
 }
 
-function assertClean(deployment: Deployment, target: StackTarget): void {
+async function assertClean(store: StateStore, deployment: Deployment, target: StackTarget): Promise<void> {
   const pending = pendingOperations(deployment);
   if (pending.length === 0) return;
+  // A run under way has pending operations in its state too; it is its lock that tells.
+  const owner = await store.lockOwner(target);
+  if (owner !== undefined) {
+    const stack = `${target.projectName}/${target.stackName}`;
+    const message = `Cannot change stack ${stack}: it is locked by ${owner}. Wait until that run ends.`;
+    throw new EngineError("stack_locked", message, { lock: { owner } });
+  }
   const listed = pending.map(
     ({ kind, resourceType, logicalName }) => `${kind} ${resourceType} "${logicalName}"`,
   );

@@ -25,6 +25,8 @@ export interface StateStore {
   /** Undefined when there is no such stack. */
   read(target: StackTarget): Promise<Deployment | undefined>;
   write(target: StackTarget, deployment: Deployment): Promise<void>;
+  /** Who holds the stack's lock, as `user@host (pid n)`; undefined also when only the CLI could tell. */
+  lockOwner(target: StackTarget): Promise<string | undefined>;
   /** Removes every lock on the stack. */
   unlock(target: StackTarget): Promise<void>;
   /** Removes the lock of one CLI process that is known to be dead; leaves anybody else's alone where it can tell. */
@@ -81,6 +83,10 @@ export function createStateStore(options: StateStoreOptions): StateStore {
       const files = { "state.json": JSON.stringify(deployment) };
       await cli(target, ["stack", "import", "--file", "state.json"], "mend the state", files);
     },
+    async lockOwner(target) {
+      const [lock] = (await readLocks((await options.environment()).PULUMI_BACKEND_URL ?? "", target)) ?? [];
+      return lock && `${lock.username}@${lock.hostname} (pid ${lock.pid})`;
+    },
     unlock,
     async unlockAfter(target, dead) {
       const holders = await readLocks((await options.environment()).PULUMI_BACKEND_URL ?? "", target);
@@ -130,16 +136,23 @@ export async function readCheckpoint(
 }
 
 /** Undefined when the backend is not a local folder: then nobody but the CLI can tell. */
-async function readLocks(
-  backendUrl: string,
-  target: StackTarget,
-): Promise<readonly { readonly pid: number; readonly hostname: string }[] | undefined> {
+async function readLocks(backendUrl: string, target: StackTarget): Promise<readonly Lock[] | undefined> {
   const home = localHome(backendUrl);
   if (home === undefined) return undefined;
   const folder = join(home, "locks", "organization", target.projectName, target.stackName);
   const names: string[] = await readdir(folder).catch(() => []);
   const files = names.filter((name) => name.endsWith(".json"));
-  return Promise.all(files.map(async (name) => JSON.parse(await readFile(join(folder, name), "utf8"))));
+  const texts = await Promise.all(
+    files.map((name) => readFile(join(folder, name), "utf8").catch(() => undefined)),
+  );
+  // One that is gone since the listing was just released.
+  return texts.filter((text) => text !== undefined).map((text) => JSON.parse(text) as Lock);
+}
+
+interface Lock {
+  readonly pid: number;
+  readonly username: string;
+  readonly hostname: string;
 }
 
 function localHome(backendUrl: string): string | undefined {

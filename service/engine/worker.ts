@@ -5,8 +5,9 @@
  * chain, and a stray rejection in one would fail the other. The pool replaces a worker whose run failed. When the
  * service dies, its workers stop their CLI as if the run had been cancelled, and end.
  */
+import { writeSync } from "node:fs";
 import type { FromWorker, Job, ToWorker, WorkerEnd } from "./job.ts";
-import { createRun, type Run } from "./run.ts";
+import { createRun, type ProgramFactory, type Run } from "./run.ts";
 
 /** The module whose `tenantProgram(spec, { project, stack })` makes a target's program. */
 const [, , programModule = ""] = process.argv;
@@ -27,9 +28,19 @@ process.on("disconnect", () => {
 process.on("unhandledRejection", () => {});
 process.on("uncaughtException", () => {});
 
-const { tenantProgram } = await import(programModule);
-await import("@pulumi/pulumi/automation/index.js");
+const tenantProgram = await warmUp();
 send({ type: "ready" });
+
+/** Loads what runs need. The pool reads the reason from standard error when that fails. */
+async function warmUp(): Promise<ProgramFactory> {
+  try {
+    await import("@pulumi/pulumi/automation/index.js");
+    return (await import(programModule)).tenantProgram;
+  } catch (error) {
+    writeSync(2, String(error));
+    process.exit(1);
+  }
+}
 
 async function execute(job: Job): Promise<void> {
   current = createRun(job, tenantProgram, {

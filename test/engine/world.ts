@@ -1,0 +1,69 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pulumiEnvironment } from "../../launcher/environment.ts";
+import { ensureLocalCloud, stopLocalCloud } from "../../launcher/localCloud.ts";
+import { createEngine, type EngineOptions } from "../../service/engine/createEngine.ts";
+import type { Engine, StackTarget } from "../../service/engine/engine.ts";
+import { projectName, stackName } from "../../stacks/tenant/names.ts";
+import type { TenantSpec } from "../../stacks/tenant/spec.ts";
+
+/** A data folder with its own local cloud and an engine on it. */
+export interface EngineWorld {
+  readonly dataDir: string;
+  readonly controlUrl: string;
+  readonly engine: Engine;
+  /** Asks the local cloud's control API; throws unless the answer is a success. */
+  control(method: string, path: string, body?: unknown): Promise<unknown>;
+  /** Objects in the cloud that carry the tenant's tag. */
+  cloudResources(tenantId: string): Promise<readonly CloudObject[]>;
+  close(): Promise<void>;
+}
+
+export interface CloudObject {
+  readonly type: string;
+  readonly id: string;
+  readonly name: string;
+  readonly region: string;
+  readonly state: string;
+  readonly properties: Readonly<Record<string, unknown>>;
+}
+
+export async function openWorld(options: Partial<EngineOptions> = {}): Promise<EngineWorld> {
+  const dataDir = await mkdtemp(join(tmpdir(), "tenantry-engine-"));
+  const cloud = await ensureLocalCloud({ dataDir, idleExitMs: 10 * 60_000 });
+  const base = pulumiEnvironment({ dataDir, cloud: "local" });
+  const environment = async () => ({ ...base, ...cloud.providerEnv });
+  const engine = createEngine({ dataDir, workers: 2, environment, ...options });
+  const control = async (method: string, path: string, body?: unknown) => {
+    const response = await fetch(new URL(path, cloud.controlUrl), {
+      method,
+      ...(body !== undefined && {
+        body: JSON.stringify(body),
+        headers: { "content-type": "application/json" },
+      }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return text === "" ? undefined : (JSON.parse(text) as unknown);
+  };
+  return {
+    ...{ dataDir, controlUrl: cloud.controlUrl, engine, control },
+    async cloudResources(tenantId) {
+      const answer = await control("GET", `/v1/resources?tag.tenantry:tenant-id=${tenantId}`);
+      return (answer as { resources: CloudObject[] }).resources;
+    },
+    async close() {
+      await engine.close();
+      await stopLocalCloud({ dataDir });
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+export function targetOf(spec: TenantSpec): StackTarget {
+  return {
+    projectName: projectName(spec.tenant.tenantId),
+    stackName: stackName(spec.plane.name, spec.generation),
+  };
+}
