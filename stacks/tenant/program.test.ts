@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { ofType, recordWithMocks, resolved, runMocked } from "../../test/support/pulumiMocks.ts";
-import { TENANT_ID, tenantSpec } from "../../test/support/tenantSpec.ts";
+import { ofType, recordWithMocks, resolved, runMocked } from "../../components/testing/pulumiMocks.ts";
+import { TENANT_ID, tenantSpec } from "../testing/tenantSpec.ts";
 import { projectName, stackName } from "./names.ts";
 import { tenantProgram } from "./program.ts";
 import { SERVICE_NAMES, specDigest, type TenantSpec } from "./spec.ts";

@@ -93,6 +93,20 @@ function computed(type: string, name: string, inputs: any): Record<string, unkno
           },
         ],
       };
+    case "aws:kms/key:Key":
+      return at("kms", "key/11111111-2222-4333-8444-666666666666");
+    case "aws:ecs/cluster:Cluster":
+      return at("ecs", `cluster/${physical}`);
+    case "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace":
+      return at("servicediscovery", "namespace/ns-abcdefghijklmnop");
+    case "aws:lb/loadBalancer:LoadBalancer":
+      return {
+        ...at("elasticloadbalancing", `loadbalancer/app/${physical}/50dc6c495c0c9188`),
+        dnsName: `${physical}.eu-west-1.elb.amazonaws.com`,
+        zoneId: "Z0123456789",
+      };
+    case "aws:route53/zone:Zone":
+      return { zoneId: "Z9876543210", nameServers: ["ns-1.awsdns-01.org"] };
     case "aws:rds/cluster:Cluster":
       return {
         ...at("rds", `cluster:${physical}`),
