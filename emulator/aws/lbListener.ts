@@ -2,6 +2,7 @@
 import { AwsError } from "../awsError.ts";
 import type { Context, Properties, ResourceType, StoredResource } from "../resourceType.ts";
 import { count, object, objects, text } from "../values.ts";
+import { isIssued } from "./acm.ts";
 import { arnSuffixOf, LISTENER, LOAD_BALANCER } from "./lbBalancer.ts";
 import { TARGET_GROUP } from "./lbTargetGroup.ts";
 import { api, given, identifiers, need } from "./objects.ts";
@@ -82,10 +83,17 @@ function refuseBadCertificate(inputs: Properties, context: Context): void {
     const message = `A certificate must be specified for ${text(inputs, "protocol")} listeners`;
     throw new AwsError("ValidationError", message);
   }
-  const found = context.byArn(certificate);
   // A server certificate of IAM is taken on trust.
   if (certificate.includes(":iam:")) return;
-  need(found, () => new AwsError("CertificateNotFound", `Certificate '${certificate}' not found`));
+  const found = need(
+    context.byArn(certificate),
+    () => new AwsError("CertificateNotFound", `Certificate '${certificate}' not found`),
+  );
+  if (isIssued(found, context)) return;
+  throw new AwsError(
+    "UnsupportedCertificate",
+    `The certificate '${certificate}' must have a fully-qualified domain name, a supported signature, and a supported key size.`,
+  );
 }
 
 export const listener: ResourceType = {
