@@ -1,6 +1,7 @@
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { dataFolder } from "../launcher/dataFolder.ts";
 
 /**
  * The settings of one control service, read once at start from flags and TENANTRY_* variables; a flag wins over
@@ -11,7 +12,10 @@ const whole = (least: number, most: number) => z.coerce.number().int().min(least
 
 const settingsSchema = z.strictObject({
   /** Holds the registry, the state of the stacks in local mode, CLI output and server.json. */
-  dataDir: z.string().min(1).default(".tenantry"),
+  dataDir: z
+    .string()
+    .min(1)
+    .default(() => dataFolder({})),
   host: z.string().min(1).default("127.0.0.1"),
   /** 0 takes a free port; server.json tells which. */
   port: whole(0, 65_535).default(7070),
@@ -29,8 +33,12 @@ const settingsSchema = z.strictObject({
   logLevel: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
   /** Log lines as JSON on stdout instead of a readable start message and a log file. */
   jsonLog: z.stringbool().or(z.boolean()).default(false),
-  /** The Pulumi project and stack names of a plane: `<environment>` is replaced. */
+  /** The Pulumi project of the planes, and which of its stacks are read at the start. */
   planeProject: z.string().min(1).default("tenantry"),
+  planeStacks: z
+    .string()
+    .default("dev")
+    .transform((names) => names.split(",").filter((name) => name !== "")),
   /** cloud: aws only. One URL for every AWS service, or service=url pairs separated by commas. */
   awsEndpoints: z.string().optional(),
   awsAssumeRoleArn: z
@@ -49,6 +57,8 @@ export const limits = {
   /** An event stream is closed after this; clients resume with Last-Event-ID. */
   streamLifetimeMs: 3_600_000,
   requestTimeoutMs: 60_000,
+  /** How long answers under way may take when the service stops. */
+  closeGraceMs: 5_000,
   headerBytes: 16 * 1024,
   journalReadEntries: 500,
   progressFlushMs: 250,
@@ -79,6 +89,7 @@ const flags = {
   "drain-ms": "drainMs",
   "log-level": "logLevel",
   "plane-project": "planeProject",
+  "plane-stacks": "planeStacks",
   "aws-endpoints": "awsEndpoints",
   "aws-assume-role-arn": "awsAssumeRoleArn",
 } as const satisfies Record<string, keyof Settings>;
@@ -97,7 +108,7 @@ function readFlags(args: readonly string[]): Record<string, string | boolean | u
   try {
     return parseArgs({
       args: [...args],
-      options: { ...options, "json-log": { type: "boolean" } },
+      options: { ...options, "json-log": { type: "boolean" as const } },
       strict: true,
     }).values as Record<string, string | boolean | undefined>;
   } catch (cause) {

@@ -108,3 +108,17 @@ function writePlane(
   const facts = { name, environment, region, accountId, stackName, outputs };
   return service.registry.change(context, (change) => registry.planeRecord(change, facts));
 }
+
+/** At the start of the service: planes that are there are recorded, those that are not are somebody's work to come. */
+export async function planeEnsureAll(service: ServiceContext): Promise<void> {
+  const cause = { requestId: "start", correlationId: "start" };
+  for (const stack of service.settings.planeStacks) {
+    try {
+      const outputs = await readPlane(service, stack);
+      await writePlane(service, controllerFor(cause), stack, outputs);
+    } catch (thrown) {
+      const message = thrown instanceof Error ? thrown.message : String(thrown);
+      service.log.info({ stack, message }, "no plane recorded at the start");
+    }
+  }
+}

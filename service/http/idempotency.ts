@@ -1,20 +1,39 @@
 import type { ProblemError } from "../../contract/errors.ts";
+import {
+  type IdempotencyRequest,
+  idempotencyAbandon,
+  idempotencyBegin,
+  idempotencyComplete,
+} from "../../registry/idempotency.ts";
+import type { Registry } from "../../registry/registry.ts";
 
-/** Who asks, with which key, in which request. */
-export interface IdempotencyClaim {
-  readonly principalId: string;
-  readonly key: string;
-  readonly requestId: string;
+export interface KeptAnswer {
+  readonly status: number;
+  readonly body: unknown;
 }
 
-export type IdempotencyOutcome =
-  | { readonly kind: "answered"; readonly status: number; readonly body: unknown }
-  | { readonly kind: "refused"; readonly problem: ProblemError };
-
-/** Remembers what was answered to a key. `begin` gives undefined when the request is the first and may go on. */
+/** Remembers what was answered to a key. */
 export interface IdempotencyStore {
-  begin(claim: IdempotencyClaim & { readonly digest: string }): Promise<IdempotencyOutcome | undefined>;
-  complete(claim: IdempotencyClaim, status: number, body: unknown): Promise<void>;
-  /** A refusal is remembered like an answer; a failure of ours is forgotten, so that a retry can succeed. */
-  fail(claim: IdempotencyClaim, problem: ProblemError): Promise<void>;
+  /** The answer given before; undefined when the request is the first and may go on. Throws on misuse of the key. */
+  begin(request: IdempotencyRequest): Promise<KeptAnswer | undefined>;
+  complete(request: IdempotencyRequest, answer: KeptAnswer): Promise<void>;
+  /** A refusal is kept like an answer; what may pass (5xx, something else under way) is forgotten, so a retry can succeed. */
+  fail(request: IdempotencyRequest, problem: ProblemError): Promise<void>;
+}
+
+export function createIdempotencyStore(registry: Registry): IdempotencyStore {
+  return {
+    async begin(request) {
+      const started = await registry.record((record) => idempotencyBegin(record, request));
+      return started.kind === "replay" ? started : undefined;
+    },
+    complete: (request, answer) => registry.record((record) => idempotencyComplete(record, request, answer)),
+    async fail(request, problem) {
+      const kept = problem.status < 500 && problem.status !== 409 && problem.status !== 429;
+      const answer = { status: problem.status, body: problem.toProblem() };
+      await registry.record((record) =>
+        kept ? idempotencyComplete(record, request, answer) : idempotencyAbandon(record, request),
+      );
+    },
+  };
 }

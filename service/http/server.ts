@@ -78,7 +78,7 @@ export async function listen(app: Express, address: { host: string; port: number
   const server = createServer({ maxHeaderSize: limits.headerBytes }, app);
   server.requestTimeout = limits.requestTimeoutMs;
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    server.once("error", (cause) => reject(cannotListen(address, cause)));
     server.listen(address.port, address.host, resolve);
   });
   const bound = server.address();
@@ -86,6 +86,16 @@ export async function listen(app: Express, address: { host: string; port: number
     throw new Error("Cannot tell the port the service listens on");
   const host = bound.family === "IPv6" ? `[${bound.address}]` : bound.address;
   return { url: `http://${host}:${bound.port}`, close: (graceMs) => closeServer(server, graceMs) };
+}
+
+export class CannotListen extends Error {}
+
+function cannotListen({ host, port }: { host: string; port: number }, cause: NodeJS.ErrnoException): Error {
+  const why = cause.code === "EADDRINUSE" ? "another program listens there" : cause.message;
+  return new CannotListen(
+    `Cannot start: ${host} port ${port} must be free to listen on, but ${why}. Choose another with --port, 0 for any.`,
+    { cause },
+  );
 }
 
 function closeServer(server: Server, graceMs: number): Promise<void> {

@@ -1,13 +1,13 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import express from "express";
 import { ProblemError } from "../../contract/errors.ts";
 import { isMutation, type Route } from "../../contract/route.ts";
 import { validate } from "../../contract/validate.ts";
-import { canonicalJson } from "../../stacks/tenant/canonicalJson.ts";
+import { requestDigest } from "../../registry/idempotency.ts";
 import type { Principal, RequestContext } from "../app/context.ts";
 import { limits } from "../config.ts";
-import type { IdempotencyOutcome } from "./idempotency.ts";
+import type { KeptAnswer } from "./idempotency.ts";
 import { asProblem, sendProblem } from "./problem.ts";
 import type { HttpDeps } from "./server.ts";
 
@@ -85,17 +85,17 @@ export function wrap(deps: HttpDeps, operationId: string, route: Route, handler:
     const tools = { context: { ...deps.base, principal, requestId, correlationId }, request, response };
     const key = isMutation(route) ? idempotencyKey(request) : undefined;
     if (key === undefined) return answer(deps, route, response, await handler(input, tools));
-    const digest = digestOf(request, input);
-    const earlier = await deps.idempotency.begin({ principalId: principal.id, key, digest, requestId });
+    const claim = { principalId: principal.id, key, requestId, requestDigest: digestOf(request, input) };
+    const earlier = await deps.idempotency.begin(claim);
     if (earlier !== undefined) return replay(response, earlier, requestId);
     try {
       const body = await handler(input, tools);
       const kept = route.secretResponse === true ? withoutSecret(body) : body;
-      await deps.idempotency.complete({ principalId: principal.id, key, requestId }, route.status, kept);
+      await deps.idempotency.complete(claim, { status: route.status, body: kept });
       answer(deps, route, response, body);
     } catch (thrown) {
       const problem = asProblem(thrown);
-      await deps.idempotency.fail({ principalId: principal.id, key, requestId }, problem);
+      await deps.idempotency.fail(claim, problem);
       throw problem;
     }
   };
@@ -156,17 +156,15 @@ function idempotencyKey(request: Request): string | undefined {
 }
 
 function digestOf(request: Request, input: ValidInput): string {
-  const { params = null, query = null, body = null } = input;
-  const asked = canonicalJson({ method: request.method, path: request.path, params, query, body });
-  return createHash("sha256").update(asked).digest("hex");
+  const { query = null, body = null } = input;
+  return requestDigest({ method: request.method, path: request.path, body: { query, body } });
 }
 
 function withoutSecret(body: unknown): unknown {
   return { ...(body as Record<string, unknown>), secret: null };
 }
 
-function replay(response: Response, earlier: IdempotencyOutcome, requestId: string): void {
-  if (earlier.kind === "refused") throw earlier.problem;
+function replay(response: Response, earlier: KeptAnswer, requestId: string): void {
   response.set("Idempotency-Replayed", "true");
   if (earlier.status >= 400) {
     response.status(earlier.status).type("application/problem+json");

@@ -1,0 +1,116 @@
+import pLimit from "p-limit";
+import type { DriftScan, DriftScanTarget } from "../../contract/drift.ts";
+import { driftFindingsReport, type SeenDrift } from "../../registry/driftFinding.ts";
+import {
+  driftScanDetail,
+  driftScanFinish,
+  driftScanStart,
+  driftScansUnfinished,
+  driftScanTargetSet,
+} from "../../registry/driftScan.ts";
+import { targetFind } from "../../registry/target.ts";
+import { controllerFor, type ServiceContext } from "../app/context.ts";
+import { limits } from "../config.ts";
+import type { DriftFinding } from "../engine/engine.ts";
+import { describeFailure } from "../operations/failure.ts";
+import type { StackLocks } from "../operations/stackLocks.ts";
+import { createWaker } from "../waker.ts";
+
+/**
+ * Works off drift scans, oldest first, a bounded number of targets at once. It changes nothing in the cloud. It never looks at a stack on
+ * which an operation runs, because what it saw would be neither before nor after: such a target is skipped, with the
+ * operation's id. A scan cut off by the end of the process goes on where it was.
+ */
+export interface Scanner {
+  wake(): void;
+  stop(): Promise<void>;
+}
+
+export function createScanner(service: ServiceContext, locks: StackLocks): Scanner {
+  const stopping = new AbortController();
+  const waker = createWaker(service, "scans", async () => {
+    for (const scan of await service.registry.read(driftScansUnfinished)) {
+      if (stopping.signal.aborted) return;
+      await runScan(service, locks, scan, stopping.signal);
+    }
+  });
+  return {
+    wake: waker.wake,
+    stop() {
+      stopping.abort("shutdown");
+      return waker.stop();
+    },
+  };
+}
+
+async function runScan(
+  service: ServiceContext,
+  locks: StackLocks,
+  scan: DriftScan,
+  signal: AbortSignal,
+): Promise<void> {
+  await service.registry.record((record) => driftScanStart(record, scan.scanId));
+  const { targets } = await service.registry.read((db) => driftScanDetail(db, scan.scanId));
+  const left = targets.filter(({ status }) => status === "pending" || status === "running");
+  const limit = pLimit(limits.scanConcurrency);
+  await Promise.all(
+    left.map(({ targetId }) =>
+      limit(async () => {
+        if (!signal.aborted) await scanTarget(service, locks, scan, targetId, signal);
+      }),
+    ),
+  );
+  if (signal.aborted) return;
+  await service.registry.change(cause(scan), (change) => driftScanFinish(change, scan.scanId));
+}
+
+async function scanTarget(
+  service: ServiceContext,
+  locks: StackLocks,
+  scan: DriftScan,
+  targetId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const set = (result: Pick<DriftScanTarget, "status"> & { error?: string }) =>
+    service.registry.record((record) => driftScanTargetSet(record, scan.scanId, targetId, result));
+  const release = locks.take(targetId, `scan ${scan.scanId}`);
+  if (release === undefined) {
+    const error = `an operation is under way on this stack (${locks.holderOf(targetId)})`;
+    return void (await set({ status: "skipped", error }));
+  }
+  try {
+    const target = await service.registry.read((db) => targetFind(db, targetId));
+    if (target === undefined || target.deletedAt !== null) {
+      return void (await set({ status: "skipped", error: "the target is gone" }));
+    }
+    await set({ status: "running" });
+    const hooks = { runId: `${scan.scanId}-${targetId}`, signal };
+    const { findings } = await service.engine.drift(target, hooks);
+    await service.registry.change(cause(scan), async (change) => {
+      await driftFindingsReport(change, target, scan.scanId, findings.map(asSeen));
+      const status = findings.length === 0 ? ("clean" as const) : ("drifted" as const);
+      await driftScanTargetSet(change, scan.scanId, targetId, { status, findings: findings.length });
+    });
+  } catch (thrown) {
+    if (signal.aborted) return;
+    const failure = describeFailure(thrown);
+    if (failure.code === "internal")
+      service.log.error({ err: thrown, targetId }, "a drift scan failed unforeseen");
+    await set({ status: "failed", error: failure.message });
+  } finally {
+    release();
+  }
+}
+
+function asSeen(finding: DriftFinding): SeenDrift {
+  const properties = finding.properties.map(({ path, recorded, actual }) => ({
+    path,
+    recorded: recorded ?? null,
+    actual: actual ?? null,
+  }));
+  return { ...finding, properties };
+}
+
+function cause(scan: DriftScan) {
+  return controllerFor({ requestId: scan.requestId, correlationId: scan.requestId });
+}

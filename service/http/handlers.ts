@@ -1,0 +1,133 @@
+import { ProblemError } from "../../contract/errors.ts";
+import type { BodyOf, ParamsOf, QueryOf, ResponseOf } from "../../contract/route.ts";
+import type { OperationId, Routes } from "../../contract/routes.ts";
+import * as apiKey from "../app/apiKey.ts";
+import * as audit from "../app/audit.ts";
+import * as drift from "../app/drift.ts";
+import * as health from "../app/health.ts";
+import * as operation from "../app/operation.ts";
+import * as plane from "../app/plane.ts";
+import * as release from "../app/release.ts";
+import * as rollout from "../app/rollout.ts";
+import * as tenant from "../app/tenant.ts";
+import * as lifecycle from "../app/tenantLifecycle.ts";
+import { sendEventStream } from "./eventStream.ts";
+import type { Streams } from "./streams.ts";
+import type { CallTools } from "./wrap.ts";
+
+/** The documents are mounted by docs.ts, which needs no wrapper. */
+type Handled = Exclude<OperationId, "serviceOpenapi" | "serviceDocs">;
+
+interface Input<Id extends OperationId> {
+  readonly params: ParamsOf<Routes[Id]>;
+  readonly query: QueryOf<Routes[Id]>;
+  readonly body: BodyOf<Routes[Id]>;
+}
+
+/** A handler gives back what is to be sent, or nothing when it has written the answer itself. */
+type Handler<Id extends OperationId> = (
+  input: Input<Id>,
+  tools: CallTools,
+) => Promise<ResponseOf<Routes[Id]>>;
+
+export type Handlers = { readonly [Id in Handled]: Handler<Id> };
+
+export interface HandlerDeps {
+  readonly streams: Streams;
+  readonly version: string;
+  isStopping(): boolean;
+}
+
+export function createHandlers({ streams, version, isStopping }: HandlerDeps): Handlers {
+  return {
+    tenantCreate: ({ body }, { context }) => tenant.tenantCreate(context, body),
+    tenantList: ({ query }, { context }) => tenant.tenantList(context, query),
+    tenantGet: async ({ params }, tools) =>
+      tagged(tools, await tenant.tenantGet(tools.context, params.tenantId)),
+    tenantUpdate: async ({ params, body }, tools) =>
+      tagged(tools, await tenant.tenantUpdate(tools.context, params.tenantId, body, expectedVersion(tools))),
+    tenantVersionList: ({ params, query }, { context }) =>
+      tenant.tenantVersionList(context, params.tenantId, query),
+    tenantVersionRestore: async ({ params: { tenantId, recordVersion }, body }, tools) => {
+      const version = { recordVersion, ...body };
+      const restored = tenant.tenantVersionRestore(tools.context, tenantId, version, expectedVersion(tools));
+      return tagged(tools, await restored);
+    },
+    targetList: ({ params, query }, { context }) => tenant.targetList(context, params.tenantId, query),
+
+    tenantActivate: ({ params, body }, { context }) =>
+      lifecycle.tenantActivate(context, params.tenantId, body),
+    tenantDeploy: ({ params, body }, { context }) => lifecycle.tenantDeploy(context, params.tenantId, body),
+    tenantSuspend: ({ params, body }, { context }) => lifecycle.tenantSuspend(context, params.tenantId, body),
+    tenantReactivate: ({ params, body }, { context }) =>
+      lifecycle.tenantReactivate(context, params.tenantId, body),
+    tenantDecommission: ({ params, body }, { context }) =>
+      lifecycle.tenantDecommission(context, params.tenantId, body),
+
+    operationList: ({ query }, { context }) => operation.operationList(context, query),
+    operationGet: ({ params }, { context }) => operation.operationGet(context, params.operationId),
+    operationEvents: async ({ params }, { context, request, response }) => {
+      const feed = await operation.operationEvents(context, params.operationId);
+      streams.admit(response);
+      await sendEventStream(request, response, feed);
+    },
+    operationCancel: ({ params, body }, { context }) =>
+      operation.operationCancel(context, params.operationId, body.reason),
+
+    planeRecord: ({ body }, { context }) => plane.planeRecord(context, body),
+    planeList: ({ query }, { context }) => plane.planeList(context, query),
+    planeGet: ({ params }, { context }) => plane.planeGet(context, params.planeName),
+
+    releaseCreate: ({ body }, { context }) => release.releaseCreate(context, body),
+    releaseList: ({ query }, { context }) => release.releaseList(context, query),
+    releaseGet: ({ params }, { context }) => release.releaseGet(context, params.releaseNumber),
+
+    rolloutCreate: ({ body }, { context }) => rollout.rolloutCreate(context, body),
+    rolloutList: ({ query }, { context }) => rollout.rolloutList(context, query),
+    rolloutGet: ({ params }, { context }) => rollout.rolloutGet(context, params.rolloutId),
+    rolloutCancel: ({ params, body }, { context }) =>
+      rollout.rolloutCancel(context, params.rolloutId, body.reason),
+
+    driftScanCreate: ({ body }, { context }) => drift.driftScanCreate(context, body),
+    driftScanList: ({ query }, { context }) => drift.driftScanList(context, query),
+    driftScanGet: ({ params }, { context }) => drift.driftScanGet(context, params.scanId),
+    driftFindingList: ({ query }, { context }) => drift.driftFindingList(context, query),
+    driftRepairCreate: ({ body }, { context }) => drift.driftRepairCreate(context, body),
+
+    auditEventList: ({ query }, { context }) => audit.auditEventList(context, query),
+    auditVerification: ({ query }, { context }) => audit.auditVerification(context, query),
+
+    apiKeyCreate: ({ body }, { context }) => apiKey.apiKeyCreate(context, body),
+    apiKeyList: ({ query }, { context }) => apiKey.apiKeyList(context, query),
+    apiKeyRevoke: ({ params }, { context }) => apiKey.apiKeyRevoke(context, params.keyId),
+
+    tenantHealthList: ({ query }, { context }) => health.tenantHealthList(context, query),
+    serviceHealth: async () => health.serviceHealth(version),
+    serviceReadiness: (_input, { context }) => health.serviceReadiness(context, version, isStopping()),
+    serviceMetrics: async (_input, { context, response }) => {
+      const { registry } = context.metrics;
+      response
+        .status(200)
+        .type(registry.contentType)
+        .send(await registry.metrics());
+    },
+  };
+}
+
+function tagged<T extends { readonly recordVersion: number }>({ response }: CallTools, record: T): T {
+  response.set("ETag", `"${record.recordVersion}"`);
+  return record;
+}
+
+/** From If-Match, as our own ETag or as the bare number; `*` is no wish. */
+function expectedVersion({ request }: CallTools): number | undefined {
+  const header = request.get("if-match");
+  if (header === undefined || header === "*") return undefined;
+  const [, digits] = /^(?:W\/)?"?(\d{1,9})"?$/.exec(header) ?? [];
+  if (digits !== undefined) return Number(digits);
+  throw new ProblemError("invalid_request", {
+    detail: 'Cannot read If-Match: it must be the record version, such as "3".',
+    hint: "Send the ETag or the recordVersion of the tenant as you read it.",
+    errors: [{ path: "header.if-match", message: "is no record version", value: header.slice(0, 40) }],
+  });
+}
