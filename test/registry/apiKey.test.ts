@@ -1,0 +1,139 @@
+import { expect, it } from "vitest";
+import { apiKeySchema } from "../../contract/apiKey.ts";
+import {
+  apiKeyAuthenticate,
+  apiKeyCreate,
+  apiKeyExists,
+  apiKeyGet,
+  apiKeyList,
+  apiKeyMarkUsed,
+  apiKeyRevoke,
+  apiKeyUseIsStale,
+} from "../../registry/apiKey.ts";
+import type { Registry } from "../../registry/registry.ts";
+import { context, describeDialects, settableClock } from "./support.ts";
+
+describeDialects("API keys", (create) => {
+  it("authenticate with the secret shown at creation; only a hash is stored", async () => {
+    const database = await create();
+    const registry = await database.open();
+    const { apiKey, secret } = await make(registry);
+    expect(secret).toMatch(/^tk_[a-z0-9]{12}_[A-Za-z0-9_-]{43}$/);
+    expect(apiKeySchema.parse(apiKey)).toEqual(apiKey);
+    expect(await registry.read((db) => apiKeyAuthenticate(db, secret))).toEqual(apiKey);
+
+    const stored = JSON.stringify([
+      await database.raw("select * from api_keys"),
+      await database.raw("select * from audit_events"),
+      await database.raw("select * from outbox"),
+    ]);
+    expect(stored).not.toContain(secret.split("_").slice(2).join("_"));
+  });
+
+  it("refuse a wrong secret, an unknown id, another shape, a revoked and an expired key", async () => {
+    const clock = settableClock();
+    const registry = await (await create()).open({ now: clock.now });
+    const admin = await make(registry);
+    const { apiKey, secret } = await make(registry, "operator", "2026-03-01T10:00:00.000Z");
+    const authenticate = (presented: string) =>
+      registry.read((db) => apiKeyAuthenticate(db, presented, clock.now()));
+    const wrong = `${secret.slice(0, -1)}${secret.endsWith("A") ? "B" : "A"}`;
+    expect(await authenticate(wrong)).toBeUndefined();
+    expect(await authenticate(secret.replace(apiKey.keyId, "aaaaaaaaaaaa"))).toBeUndefined();
+    expect(await authenticate(secret.replace(apiKey.keyId, admin.apiKey.keyId))).toBeUndefined();
+    for (const shape of ["", "tk_", "Bearer x", `${secret}x`, ` ${secret}`, secret.toUpperCase()]) {
+      expect(await authenticate(shape)).toBeUndefined();
+    }
+    expect(await authenticate(secret)).toMatchObject({ keyId: apiKey.keyId });
+    clock.advance(60 * 60_000);
+    expect(await authenticate(secret)).toBeUndefined();
+
+    const other = await make(registry, "auditor");
+    await revoke(registry, other.apiKey.keyId);
+    expect(await authenticate(other.secret)).toBeUndefined();
+  });
+
+  it("rotate without a gap: two work at once until the old one is revoked", async () => {
+    const registry = await (await create()).open();
+    const old = await make(registry);
+    const fresh = await make(registry);
+    const works = async (secret: string) =>
+      (await registry.read((db) => apiKeyAuthenticate(db, secret))) !== undefined;
+    expect([await works(old.secret), await works(fresh.secret)]).toEqual([true, true]);
+    await revoke(registry, old.apiKey.keyId);
+    expect([await works(old.secret), await works(fresh.secret)]).toEqual([false, true]);
+  });
+
+  it("keep one usable admin", async () => {
+    const registry = await (await create()).open();
+    const { apiKey } = await make(registry);
+    await make(registry, "admin", "2020-01-01T00:00:00.000Z");
+    await make(registry, "operator");
+    await expect(revoke(registry, apiKey.keyId)).rejects.toMatchObject({
+      code: "last_admin_key",
+      status: 409,
+    });
+  });
+
+  it("are revoked once, and audited", async () => {
+    const database = await create();
+    const registry = await database.open();
+    const { apiKey } = await make(registry, "operator");
+    const first = await revoke(registry, apiKey.keyId);
+    expect(await revoke(registry, apiKey.keyId)).toEqual(first);
+    expect(await database.raw("select action from audit_events order by sequence")).toEqual([
+      { action: "api_key.created" },
+      { action: "api_key.revoked" },
+    ]);
+  });
+
+  it("show when they were last used, to the minute", async () => {
+    const clock = settableClock();
+    const registry = await (await create()).open({ now: clock.now });
+    const { apiKey } = await make(registry);
+    expect(apiKeyUseIsStale(apiKey, clock.now())).toBe(true);
+    await registry.record((record) => apiKeyMarkUsed(record, apiKey.keyId));
+    const used = await registry.read((db) => apiKeyGet(db, apiKey.keyId));
+    expect(used.lastUsedAt).toBe("2026-03-01T09:00:00.000Z");
+    expect(apiKeyUseIsStale(used, clock.now())).toBe(false);
+    clock.advance(60_000);
+    expect(apiKeyUseIsStale(used, clock.now())).toBe(true);
+    await registry.record((record) => apiKeyMarkUsed(record, apiKey.keyId));
+    expect((await registry.read((db) => apiKeyGet(db, apiKey.keyId))).lastUsedAt).toBe(
+      "2026-03-01T09:01:00.000Z",
+    );
+  });
+
+  it("are listed newest first without their hashes, page by page", async () => {
+    const clock = settableClock();
+    const registry = await (await create()).open({ now: clock.now });
+    expect(await registry.read(apiKeyExists)).toBe(false);
+    const ids: string[] = [];
+    for (let place = 0; place < 3; place += 1) {
+      ids.unshift((await make(registry)).apiKey.keyId);
+      clock.advance(1);
+    }
+    expect(await registry.read(apiKeyExists)).toBe(true);
+    const first = await registry.read((db) => apiKeyList(db, { limit: 2 }));
+    const second = await registry.read((db) => apiKeyList(db, { limit: 2, cursor: first.nextCursor ?? "" }));
+    expect([...first.items, ...second.items].map((key) => key.keyId)).toEqual(ids);
+    expect(JSON.stringify(first)).not.toMatch(/hash/i);
+  });
+
+  it("that are not there are a problem", async () => {
+    const registry = await (await create()).open();
+    await expect(revoke(registry, "aaaaaaaaaaaa")).rejects.toMatchObject({ code: "api_key_not_found" });
+  });
+});
+
+function make(
+  registry: Registry,
+  role: "admin" | "operator" | "auditor" = "admin",
+  expiresAt: string | null = null,
+) {
+  return registry.change(context, (change) => apiKeyCreate(change, { name: `a ${role}`, role, expiresAt }));
+}
+
+function revoke(registry: Registry, keyId: string) {
+  return registry.change(context, (change) => apiKeyRevoke(change, keyId));
+}
