@@ -23,7 +23,7 @@ import type {
 } from "./engine.ts";
 import { cliEnvironment } from "./environment.ts";
 import { EngineError } from "./errors.ts";
-import { assertIdentity } from "./identity.ts";
+import { checkSpecIdentity, checkStateIdentity } from "./identity.ts";
 import { createPool } from "./pool.ts";
 import { DEFAULT_STOP_LIMITS, type StopLimits } from "./processes.ts";
 import { createRuns, type Runs } from "./runs.ts";
@@ -105,7 +105,7 @@ async function preview(
 ): Promise<PreviewResult> {
   const { spec, target } = checkSpec(input);
   const deployment = await store.read(target);
-  if (deployment !== undefined) assertIdentity(deployment, target, spec.tenant.tenantId);
+  if (deployment !== undefined) checkStateIdentity(deployment, target, spec.tenant.tenantId);
   const job = { kind: "preview", spec, target, createStack: deployment === undefined } as const;
   return (await runs.run(job, hooks)) as PreviewResult;
 }
@@ -124,7 +124,7 @@ async function apply(
   const { spec, target } = checkSpec(input);
   const deployment = await store.read(target);
   if (deployment !== undefined) {
-    assertIdentity(deployment, target, spec.tenant.tenantId);
+    checkStateIdentity(deployment, target, spec.tenant.tenantId);
     await assertClean(store, deployment, target);
   }
   return (await runs.run({ kind, spec, target, createStack: deployment === undefined }, hooks)) as UpResult;
@@ -148,14 +148,7 @@ async function destroy(
 ): Promise<DestroyResult> {
   const deployment = await store.read(checkTarget(target));
   if (deployment === undefined) return { deleted: 0, summary: {}, existed: false };
-  if (target.projectName !== projectName(tenantId)) {
-    throw new EngineError(
-      "identity_mismatch",
-      `Cannot destroy stack ${target.projectName}/${target.stackName}: tenant ${tenantId} has project ` +
-        `${projectName(tenantId)}. Nothing was changed.`,
-    );
-  }
-  assertIdentity(deployment, target, tenantId);
+  checkStateIdentity(deployment, target, tenantId);
   await assertClean(store, deployment, target);
   return (await runs.run({ kind: "destroy", target }, hooks)) as DestroyResult;
 }
@@ -245,6 +238,7 @@ function checkSpec(input: TenantSpec): { spec: TenantSpec; target: StackTarget }
     projectName: projectName(spec.tenant.tenantId),
     stackName: stackName(spec.plane.name, spec.generation),
   };
+  checkSpecIdentity(spec, target);
   return { spec, target: checkTarget(target) };
 }
 

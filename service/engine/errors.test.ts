@@ -88,7 +88,7 @@ describe("classifyFailure", () => {
       code: "program_failed",
       message: expect.stringMatching(/: stray$/),
     });
-    const refusal = Object.assign(new Error("not this tenant's stack"), { name: "IdentityError" });
+    const refusal = Object.assign(new Error("not this tenant's stack"), { name: "IdentityMismatchError" });
     expect(classifyFailure(failure({ programError: refusal })).code).toBe("identity_mismatch");
   });
 

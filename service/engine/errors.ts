@@ -138,7 +138,7 @@ function classifyProgram(failure: RunFailure): EngineError | undefined {
   const raw = error instanceof Error ? error.message : firstLine(String(error).replace(UNHANDLED, ""));
   const message = failure.redact(stripColors(raw));
   // Programs say by the error's name that they refuse the stack they were started for (P5).
-  const refused = error instanceof Error && error.name === "IdentityError";
+  const refused = error instanceof Error && error.name === "IdentityMismatchError";
   return new EngineError(
     refused ? "identity_mismatch" : "program_failed",
     refused ? message : `Cannot ${failure.action}: the stack's program failed: ${message}`,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Deployment, parseDeployment } from "./deployment.ts";
-import { assertIdentity } from "./identity.ts";
+import { checkStateIdentity } from "./identity.ts";
 
 const TENANT = "0b9c3c1e-0000-4000-8000-000000000001";
 const OTHER = "0b9c3c1e-0000-4000-8000-000000000002";
@@ -8,15 +8,15 @@ const TARGET = { projectName: `tenant-${TENANT}`, stackName: "dev-eu-west-1-1" }
 
 function state(...tags: (Record<string, string> | undefined)[]): Deployment {
   const resources = tags.map((tagsAll, index) => ({
-    urn: `urn:pulumi:s::p::aws:sqs/queue:Queue::q${index}`,
+    urn: `urn:pulumi:${TARGET.stackName}::${TARGET.projectName}::aws:sqs/queue:Queue::q${index}`,
     type: "aws:sqs/queue:Queue",
     outputs: { ...(tagsAll && { tagsAll }) },
   }));
   return parseDeployment({ version: 3, deployment: { resources } });
 }
 
-describe("assertIdentity", () => {
-  const check = (deployment: Deployment) => () => assertIdentity(deployment, TARGET, TENANT);
+describe("checkStateIdentity", () => {
+  const check = (deployment: Deployment) => () => checkStateIdentity(deployment, TARGET, TENANT);
   const own = { "tenantry:tenant-id": TENANT };
 
   it("accepts the tenant's own state, untagged parts and an empty stack", () => {
@@ -29,6 +29,16 @@ describe("assertIdentity", () => {
   });
 
   it("refuses a state in which nothing says whose it is", () => {
-    expect(check(state(undefined, { owner: "somebody" }))).toThrow(/identity|must belong/);
+    expect(check(state(undefined, { owner: "somebody" }))).toThrow(
+      expect.objectContaining({
+        code: "identity_mismatch",
+        message: expect.stringContaining("names a tenant"),
+      }),
+    );
+  });
+
+  it("refuses another tenant's stack by its names alone", () => {
+    const other = () => checkStateIdentity(state(), { ...TARGET, projectName: `tenant-${OTHER}` }, TENANT);
+    expect(other).toThrow(expect.objectContaining({ code: "identity_mismatch" }));
   });
 });
