@@ -10,7 +10,7 @@ import { between, failure, rules } from "./rules.ts";
 
 function classRule(inputs: Parameters<NonNullable<ResourceType["check"]>>[0]) {
   const value = text(inputs, "instanceClass");
-  if (value === undefined || /^db\.[a-z0-9]+\.[a-z0-9]+$/.test(value)) return undefined;
+  if (value === undefined || /^db\.([a-z0-9]+\.[a-z0-9]+|serverless)$/.test(value)) return undefined;
   return failure("instanceClass", "InvalidParameterValue", `Invalid DB Instance class: ${value}`);
 }
 
