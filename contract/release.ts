@@ -4,11 +4,15 @@ import { defineRoutes } from "./route.ts";
 import { settingsSchema } from "./tenantConfig.ts";
 import { SERVICE_NAMES } from "./vocabulary.ts";
 
+/** host[:port]/path, then a tag, a digest, or both. */
+const IMAGE =
+  /^(?:[a-z0-9][a-z0-9.-]*(?::\d{1,5})?\/)?[a-z0-9][a-z0-9._-]*(?:\/[a-z0-9][a-z0-9._-]*)*(?=[:@])(?::\w[\w.-]{0,127})?(?:@sha256:[a-f0-9]{64})?$/;
+
 /** A moving name such as `latest` would make one release mean two things. */
 const imageSchema = z
   .string()
   .max(LIMITS.imageChars)
-  .regex(/^[a-z0-9][a-z0-9._:/-]*(?::[\w][\w.-]{0,127}|@sha256:[a-f0-9]{64})$/, {
+  .regex(IMAGE, {
     error: "must be an image with a tag or a digest, such as registry.example/iam-service@sha256:…",
   })
   .refine((image) => !image.endsWith(":latest"), { error: "must not be tagged latest, which moves" })

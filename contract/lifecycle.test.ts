@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import {
+  legalTransitions,
+  nextStatus,
+  requireTransition,
+  TENANT_ACTIONS,
+  TENANT_TRANSITIONS,
+} from "./lifecycle.ts";
+import { TENANT_STATUSES } from "./vocabulary.ts";
+
+/** The whole table once more, by hand: a change of it must be made twice, on purpose. */
+const TABLE = {
+  draft: { activate: "active", decommission: "deleted" },
+  active: { deploy: "active", suspend: "suspended", decommission: "decommissioning" },
+  suspended: {
+    deploy: "suspended",
+    reactivate: "active",
+    archive: "archived",
+    decommission: "decommissioning",
+  },
+  archived: { restore: "active", decommission: "decommissioning" },
+  decommissioning: { decommission: "decommissioning", finish_decommission: "deleted" },
+  deleted: {},
+};
+
+describe("a tenant's legal transitions", () => {
+  it("are these and no others", () => {
+    expect(TENANT_TRANSITIONS).toEqual(TABLE);
+    for (const status of TENANT_STATUSES) {
+      for (const action of TENANT_ACTIONS) {
+        expect(nextStatus(status, action)).toBe((TABLE[status] as Record<string, string>)[action]);
+      }
+    }
+  });
+
+  it("reach every status from draft, and deleted from every status", () => {
+    const reach = (from: (typeof TENANT_STATUSES)[number]) => {
+      const seen = new Set([from]);
+      for (const status of seen) for (const { to } of legalTransitions(status)) seen.add(to);
+      return seen;
+    };
+    expect(reach("draft")).toEqual(new Set(TENANT_STATUSES));
+    for (const status of TENANT_STATUSES) expect(reach(status)).toContain("deleted");
+  });
+
+  it("are named when another is asked for", () => {
+    expect(requireTransition("draft", "activate")).toBe("active");
+    expect(() => requireTransition("active", "activate")).toThrow(
+      "Cannot activate a tenant that is active: its status allows deploy, suspend, decommission.",
+    );
+    expect(() => requireTransition("deleted", "restore")).toThrow(/allows nothing more/);
+  });
+});

@@ -1,0 +1,99 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import type { z } from "zod";
+import { createOpenapiDocument, errorCodesOf, openapiText } from "./openapi.ts";
+import { isMutation, type Route } from "./route.ts";
+import { OPERATION_IDS, routes } from "./routes.ts";
+
+const committed = readFileSync(new URL("./openapi.json", import.meta.url), "utf8");
+const document = JSON.parse(committed) as {
+  openapi: string;
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, { example?: unknown }>; examples: Record<string, unknown> };
+};
+interface Operation {
+  operationId: string;
+  security?: unknown[];
+  parameters?: { in: string; name: string }[];
+  responses: Record<string, { content?: Record<string, unknown> }>;
+}
+const all = Object.entries(routes) as [string, Route][];
+const operationOf = (route: Route) =>
+  document.paths[route.path.replace(/:([A-Za-z]+)/g, "{$1}")]?.[route.method] as Operation;
+
+describe("openapi.json", () => {
+  it("is what the contract says; if not, run: npm run contract", () => {
+    expect(openapiText()).toBe(committed);
+  });
+
+  it("is OpenAPI 3.1 with every operation once", () => {
+    expect(document.openapi).toBe("3.1.0");
+    const described = Object.values(document.paths).flatMap((path) => Object.values(path));
+    expect(described.map((operation) => operation.operationId).sort()).toEqual([...OPERATION_IDS].sort());
+    expect(createOpenapiDocument().paths).toBeDefined();
+  });
+
+  it("has no reference that leads nowhere", () => {
+    const references = [...committed.matchAll(/"\$ref": "#\/components\/(\w+)\/([^"]+)"/g)];
+    expect(references.length).toBeGreaterThan(100);
+    const components = document.components as unknown as Record<string, Record<string, unknown>>;
+    for (const [, kind = "", name = ""] of references) expect(components[kind]?.[name]).toBeDefined();
+  });
+
+  it.each(all)("%s names its parameters, its answer and each of its errors", (_id, route) => {
+    const operation = operationOf(route);
+    const named = (operation.parameters ?? []).map((parameter) => `${parameter.in} ${parameter.name}`);
+    for (const [, name] of route.path.matchAll(/:([A-Za-z]+)/g)) expect(named).toContain(`path ${name}`);
+    expect(named.includes("header Idempotency-Key")).toBe(isMutation(route));
+    expect(operation.responses[String(route.status)]).toBeDefined();
+    const answers = JSON.stringify(operation.responses);
+    for (const code of errorCodesOf(route)) expect(answers).toContain(`#/components/examples/${code}`);
+    expect(operation.security === undefined).toBe(route.role !== null);
+  });
+});
+
+describe("the route table", () => {
+  it("opens nothing but the service's own pages without a key", () => {
+    const open = all.filter(([, route]) => route.role === null).map(([, route]) => route.path);
+    expect(open.sort()).toEqual(["/docs", "/health", "/openapi.json", "/readiness"]);
+  });
+
+  it("lets an auditor read and nothing else", () => {
+    for (const [, route] of all) if (route.role === "auditor") expect(route.method).toBe("get");
+  });
+
+  it("pages every list and bounds the page", () => {
+    for (const [id, route] of all.filter(([name]) => name.endsWith("List"))) {
+      expect(route.query?.safeParse({ limit: "200" }).success, id).toBe(true);
+      expect(route.query?.safeParse({ limit: "201" }).success, id).toBe(false);
+    }
+  });
+
+  it("refuses unknown members in every body and query", () => {
+    for (const [id, route] of all) {
+      for (const schema of [route.body, route.query]) {
+        if (schema === undefined) continue;
+        const result = schema.safeParse({ surprise: 1 });
+        const codes = result.error?.issues.map((issue) => issue.code) ?? [];
+        expect(codes, id).toContain("unrecognized_keys");
+      }
+    }
+  });
+
+  it("gives examples that its own schemas take", () => {
+    let checked = 0;
+    for (const [id, route] of all) {
+      const example = (route.body as z.ZodType | undefined)?.meta()?.example;
+      if (example === undefined) continue;
+      expect(route.body?.safeParse(example).error, id).toBeUndefined();
+      checked += 1;
+    }
+    expect(checked).toBeGreaterThan(10);
+  });
+
+  it("takes an empty body only where it says so", () => {
+    for (const [id, route] of all) {
+      if (route.bodyOptional === true) expect(route.body?.safeParse({}).success, id).toBe(true);
+    }
+  });
+});
