@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  controlPlane,
+  createRelease,
+  createTenant,
+  ended,
+  startTestService,
+  type TestService,
+  waitFor,
+} from "./harness.ts";
+
+let service: TestService;
+
+beforeAll(async () => {
+  service = await startTestService();
+  await createRelease(service, "1.0.0");
+});
+afterAll(() => service.stop());
+
+const get = async (at: string) => (await service.call("GET", `${controlPlane}${at}`)).body;
+
+describe("a service that stops in the middle of an operation", () => {
+  it("takes it up again at its next start and brings it to its end", async () => {
+    const tenantId = await createTenant(service, "interrupted");
+    service.world.gate = new Promise(() => undefined);
+    const { body } = await service.call("POST", `${controlPlane}/tenants/${tenantId}/activate`, { body: {} });
+    const { operationId } = body.operations[0];
+    await waitFor("the run", async () => service.world.runs.find((entry) => entry.includes(tenantId)));
+    await service.restart();
+    expect((await get(`/operations/${operationId}`)).finishedAt).toBeNull();
+    service.world.gate = undefined;
+    await service.restart();
+    const done = await ended(service, operationId);
+    expect(done.status).toBe("succeeded");
+    expect(done.attempt).toBeGreaterThan(1);
+    expect(service.world.stacks.size).toBe(1);
+    expect(await get(`/tenants/${tenantId}`)).toMatchObject({ status: "active" });
+    expect(await get("/audit/verification")).toMatchObject({ verified: true });
+  });
+
+  it("keeps what was queued, and the admin key", async () => {
+    const tenantId = await createTenant(service, "queued");
+    service.world.gate = new Promise(() => undefined);
+    const ids: string[] = [];
+    for (const slug of ["front-a", "front-b"]) {
+      const id = await createTenant(service, slug);
+      ids.push(id);
+      await service.call("POST", `${controlPlane}/tenants/${id}/activate`, { body: {} });
+    }
+    const { body } = await service.call("POST", `${controlPlane}/tenants/${tenantId}/activate`, { body: {} });
+    service.world.gate = undefined;
+    await service.restart();
+    expect(await ended(service, body.operations[0].operationId)).toMatchObject({ status: "succeeded" });
+    for (const id of ids) {
+      await waitFor("all active", async () =>
+        (await get(`/tenants/${id}`)).status === "active" ? true : undefined,
+      );
+    }
+    expect(service.world.peaks.perStack).toBe(1);
+  });
+
+  it("resumes a rollout and a scan", async () => {
+    const releaseNumber = await createRelease(service, "2.0.0");
+    const runs = service.world.runs.length;
+    service.world.gate = new Promise(() => undefined);
+    const rollout = await service.call("POST", `${controlPlane}/rollouts`, {
+      body: { releaseNumber, maxConcurrency: 1 },
+    });
+    await waitFor("a run", async () => service.world.runs[runs]);
+    service.world.gate = undefined;
+    await service.restart();
+    const done = await waitFor("the rollout", async () => {
+      const now = await get(`/rollouts/${rollout.body.rolloutId}`);
+      return now.finishedAt === null ? undefined : now;
+    });
+    expect(done.status).toBe("succeeded");
+    expect(done.targets.every((target: { status: string }) => target.status === "succeeded")).toBe(true);
+    const scan = await service.call("POST", `${controlPlane}/drift/scans`, { body: {} });
+    await service.restart();
+    const scanned = await waitFor("the scan", async () => {
+      const now = await get(`/drift/scans/${scan.body.scanId}`);
+      return now.finishedAt === null ? undefined : now;
+    });
+    expect(scanned).toMatchObject({ status: "succeeded", targetsDone: done.targets.length });
+  });
+});
