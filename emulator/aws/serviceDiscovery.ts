@@ -10,8 +10,9 @@ const NAMESPACE = "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace"
 const SERVICE = "aws:servicediscovery/service:Service";
 
 const SERVICES_PER_NAMESPACE = 1500;
-/** Letters, digits, hyphens and underscores; a hyphen neither first nor last. */
-const SERVICE_NAME = /^[a-zA-Z0-9_]([a-zA-Z0-9_-]*[a-zA-Z0-9_])?$/;
+/** Labels of letters, digits, hyphens and underscores, a hyphen neither first nor last, joined by dots. */
+const SERVICE_NAME =
+  /^(?:[a-zA-Z0-9_][a-zA-Z0-9_-]{0,61}[a-zA-Z0-9_]|[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9_][a-zA-Z0-9_-]{0,61}[a-zA-Z0-9_]|[a-zA-Z0-9]))*$/;
 
 export const privateDnsNamespace: ResourceType = {
   token: NAMESPACE,
