@@ -206,7 +206,7 @@ function classifyProvider(failure: RunFailure): EngineError | undefined {
   const resource = first ?? (raw.urn === undefined ? undefined : resourceOf(raw.urn));
   const more = failure.failed.length > 1 ? ` (${failure.failed.length - 1} more resources failed too)` : "";
   const subject = resource
-    ? `${first?.op ?? "handle"} ${resource.resourceType} "${resource.logicalName}"`
+    ? `${first?.op ?? "accept"} ${resource.resourceType} "${resource.logicalName}"`
     : failure.action;
   return new EngineError(providerCode(message), `Cannot ${subject}: ${plainWords(message)}${more}`, {
     cause: failure.error,
@@ -238,6 +238,8 @@ export function plainWords(message: string): string {
     const request = aws[3] ? `, request ${aws[3]}` : "";
     return `${tidy(aws[4] ?? "")} (${aws[1]} ${aws[2]}${request})`;
   }
+  const check = /property (\S+) value \{([\s\S]*)\} has a problem: ([\s\S]+)/.exec(message);
+  if (check) return `property ${check[1]} must be valid, got "${check[2]}": ${tidy(check[3] ?? "")}`;
   return tidy(message);
 }
 
