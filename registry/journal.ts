@@ -43,44 +43,46 @@ export async function journalAppend(
     .executeTakeFirst();
   if (row === undefined) throw new Error(`Cannot append to operation ${operationId}: it must exist.`);
   if (fencingToken !== undefined && fencingToken !== row.fencingToken) throw new LeaseLostError(operationId);
-  const before = await journalState(db, operationId);
-  const state = entries.reduce<OperationState | undefined>(
-    (folded, entry) => applyEntry(folded, { ...entry, message: cleanMessage(entry), at: now }),
-    before,
-  );
+  let state = await journalState(db, operationId);
+  const rows = entries.map((entry, place) => {
+    const message = cleanMessage(entry);
+    state = applyEntry(state, { ...entry, message, at: now });
+    return {
+      operationId,
+      sequence: row.journalLength + place + 1,
+      type: entry.type,
+      step: entry.step ?? null,
+      attempt: state.attempt,
+      message,
+      data: toJson(redact({ ...entry.data, ...(entry.error ? { error: entry.error } : {}) })),
+      at: now,
+    };
+  });
   if (state === undefined) throw new Error(`Cannot append to operation ${operationId}: nothing was given.`);
-  await db
-    .insertInto("operationJournal")
-    .values(
-      entries.map((entry, place) => ({
-        operationId,
-        sequence: row.journalLength + place + 1,
-        type: entry.type,
-        step: entry.step ?? null,
-        attempt: state.attempt,
-        message: cleanMessage(entry),
-        data: toJson(redact({ ...entry.data, ...(entry.error ? { error: entry.error } : {}) })),
-        at: now,
-      })),
-    )
-    .execute();
+  await db.insertInto("operationJournal").values(rows).execute();
   const error = entries.findLast((entry) => entry.error !== undefined)?.error;
+  await writeState(record, operationId, state, row.journalLength + rows.length, error);
+  return state;
+}
+
+/** An ended operation keeps no lease. */
+async function writeState(
+  { db, now }: Bookkeeping,
+  operationId: string,
+  state: OperationState,
+  journalLength: number,
+  error: OperationErrorValue | undefined,
+): Promise<void> {
+  const { status, currentStep, attempt, startedAt, finishedAt } = state;
   await db
     .updateTable("operations")
     .set({
-      status: state.status,
-      currentStep: state.currentStep,
-      attempt: state.attempt,
-      journalLength: row.journalLength + entries.length,
-      updatedAt: now,
-      startedAt: state.startedAt,
-      finishedAt: state.finishedAt,
+      ...{ status, currentStep, attempt, startedAt, finishedAt, journalLength, updatedAt: now },
       ...(error === undefined ? {} : { error: toJson(redact(error)) }),
-      ...(state.finishedAt === null ? {} : { leaseOwner: null, leaseExpiresAt: null }),
+      ...(finishedAt === null ? {} : { leaseOwner: null, leaseExpiresAt: null }),
     })
     .where("operationId", "=", operationId)
     .execute();
-  return state;
 }
 
 function cleanMessage(entry: JournalAppend): string | null {

@@ -49,13 +49,15 @@ export interface RegistryOptions {
   /** The SQLite file; its folder must exist. */
   readonly file: string;
   readonly now?: () => Date;
+  /** How long a change waits for another process's write lock before it fails as busy. */
+  readonly lockWaitMs?: number;
 }
 
 /** Past this many waiting writers a new one is turned away: better a 503 now than a timeout in a minute. */
 const MAX_WAITING_WRITERS = 1_000;
 
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
-  const dialect = await sqliteRegistryDialect(options.file);
+  const dialect = await sqliteRegistryDialect(options.file, options.lockWaitMs);
   const writer = new Kysely<Schema>({ dialect: dialect.writer, plugins: [namingPlugin()] });
   const reader = new Kysely<Schema>({ dialect: dialect.reader, plugins: [namingPlugin()] });
   const close = async () => {
@@ -91,7 +93,8 @@ function createRegistry({ dialect, writer, reader, clock, close }: Parts): Regis
         "Cannot begin a change: no other may be open, got one inside another. Pass the open one on.",
       );
     }
-    if (waiting >= MAX_WAITING_WRITERS) throw busy();
+    if (waiting >= MAX_WAITING_WRITERS)
+      throw busy(`at most ${MAX_WAITING_WRITERS} changes may wait, and that many do`);
     waiting += 1;
     // Closed afterwards, as work that goes on in the background keeps this scope for ever.
     const mine = { open: true };
@@ -100,6 +103,10 @@ function createRegistry({ dialect, writer, reader, clock, close }: Parts): Regis
         const watch = new WriteWatch();
         return scope.run(mine, () => work({ db: transaction.withPlugin(watch), now: clock() }, watch));
       });
+    } catch (error) {
+      throw dialect.isBusy(error)
+        ? busy("another process has held its write lock for too long", error)
+        : error;
     } finally {
       mine.open = false;
       waiting -= 1;
@@ -158,10 +165,11 @@ function refuseState(watch: WriteWatch): void {
   );
 }
 
-function busy(): ProblemError {
+function busy(why: string, cause?: unknown): ProblemError {
   return new ProblemError("busy", {
-    detail: `Cannot write to the registry: at most ${MAX_WAITING_WRITERS} changes may wait, and that many do.`,
+    detail: `Cannot write to the registry: ${why}.`,
     hint: "Send the request again in a few seconds, with the same Idempotency-Key.",
+    cause,
   });
 }
 

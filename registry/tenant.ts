@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Insertable, Selectable } from "kysely";
 import type { Page, PageRequest } from "../contract/common.ts";
-import { ProblemError } from "../contract/errors.ts";
 import type {
   Tenant,
   TenantCreate,
@@ -13,6 +12,15 @@ import { pageAfter, toPage } from "./cursor.ts";
 import { fromJson, toJson } from "./json.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { TenantTable } from "./schema.ts";
+import { changedFields } from "./tenantDiff.ts";
+import {
+  duplicateSlug,
+  refuseGone,
+  refuseStale,
+  tenantNotFound,
+  versionConflict,
+  versionNotFound,
+} from "./tenantProblem.ts";
 
 /** Audits `tenant.created`; refuses a slug that a tenant not yet deleted has. */
 export async function tenantCreate(change: Change, input: TenantCreate): Promise<Tenant> {
@@ -131,11 +139,7 @@ export async function tenantWrite(
 export async function tenantGet(db: Reader, tenantId: string): Promise<Tenant> {
   const tenant = await tenantFind(db, tenantId);
   if (tenant !== undefined) return tenant;
-  throw new ProblemError("tenant_not_found", {
-    detail: `Cannot find a tenant with the id ${tenantId}.`,
-    hint: "List tenants with GET /v1/control-plane/tenants?slugPrefix=… to find its id.",
-    errors: [{ path: "path.tenantId", message: "is no tenant's id", value: tenantId }],
-  });
+  throw tenantNotFound(tenantId);
 }
 
 export async function tenantFind(db: Reader, tenantId: string): Promise<Tenant | undefined> {
@@ -215,78 +219,6 @@ export async function tenantVersionList(
 
 async function refuseTakenSlug(db: Reader, slug: string): Promise<void> {
   if ((await tenantFindBySlug(db, slug)) !== undefined) throw duplicateSlug(slug);
-}
-
-function duplicateSlug(slug: string, cause?: unknown): ProblemError {
-  return new ProblemError("duplicate_slug", {
-    detail: `Cannot create the tenant: its slug must be free, but another tenant has ${slug}.`,
-    hint: "Choose another slug; it becomes free again when that tenant is deleted.",
-    errors: [{ path: "body.slug", message: "is taken", value: slug }],
-    cause,
-  });
-}
-
-function refuseStale(tenant: Tenant, expectedVersion: number | undefined): void {
-  if (expectedVersion === undefined || expectedVersion === tenant.recordVersion) return;
-  throw versionConflict(tenant, expectedVersion);
-}
-
-function versionConflict(tenant: Tenant, expectedVersion: number): ProblemError {
-  return new ProblemError("version_conflict", {
-    detail: `Cannot change the tenant: its record must be at version ${expectedVersion}, but is at ${tenant.recordVersion}.`,
-    hint: "Get the tenant again, look at what has changed, and send its recordVersion as If-Match.",
-    errors: [{ path: "header.if-match", message: `is not ${tenant.recordVersion}`, value: expectedVersion }],
-  });
-}
-
-function refuseGone(tenant: Tenant): void {
-  if (tenant.status !== "decommissioning" && tenant.status !== "deleted") return;
-  throw new ProblemError("illegal_transition", {
-    detail: `Cannot change the tenant: its record is closed, as it is ${tenant.status}.`,
-    hint: "Create a new tenant; the old one's history stays readable.",
-    errors: [{ path: "tenant.status", message: "allows no change of the record", value: tenant.status }],
-    legalTransitions: [],
-  });
-}
-
-function versionNotFound(tenant: Tenant, recordVersion: number): ProblemError {
-  return new ProblemError("tenant_version_not_found", {
-    detail: `Cannot restore: the tenant has versions 1 to ${tenant.recordVersion}, got ${recordVersion}.`,
-    hint: `List them with GET /v1/control-plane/tenants/${tenant.tenantId}/versions.`,
-    errors: [{ path: "path.recordVersion", message: "is no version of this tenant", value: recordVersion }],
-  });
-}
-
-/** Old and new of each field that differs; of settings and references the names only. */
-function changedFields(before: Tenant, after: Tenant): Record<string, unknown> {
-  const fields = [
-    "displayName",
-    "status",
-    "requestedStatus",
-    "plan",
-    "primaryDomain",
-    "labels",
-    "planes",
-  ] as const;
-  const changed: Record<string, unknown> = {};
-  for (const field of fields) {
-    if (same(before[field], after[field])) continue;
-    changed[field] = { from: before[field], to: after[field] };
-  }
-  for (const part of ["settings", "secretRefs"] as const) {
-    const names = changedNames(before.config[part], after.config[part]);
-    if (names.length > 0) changed[part] = names;
-  }
-  return changed;
-}
-
-function changedNames(before: Record<string, string>, after: Record<string, string>): string[] {
-  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...names].filter((name) => before[name] !== after[name]).sort();
-}
-
-function same(left: unknown, right: unknown): boolean {
-  return JSON.stringify(left) === JSON.stringify(right);
 }
 
 async function writeLabels(change: Change, { tenantId, labels }: Tenant): Promise<void> {

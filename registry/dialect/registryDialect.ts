@@ -16,6 +16,8 @@ export interface RegistryDialect {
   forwardOnly(db: Kysely<unknown>, table: string, column: string): Promise<void>;
   /** Which table (and columns, where the database says so) an error of a broken unique constraint is about. */
   uniqueViolation(error: unknown): string | undefined;
+  /** Whether an error says that another process held the write lock for too long. */
+  isBusy(error: unknown): boolean;
   /** The plan of a query, one line a node, for tests that hold an index to its use. */
   explain(db: Kysely<never>, sql: string, parameters: readonly unknown[]): Promise<string[]>;
 }

@@ -11,7 +11,7 @@ import {
 import type { RegistryDialect } from "./registryDialect.ts";
 
 /** How long a statement waits for another process's write lock. It blocks this process meanwhile, so it is short. */
-const BUSY_TIMEOUT_MS = 10_000;
+export const LOCK_WAIT_MS = 10_000;
 const OPEN_ATTEMPTS = 100;
 const OPEN_RETRY_MS = 50;
 
@@ -19,9 +19,12 @@ const OPEN_RETRY_MS = 50;
  * SQLite in a file. WAL lets readers go on while one process writes; synchronous FULL makes a committed change
  * survive a power cut, which the default of WAL (NORMAL) does not promise.
  */
-export async function sqliteRegistryDialect(file: string): Promise<RegistryDialect> {
-  const writer = await openFile(file);
-  const reader = await openFile(file);
+export async function sqliteRegistryDialect(
+  file: string,
+  lockWaitMs = LOCK_WAIT_MS,
+): Promise<RegistryDialect> {
+  const writer = await openFile(file, lockWaitMs);
+  const reader = await openFile(file, lockWaitMs);
   reader.pragma("query_only = ON");
   return {
     name: "sqlite",
@@ -30,17 +33,25 @@ export async function sqliteRegistryDialect(file: string): Promise<RegistryDiale
     appendOnly: refuseUpdateAndDelete,
     forwardOnly: refuseAllButOneStep,
     uniqueViolation,
+    isBusy,
     explain,
   };
 }
 
-async function openFile(file: string): Promise<Database.Database> {
+/** Opens a file for reading alone, whatever its schema; it is opened at the first query. */
+export function sqliteReaderDialect(file: string): SqliteDialect {
+  return new SqliteDialect({
+    database: async () => new Database(file, { readonly: true, fileMustExist: true, timeout: LOCK_WAIT_MS }),
+  });
+}
+
+async function openFile(file: string, lockWaitMs: number): Promise<Database.Database> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return openOnce(file);
+      return openOnce(file, lockWaitMs);
     } catch (error) {
       // The switch to WAL ignores the busy timeout when two processes make it at once.
-      if (codeOf(error)?.startsWith("SQLITE_BUSY") !== true || attempt >= OPEN_ATTEMPTS) {
+      if (!isBusy(error) || attempt >= OPEN_ATTEMPTS) {
         throw new Error(
           `Cannot open the registry: ${file} must be a writable SQLite database, got "${messageOf(error)}". ` +
             `${existsSync(file) ? "Check that the file is ours and not locked" : "Check that its folder exists"}.`,
@@ -52,8 +63,8 @@ async function openFile(file: string): Promise<Database.Database> {
   }
 }
 
-function openOnce(file: string): Database.Database {
-  const database = new Database(file, { timeout: BUSY_TIMEOUT_MS });
+function openOnce(file: string, lockWaitMs: number): Database.Database {
+  const database = new Database(file, { timeout: lockWaitMs });
   try {
     database.pragma("journal_mode = WAL");
     database.pragma("synchronous = FULL");
@@ -114,6 +125,10 @@ function uniqueViolation(error: unknown): string | undefined {
   const code = codeOf(error);
   if (code !== "SQLITE_CONSTRAINT_UNIQUE" && code !== "SQLITE_CONSTRAINT_PRIMARYKEY") return undefined;
   return messageOf(error).replace(/^UNIQUE constraint failed: /, "");
+}
+
+function isBusy(error: unknown): boolean {
+  return codeOf(error)?.startsWith("SQLITE_BUSY") === true;
 }
 
 async function explain(

@@ -157,6 +157,28 @@ describeDialects("a change", (create) => {
     expect(await registry.read((db) => tenantFindBySlug(db, "acme"))).toBeDefined();
   });
 
+  it("fails as busy when another process keeps the write lock, and works again after", async () => {
+    const database = await create();
+    const registry = await database.open({ lockWaitMs: 50 });
+    const release = database.lock();
+    await expect(addTenant(registry, "acme")).rejects.toMatchObject({
+      code: "busy",
+      status: 503,
+      options: { detail: expect.stringContaining("held its write lock for too long") },
+    });
+    release();
+    expect(await addTenant(registry, "acme")).toMatchObject({ slug: "acme" });
+  });
+
+  it("is turned away when too many wait, and those that wait are not lost", async () => {
+    const registry = await (await create()).open();
+    const changes = Array.from({ length: 1_001 }, () => registry.change(context, async () => "done"));
+    const outcomes = await Promise.allSettled(changes);
+    const refused = outcomes.filter((outcome) => outcome.status === "rejected");
+    expect(refused.map((outcome) => outcome.reason)).toEqual([expect.objectContaining({ code: "busy" })]);
+    expect(outcomes).toHaveLength(1_001);
+  });
+
   it("stamps times that never go back, even when the clock does", async () => {
     let now = new Date("2026-03-01T09:00:00.000Z");
     const registry = await (await create()).open({ now: () => now });

@@ -11,7 +11,7 @@ import { type TenantCreate, tenantCreateSchema } from "../../contract/tenant.ts"
 import { SERVICE_NAMES } from "../../contract/vocabulary.ts";
 import type { ChangeContext } from "../../registry/audit.ts";
 import { planeRecord } from "../../registry/plane.ts";
-import { type Change, openRegistry, type Registry } from "../../registry/registry.ts";
+import { type Change, openRegistry, type Registry, type RegistryOptions } from "../../registry/registry.ts";
 import { releaseCreate } from "../../registry/release.ts";
 import { targetCreate } from "../../registry/target.ts";
 import { tenantCreate } from "../../registry/tenant.ts";
@@ -21,7 +21,9 @@ import { tenantCreate } from "../../registry/tenant.ts";
  * test go behind the registry's back, as an attacker or a careless administrator would.
  */
 export interface TestDatabase {
-  open(options?: { now?: () => Date }): Promise<Registry>;
+  open(options?: Omit<RegistryOptions, "file">): Promise<Registry>;
+  /** Holds the write lock, as another process would, until the returned function is called. */
+  lock(): () => void;
   /** Runs statements without the registry; answers the rows of the last. */
   raw(...statements: string[]): Promise<Record<string, unknown>[]>;
   /** What another process needs to open the same database. */
@@ -45,6 +47,11 @@ async function createSqlite(): Promise<TestDatabase & { dispose(): Promise<void>
       const registry = await openRegistry({ file, ...options });
       opened.push(registry);
       return registry;
+    },
+    lock() {
+      const database = new Database(file);
+      database.exec("begin immediate");
+      return () => void database.close();
     },
     async raw(...statements) {
       const database = new Database(file);

@@ -1,0 +1,52 @@
+import { ProblemError } from "../contract/errors.ts";
+import type { Tenant } from "../contract/tenant.ts";
+
+/** What can be wrong with a change of a tenant's record, in words. */
+
+export function tenantNotFound(tenantId: string): ProblemError {
+  return new ProblemError("tenant_not_found", {
+    detail: `Cannot find a tenant with the id ${tenantId}.`,
+    hint: "List tenants with GET /v1/control-plane/tenants?slugPrefix=… to find its id.",
+    errors: [{ path: "path.tenantId", message: "is no tenant's id", value: tenantId }],
+  });
+}
+
+export function duplicateSlug(slug: string, cause?: unknown): ProblemError {
+  return new ProblemError("duplicate_slug", {
+    detail: `Cannot create the tenant: its slug must be free, but another tenant has ${slug}.`,
+    hint: "Choose another slug; it becomes free again when that tenant is deleted.",
+    errors: [{ path: "body.slug", message: "is taken", value: slug }],
+    cause,
+  });
+}
+
+export function refuseStale(tenant: Tenant, expectedVersion: number | undefined): void {
+  if (expectedVersion === undefined || expectedVersion === tenant.recordVersion) return;
+  throw versionConflict(tenant, expectedVersion);
+}
+
+export function versionConflict(tenant: Tenant, expectedVersion: number): ProblemError {
+  return new ProblemError("version_conflict", {
+    detail: `Cannot change the tenant: its record must be at version ${expectedVersion}, but is at ${tenant.recordVersion}.`,
+    hint: "Get the tenant again, look at what has changed, and send its recordVersion as If-Match.",
+    errors: [{ path: "header.if-match", message: `is not ${tenant.recordVersion}`, value: expectedVersion }],
+  });
+}
+
+export function refuseGone(tenant: Tenant): void {
+  if (tenant.status !== "decommissioning" && tenant.status !== "deleted") return;
+  throw new ProblemError("illegal_transition", {
+    detail: `Cannot change the tenant: its record is closed, as it is ${tenant.status}.`,
+    hint: "Create a new tenant; the old one's history stays readable.",
+    errors: [{ path: "tenant.status", message: "allows no change of the record", value: tenant.status }],
+    legalTransitions: [],
+  });
+}
+
+export function versionNotFound(tenant: Tenant, recordVersion: number): ProblemError {
+  return new ProblemError("tenant_version_not_found", {
+    detail: `Cannot restore: the tenant has versions 1 to ${tenant.recordVersion}, got ${recordVersion}.`,
+    hint: `List them with GET /v1/control-plane/tenants/${tenant.tenantId}/versions.`,
+    errors: [{ path: "path.recordVersion", message: "is no version of this tenant", value: recordVersion }],
+  });
+}

@@ -1,0 +1,62 @@
+import { execFile } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { promisify } from "node:util";
+import { expect, it } from "vitest";
+import { auditVerifyFile } from "../../registry/auditFile.ts";
+import { addTenant, describeDialects } from "./support.ts";
+
+const command = path.join(import.meta.dirname, "../../registry/verifyCommand.ts");
+
+describeDialects("offline verification", (create) => {
+  it("agrees with the service's, while it runs and after", async () => {
+    const database = await create();
+    const registry = await database.open();
+    await addTenant(registry, "acme");
+    expect(await auditVerifyFile(database.location)).toMatchObject({ verified: true, events: 1 });
+    await registry.close();
+    expect(await auditVerifyFile(database.location)).toMatchObject({ verified: true, events: 1 });
+  });
+
+  it("is a command whose exit code tells the outcome", async () => {
+    const database = await create();
+    const registry = await database.open();
+    await addTenant(registry, "acme");
+    const whole = await run(database.location);
+    expect(whole).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("1 events in 1 chains: all verified"),
+    });
+
+    await database.raw("drop trigger audit_events_no_update", "update audit_events set actor_id = 'eve'");
+    const broken = await run(database.location, "--json");
+    expect(broken.code).toBe(1);
+    expect(JSON.parse(broken.stdout)).toMatchObject({
+      verified: false,
+      breaks: [{ kind: "edited", sequence: 1 }],
+    });
+  });
+
+  it("says so when the file is absent or no registry", async () => {
+    const database = await create();
+    const folder = path.dirname(database.location);
+    expect(await run(path.join(folder, "absent.sqlite"))).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("must be a registry's file"),
+    });
+    const other = path.join(folder, "other.txt");
+    await writeFile(other, "not a database, but long enough to have been one".repeat(50));
+    expect((await run(other)).code).toBe(2);
+    expect((await run("--help")).code).toBe(2);
+  });
+});
+
+async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  try {
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [command, ...args]);
+    return { code: 0, stdout, stderr };
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+    return { code, stdout, stderr };
+  }
+}
