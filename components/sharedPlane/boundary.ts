@@ -29,6 +29,7 @@ export function tenantBoundary(scope: BoundaryScope): PolicyDocument {
   const { location, environment, planeName, dataBucketArn } = scope;
   const objects = `${dataBucketArn}/tenants/${OWN_TENANT}/*`;
   const secrets = arn(location, "secretsmanager", `secret:/${environment}/tenants/${OWN_TENANT}/*`);
+  const queues = arn(location, "sqs", `${keyPrefix(environment)}${OWN_TENANT}-*`);
   return policyDocument([
     allow("ListOwnPrefix", ["s3:ListBucket"], dataBucketArn, {
       StringLike: { "s3:prefix": `tenants/${OWN_TENANT}/*` },
@@ -49,8 +50,7 @@ export function tenantBoundary(scope: BoundaryScope): PolicyDocument {
         "sqs:GetQueueAttributes",
         "sqs:GetQueueUrl",
       ],
-      arn(location, "sqs", `${keyPrefix(environment)}*`),
-      { StringEquals: { [`aws:ResourceTag/${TAG.tenantId}`]: OWN_TENANT } },
+      queues,
     ),
     allow(
       "OwnLogs",
@@ -66,7 +66,7 @@ export function tenantBoundary(scope: BoundaryScope): PolicyDocument {
     keyUse(scope, "s3", { "kms:EncryptionContext:aws:s3:arn": objects }),
     keyUse(scope, "secretsmanager", { "kms:EncryptionContext:SecretARN": secrets }),
     keyUse(scope, "sqs", {
-      "kms:EncryptionContext:aws:sqs:arn": arn(location, "sqs", `${keyPrefix(environment)}*`),
+      "kms:EncryptionContext:aws:sqs:arn": queues,
     }),
   ]);
 }

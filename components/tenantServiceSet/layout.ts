@@ -63,7 +63,11 @@ export function tenantLayout(identity: TargetIdentity): TenantLayout {
   check("tenantId", identity.tenantId, TENANT_ID, "a lower-case UUID");
   check("slug", identity.slug, DNS_LABEL, "a DNS label");
   const { tenantId, environment, planeName, generation } = identity;
-  const key = tenantKey(identity);
+  const hash = shortHash(planeName, tenantId, String(generation));
+  const prefix = keyPrefix(environment);
+  const key = `${prefix}${tenantId.slice(0, 8)}-${hash}-g${generation}`;
+  // The whole id, so that the boundary can tell queues apart by the id in a role's tags.
+  const queueName = `${prefix}${tenantId}-${hash}-g${generation}-work`;
   const logGroupPrefix = `/tenantry/${planeName}/${tenantId}/`;
   const secretPrefix = `/${environment}/tenants/${tenantId}/`;
   const services = SERVICE_NAMES.map((service): [ServiceName, ServiceNames] => [
@@ -81,8 +85,8 @@ export function tenantLayout(identity: TargetIdentity): TenantLayout {
     key,
     securityGroupName: key,
     executionRoleName: `${key}-execution`,
-    queueName: `${key}-work`,
-    deadLetterQueueName: `${key}-work-dead`,
+    queueName,
+    deadLetterQueueName: `${queueName}-dead`,
     logGroupPrefix,
     secretPrefix,
     storagePrefix: storagePrefix(tenantId),
@@ -99,11 +103,6 @@ export function keyPrefix(environment: string): string {
 
 export function storagePrefix(tenantId: string): string {
   return `tenants/${tenantId}/`;
-}
-
-function tenantKey({ tenantId, environment, planeName, generation }: TargetIdentity): string {
-  const hash = shortHash(planeName, tenantId, String(generation));
-  return `${keyPrefix(environment)}${tenantId.slice(0, 8)}-${hash}-g${generation}`;
 }
 
 function publicName({ slug, domain }: TargetIdentity): string {

@@ -5,7 +5,8 @@
  * evaluator together with the permissions boundary. Own access is asserted as well as cross access: a policy that denies
  * everything would pass a test of denials alone.
  */
-import { runSimulation } from "@cloud-copilot/iam-simulate";
+import { createValidatedPolicy, validateResourcePolicy } from "@cloud-copilot/iam-policy";
+import { runSimulation, runUnsafeSimulation, type Simulation } from "@cloud-copilot/iam-simulate";
 import { beforeAll, describe, expect, it } from "vitest";
 import { keyPolicy } from "../../components/sharedPlane/encryption.ts";
 import type { TenantLayout } from "../../components/tenantServiceSet/layout.ts";
@@ -26,6 +27,8 @@ import { SERVICE_NAMES, type TenantSpec } from "./spec.ts";
 
 recordWithMocks();
 
+/** Fourteen programs run one after the other; a second each on a busy machine. */
+const SETUP_TIMEOUT_MS = 120_000;
 const ACCOUNT = "123456789012";
 const BOUNDARY_TYPE = "aws:iam/policy:Policy";
 
@@ -73,7 +76,7 @@ describe("tenant roles", () => {
     for (const environment of ["dev", "prod"] as const) {
       for (const [tenantId, slug] of tenants) fleet.push(await member(planes, environment, tenantId, slug));
     }
-  });
+  }, SETUP_TIMEOUT_MS);
 
   it("reach what their own tenant has", async () => {
     const denied: string[] = [];
@@ -97,7 +100,7 @@ describe("tenant roles", () => {
         for (const role of one.roles) {
           for (const access of everything(other)) {
             checked += 1;
-            if (await allowed(role, boundaryOf(planes, one), access)) {
+            if (allowedUnchecked(role, boundaryOf(planes, one), access)) {
               reached.push(`${one.label} ${role.name} ${access.action} ${access.resource}`);
             }
           }
@@ -106,7 +109,7 @@ describe("tenant roles", () => {
     }
     expect(checked).toBeGreaterThan(fleet.length * (fleet.length - 1) * 6 * 20);
     expect(reached).toEqual([]);
-  }, 240_000);
+  });
 
   it("stay inside their tenant even when a policy of theirs allows everything", async () => {
     const [one, neighbour] = fleet;
@@ -170,7 +173,7 @@ describe("the controller's role", () => {
   beforeAll(async () => {
     dev = await plane("dev");
     tenant = await member(new Map([["dev", dev]]), "dev", "00000000-0000-4000-8000-000000000001", "acme");
-  });
+  }, SETUP_TIMEOUT_MS);
 
   const can = (access: Access) => allowed(dev.controller, undefined, access);
   const tenantRole = () =>
@@ -457,34 +460,50 @@ const logsArn = ({ layout }: Member, service: (typeof SERVICE_NAMES)[number]) =>
   `arn:aws:logs:eu-west-1:${ACCOUNT}:log-group:${layout.services[service].logGroupName}`;
 
 /** A key's own policy decides whether IAM may; the plane's lets the account's IAM decide. */
-const KEY_POLICY = keyPolicy({ partition: "aws", region: "eu-west-1", accountId: ACCOUNT }, "any");
+const KEY_POLICY = createValidatedPolicy(
+  keyPolicy({ partition: "aws", region: "eu-west-1", accountId: ACCOUNT }, "any"),
+  validateResourcePolicy,
+  { name: "key" },
+);
 
+/** Validates policies, action, resource and context keys, then evaluates. */
 async function allowed(role: Role, boundary: unknown, access: Access): Promise<boolean> {
-  const tags = Object.entries(role.tags).map(([key, value]) => [`aws:PrincipalTag/${key}`, value] as const);
-  const response = await runSimulation(
-    {
-      request: {
-        principal: role.arn,
-        action: access.action,
-        resource: { resource: access.resource, accountId: ACCOUNT },
-        contextVariables: { ...Object.fromEntries(tags), ...access.context },
-      },
-      identityPolicies: [...role.policies],
-      serviceControlPolicies: [],
-      resourceControlPolicies: [],
-      ...(access.action.startsWith("kms:") ? { resourcePolicy: KEY_POLICY } : {}),
-      ...(boundary === undefined
-        ? {}
-        : { permissionBoundaryPolicies: [{ name: "boundary", policy: boundary }] }),
-    },
-    {},
-  );
+  // The validator does not know keys that carry a name of the caller's choosing after a colon, and drops them.
+  if (access.action.startsWith("kms:")) return allowedUnchecked(role, boundary, access);
+  const response = await runSimulation(simulation(role, boundary, access), {});
   if (response.resultType === "error") {
     throw new Error(
       `Cannot evaluate ${access.action} on ${access.resource}: ${JSON.stringify(response.errors)}`,
     );
   }
+  const ignored = response.resultType === "single" ? (response.result.ignoredContextKeys ?? []) : [];
+  const meant = ignored.filter((key) => access.context !== undefined && key in access.context);
+  if (meant.length > 0) throw new Error(`${access.action} does not look at ${meant.join(", ")}`);
   return response.overallResult === "Allowed";
+}
+
+/** The same evaluation without the validation, some thirty times faster: for requests whose like was validated before. */
+function allowedUnchecked(role: Role, boundary: unknown, access: Access): boolean {
+  return runUnsafeSimulation(simulation(role, boundary, access), {}) === "Allowed";
+}
+
+function simulation(role: Role, boundary: unknown, access: Access): Simulation {
+  const tags = Object.entries(role.tags).map(([key, value]) => [`aws:PrincipalTag/${key}`, value] as const);
+  return {
+    request: {
+      principal: role.arn,
+      action: access.action,
+      resource: { resource: access.resource, accountId: ACCOUNT },
+      contextVariables: { ...Object.fromEntries(tags), ...access.context },
+    },
+    identityPolicies: [...role.policies],
+    serviceControlPolicies: [],
+    resourceControlPolicies: [],
+    ...(access.action.startsWith("kms:") ? { resourcePolicy: KEY_POLICY } : {}),
+    ...(boundary === undefined
+      ? {}
+      : { permissionBoundaryPolicies: [{ name: "boundary", policy: boundary }] }),
+  };
 }
 
 function boundaryOf(planes: ReadonlyMap<string, Plane>, { spec }: Member): unknown {
