@@ -1,4 +1,4 @@
-import type { Operation, OperationAccepted } from "../contract/operation.ts";
+import type { JournalEntry, Operation, OperationAccepted } from "../contract/operation.ts";
 import type { Release } from "../contract/release.ts";
 import type { Tenant } from "../contract/tenant.ts";
 import { SERVICE_NAMES } from "../contract/vocabulary.ts";
@@ -52,11 +52,23 @@ export async function runForAll(
     operations.map((operation) => [operation.operationId, slugOf.get(operation.tenantId ?? "")]),
   );
   const width = Math.max(...tenants.map((tenant) => tenant.slug.length));
+  const done = new Map<string, number>();
   await api.finish(operations, (entry) => {
-    if (entry.type === "progress" || entry.type === "created") return;
-    const owner = (ownerOf.get(entry.operationId) ?? "").padEnd(width);
-    line(
-      `${owner}  ${entry.type.replaceAll("_", " ")} ${entry.step ?? ""}${entry.message ? dim(`  ${entry.message}`) : ""}`,
-    );
+    const text = describe(entry, done);
+    if (text !== undefined) line(`${(ownerOf.get(entry.operationId) ?? "").padEnd(width)}  ${text}`);
   });
+}
+
+/** What a person wants to see of a journal entry; `done` counts resources by operation. */
+function describe(entry: JournalEntry, done: Map<string, number>): string | undefined {
+  const at = dim(entry.at.slice(11, 23));
+  if (entry.type === "succeeded" || entry.type === "failed")
+    return `${at}  ${entry.type} ${entry.message ?? ""}`;
+  if (entry.type === "step_failed") return `${at}  ${entry.step} failed: ${entry.message}`;
+  if (entry.type !== "progress") return undefined;
+  const { resources } = entry.data;
+  if (!Array.isArray(resources)) return `${at}  ${entry.message}`;
+  const total = (done.get(entry.operationId) ?? 0) + resources.length;
+  done.set(entry.operationId, total);
+  return `${at}  ${dim(`${entry.step}: ${total} resources`)}`;
 }
