@@ -1,0 +1,145 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { stopLocalCloud } from "../../launcher/localCloud.ts";
+import { waitFor } from "./harness.ts";
+
+/** The service as a process of its own, on the real engine and the local cloud. */
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+export interface CloudThing {
+  readonly type: string;
+  readonly id: string;
+  readonly name: string;
+  readonly region: string;
+  readonly state: string;
+  readonly properties: Record<string, unknown>;
+}
+
+export interface RealService {
+  readonly dataDir: string;
+  start(flags?: readonly string[]): Promise<void>;
+  /** Starts a second one and gives what it said when it ended. */
+  startSecond(): Promise<{ code: number | null; output: string }>;
+  signal(signal: NodeJS.Signals): Promise<void>;
+  // biome-ignore lint/suspicious/noExplicitAny: shapes are asserted by the tests
+  call(method: string, at: string, body?: object): Promise<{ status: number; body: any }>;
+  /** What the local cloud itself lists of a tenant. */
+  listing(tenantId: string): Promise<CloudThing[]>;
+  control(method: string, at: string, body?: object): Promise<unknown>;
+  cleanUp(): Promise<void>;
+}
+
+export function createRealService(): RealService {
+  const dataDir = mkdtempSync(path.join(tmpdir(), "tenantry-e2e-"));
+  const environment = { ...process.env, TENANTRY_DATA: dataDir };
+  let child: ChildProcess | undefined;
+  let adminKey = "";
+  let url = "";
+
+  const spawnService = (flags: readonly string[]) =>
+    spawn(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", "service/main.ts", "--port", "0", "--json-log", ...flags],
+      { cwd: root, env: environment, stdio: ["ignore", "ignore", "pipe"] },
+    );
+  const control = async (method: string, at: string, body?: object) => {
+    const { controlUrl } = JSON.parse(readFileSync(path.join(dataDir, "cloud", "emulator.json"), "utf8"));
+    const response = await fetch(new URL(at, controlUrl), {
+      method,
+      ...(body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+    });
+    if (!response.ok) throw new Error(`${method} ${at}: ${response.status} ${await response.text()}`);
+    const text = await response.text();
+    return text === "" ? undefined : JSON.parse(text);
+  };
+
+  return {
+    dataDir,
+    control,
+    async start(flags = []) {
+      const started = spawnService(flags);
+      child = started;
+      let said = "";
+      started.stderr?.on("data", (chunk: Buffer) => {
+        said += chunk.toString();
+      });
+      url = await waitFor(
+        "the service to listen",
+        async () => {
+          if (started.exitCode !== null) throw new Error(`the service ended: ${said}`);
+          return readServerFile(dataDir, started.pid);
+        },
+        60_000,
+      );
+      adminKey = /tk_[a-z0-9]{12}_[\w-]{43}/.exec(said)?.[0] ?? adminKey;
+    },
+    async startSecond() {
+      const second = spawnService([]);
+      let output = "";
+      second.stderr?.on("data", (chunk: Buffer) => {
+        output += chunk.toString();
+      });
+      const code = await new Promise<number | null>((resolve) => second.once("exit", resolve));
+      return { code, output };
+    },
+    async signal(signal) {
+      const running = child;
+      if (running === undefined || running.exitCode !== null) return;
+      const gone = new Promise((resolve) => running.once("exit", resolve));
+      running.kill(signal);
+      await gone;
+      child = undefined;
+    },
+    async call(method, at, body) {
+      const response = await fetch(`${url}/v1/control-plane${at}`, {
+        method,
+        headers: { authorization: `Bearer ${adminKey}`, "content-type": "application/json" },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: response.status, body: await response.json() };
+    },
+    async listing(tenantId) {
+      const answer = (await control("GET", `/v1/resources?tag.tenantry:tenant-id=${tenantId}&limit=500`)) as {
+        resources: CloudThing[];
+      };
+      return answer.resources;
+    },
+    async cleanUp() {
+      await this.signal("SIGTERM");
+      await stopLocalCloud({ dataDir });
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function readServerFile(dataDir: string, pid: number | undefined): string | undefined {
+  try {
+    const server = JSON.parse(readFileSync(path.join(dataDir, "server.json"), "utf8"));
+    return server.pid === pid ? server.url : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `pulumi up` of the dev plane, as a person would. */
+export async function bringUpPlane(dataDir: string): Promise<void> {
+  const up = spawn("script/pulumi", ["up", "--stack", "dev", "--yes", "--skip-preview"], {
+    cwd: root,
+    env: { ...process.env, TENANTRY_DATA: dataDir },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let said = "";
+  for (const stream of [up.stdout, up.stderr]) {
+    stream.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+  }
+  const code = await new Promise<number | null>((resolve) => up.once("exit", resolve));
+  if (code !== 0) throw new Error(`pulumi up failed (${code}): ${said.slice(-3_000)}`);
+}
