@@ -50,7 +50,8 @@ export function tenantBoundary(scope: BoundaryScope): PolicyDocument {
         "sqs:GetQueueAttributes",
         "sqs:GetQueueUrl",
       ],
-      queues,
+      arn(location, "sqs", `${keyPrefix(environment)}*`),
+      { StringEquals: { [`aws:ResourceTag/${TAG.tenantId}`]: OWN_TENANT } },
     ),
     allow(
       "OwnLogs",

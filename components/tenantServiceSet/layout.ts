@@ -66,7 +66,7 @@ export function tenantLayout(identity: TargetIdentity): TenantLayout {
   const hash = shortHash(planeName, tenantId, String(generation));
   const prefix = keyPrefix(environment);
   const key = `${prefix}${tenantId.slice(0, 8)}-${hash}-g${generation}`;
-  // The whole id, so that the boundary can tell queues apart by the id in a role's tags.
+  // The whole id, so that the boundary can tell the key's use for one queue from another's by a role's tags.
   const queueName = `${prefix}${tenantId}-${hash}-g${generation}-work`;
   const logGroupPrefix = `/tenantry/${planeName}/${tenantId}/`;
   const secretPrefix = `/${environment}/tenants/${tenantId}/`;
