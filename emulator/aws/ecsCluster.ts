@@ -21,7 +21,7 @@ export const cluster: ResourceType = {
   api: api("ECS", "Cluster", ["CreateCluster", "DescribeClusters", "UpdateCluster", "DeleteCluster"]),
   required: [],
   computed: ["arn"],
-  replaceOn: ["name", "namePrefix"],
+  replaceOn: ["name"],
   unordered: ["settings"],
   taggable: true,
   autoName: { property: "name", maxLength: 255 },

@@ -146,6 +146,7 @@ export const cluster: ResourceType = {
     "hostedZoneId",
     "masterUserSecrets",
     "readerEndpoint",
+    "upgradeRolloutOrder",
   ],
   replaceOn: [
     "availabilityZones",
@@ -215,6 +216,7 @@ export const cluster: ResourceType = {
         hostedZoneId: `Z${context.ids.upper(13)}`,
         masterUserSecrets: managedSecret(inputs, context.ids.uuid(), context),
         readerEndpoint: `${name}.cluster-ro-${host}`,
+        upgradeRolloutOrder: "second",
       },
     };
   },

@@ -31,7 +31,7 @@ function setting(spec: Setting): ResourceType {
     api: api("S3", spec.noun, spec.operations),
     required: ["bucket", ...spec.required],
     computed: [],
-    replaceOn: ["bucket", "expectedBucketOwner"],
+    replaceOn: ["bucket"],
     taggable: false,
     create(inputs, context): Created {
       put(inputs, context);
@@ -62,6 +62,7 @@ export const bucketVersioning = setting({
   operations: ["PutBucketVersioning", "GetBucketVersioning", "PutBucketVersioning", "PutBucketVersioning"],
   required: ["versioningConfiguration"],
   extra: {
+    replaceOn: ["bucket", "expectedBucketOwner"],
     writeOnly: ["mfa"],
     check: rules(
       nested(["versioningConfiguration", "status"], "MalformedXML", ["Enabled", "Suspended", "Disabled"]),
@@ -85,7 +86,7 @@ export const bucketServerSideEncryptionConfiguration = setting({
   noun: "Bucket Server-side Encryption Configuration",
   operations: ["PutBucketEncryption", "GetBucketEncryption", "PutBucketEncryption", "DeleteBucketEncryption"],
   required: ["rules"],
-  extra: { unordered: ["rules"], check: rules(encryptionRule) },
+  extra: { replaceOn: ["bucket", "expectedBucketOwner"], unordered: ["rules"], check: rules(encryptionRule) },
 });
 
 export const bucketPublicAccessBlock = setting({
@@ -172,6 +173,7 @@ export const bucketLifecycleConfiguration = setting({
   ],
   required: [],
   extra: {
+    replaceOn: ["bucket", "expectedBucketOwner"],
     check: rules(lifecycleRule),
     defaults: () => ({ transitionDefaultMinimumObjectSize: "all_storage_classes_128K" }),
   },
