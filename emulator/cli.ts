@@ -43,8 +43,10 @@ function print(value: unknown): void {
 }
 
 function table(rows: readonly Readonly<Record<string, unknown>>[]): void {
-  if (program.opts<{ json?: boolean }>().json === true) return print(rows);
-  if (rows.length === 0) return void process.stdout.write("nothing\n");
+  if (program.opts<{ json?: boolean }>().json === true) {
+    print(rows);
+    return;
+  }
   const columns = Object.keys(rows[0] ?? {});
   const cell = (row: Readonly<Record<string, unknown>>, column: string) => String(row[column] ?? "");
   const width = (column: string) => Math.max(column.length, ...rows.map((row) => cell(row, column).length));

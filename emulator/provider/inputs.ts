@@ -59,7 +59,9 @@ function withAutomaticName(call: CheckCall, inputs: Properties): { inputs: Prope
   }
   const keeps = list(call.oldInputs, DEFAULTS_KEY).includes(property);
   const old = keeps ? text(call.oldInputs, property) : undefined;
-  const name = old ?? automaticName(autoName, call.logicalName, inputs, call.randomSeed);
+  const fits = old?.endsWith(autoName.suffix?.(inputs) ?? "") === true;
+  const name =
+    fits && old !== undefined ? old : automaticName(autoName, call.logicalName, inputs, call.randomSeed);
   return { inputs: { ...inputs, [property]: name }, defaulted: [property] };
 }
 
