@@ -141,7 +141,7 @@ export const policy: ResourceType = {
   ]),
   required: ["resourceId", "scalableDimension", "serviceNamespace"],
   computed: ["alarmArns", "arn"],
-  replaceOn: ["name", "policyType", "resourceId", "scalableDimension", "serviceNamespace"],
+  replaceOn: ["name", "resourceId", "scalableDimension", "serviceNamespace"],
   taggable: false,
   autoName: { property: "name", maxLength: 255 },
   check: rules(

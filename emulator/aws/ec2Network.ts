@@ -67,7 +67,9 @@ export const vpc: ResourceType = {
     "mainRouteTableId",
     "ownerId",
   ],
-  replaceOn: ["cidrBlock", "instanceTenancy", "ipv4IpamPoolId", "ipv4NetmaskLength"],
+  replaceOn: ["cidrBlock", "ipv4IpamPoolId", "ipv4NetmaskLength"],
+  // From dedicated to default is the one change that AWS makes in place.
+  replaceWhen: (_old, next) => (text(next, "instanceTenancy") === "default" ? [] : ["instanceTenancy"]),
   taggable: true,
   check: rules(
     cidr("cidrBlock", 16, 28),
@@ -143,7 +145,9 @@ export const subnet: ResourceType = {
     "availabilityZoneId",
     "ipv4IpamPoolId",
     "ipv4NetmaskLength",
+    "ipv6IpamPoolId",
     "ipv6Native",
+    "ipv6NetmaskLength",
     "outpostArn",
   ],
   taggable: true,

@@ -146,15 +146,7 @@ export const service: ResourceType = {
   api: api("ECS", "Service", ["CreateService", "DescribeServices", "UpdateService", "DeleteService"]),
   required: [],
   computed: ["arn"],
-  replaceOn: [
-    "name",
-    "cluster",
-    "launchType",
-    "schedulingStrategy",
-    "enableEcsManagedTags",
-    "iamRole",
-    "deploymentController",
-  ],
+  replaceOn: ["name", "cluster", "launchType", "schedulingStrategy", "iamRole"],
   replaceWhen: (old, next) => (switchesStrategy(old, next) ? ["capacityProviderStrategies"] : []),
   unordered: [
     "capacityProviderStrategies",
