@@ -11,7 +11,7 @@ function verifyOffline(
   file: string,
   env: NodeJS.ProcessEnv,
 ): { exitCode: number | null; answer: AuditVerification } {
-  const result = spawnSync(join(root, "script/audit"), ["verify", file], { env, encoding: "utf8" });
+  const result = spawnSync(join(root, "script/audit"), ["verify", file, "--json"], { env, encoding: "utf8" });
   if (result.status !== 0 && result.status !== 2) throw new Error(`Cannot verify ${file}: ${result.stderr}`);
   return { exitCode: result.status, answer: JSON.parse(result.stdout) as AuditVerification };
 }

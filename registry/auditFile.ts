@@ -1,19 +1,43 @@
 import { existsSync } from "node:fs";
 import { Kysely } from "kysely";
 import type { AuditVerification } from "../contract/audit.ts";
-import { auditVerify } from "./audit.ts";
+import { auditVerify, eventsOf } from "./audit.ts";
+import { type ChainHead, FLEET_CHAIN } from "./auditChain.ts";
 import { sqliteReaderDialect } from "./dialect/sqlite.ts";
 import { namingPlugin } from "./migrate.ts";
 import type { Schema } from "./schema.ts";
 
-/** Verifies the audit trail of a registry file that no service needs to run for, such as a backup. Writes nothing. */
-export async function auditVerifyFile(file: string): Promise<AuditVerification> {
+/**
+ * Verifies the audit trail of a registry file that no service needs to run for, such as a backup. Writes nothing.
+ * Held against a fleet head that an earlier verification gave and that was kept elsewhere, even a chain rewritten
+ * from its first event is found.
+ */
+export async function auditVerifyFile(file: string, fleetHead?: ChainHead): Promise<AuditVerification> {
   if (!existsSync(file))
     throw new Error(`Cannot verify ${file}: it must be a registry's file, got nothing there.`);
   const db = new Kysely<Schema>({ dialect: sqliteReaderDialect(file), plugins: [namingPlugin()] });
   try {
-    return await auditVerify(db);
+    const verification = await auditVerify(db);
+    return fleetHead === undefined ? verification : await holdAgainst(db, verification, fleetHead);
   } finally {
     await db.destroy();
   }
+}
+
+async function holdAgainst(
+  db: Kysely<Schema>,
+  verification: AuditVerification,
+  { sequence, hash }: ChainHead,
+): Promise<AuditVerification> {
+  let found: string | undefined;
+  for await (const event of eventsOf(db, FLEET_CHAIN, sequence)) {
+    if (event.sequence === sequence) found = event.hash;
+  }
+  if (found === hash) return verification;
+  const [kind, message] =
+    found === undefined
+      ? (["truncated", `event ${sequence}, the end of an earlier verification, is gone`] as const)
+      : (["edited", `event ${sequence} is not the one an earlier verification ended on`] as const);
+  const breaks = [...verification.breaks, { chain: FLEET_CHAIN, sequence, kind, message }];
+  return { ...verification, verified: false, breaks };
 }

@@ -1,28 +1,44 @@
+import { parseArgs } from "node:util";
+import type { ChainHead } from "./auditChain.ts";
 import { auditVerifyFile } from "./auditFile.ts";
 
 /**
- * `node registry/verifyCommand.ts <registry.sqlite> [--json]`: is the audit trail whole? Exits 0 when it is, 1 when it is
- * not, 2 when it cannot be read. Needs no service and no key: whoever has the file can check it.
+ * `script/audit verify FILE [--json] [--fleet-head SEQUENCE:HASH]`: is the audit trail whole? Exits 0 when it is, 2 when it
+ * is not, 1 when it cannot be read. Needs no service and no key: whoever has the file can check it.
  */
-const [file, ...flags] = process.argv.slice(2);
-if (file === undefined || flags.some((flag) => flag !== "--json")) {
-  console.error("Usage: node registry/verifyCommand.ts <registry.sqlite> [--json]");
-  process.exitCode = 2;
-} else {
-  try {
-    const verification = await auditVerifyFile(file);
-    if (flags.includes("--json")) console.log(JSON.stringify(verification));
-    else console.log(describe(verification).join("\n"));
-    process.exitCode = verification.verified ? 0 : 1;
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
-    process.exitCode = 2;
+const usage = "script/audit verify FILE [--json] [--fleet-head SEQUENCE:HASH]";
+
+function readArguments(args: string[]): { file: string; json: boolean; fleetHead?: ChainHead } {
+  const options = { json: { type: "boolean", default: false }, "fleet-head": { type: "string" } } as const;
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
+  const [verb, file, ...more] = positionals;
+  if (verb !== "verify" || file === undefined || more.length > 0) {
+    throw new Error(`Cannot verify: the arguments must be \`verify FILE\`, got \`${positionals.join(" ")}\``);
   }
+  const head = values["fleet-head"];
+  if (head === undefined) return { file, json: values.json };
+  const [, sequence, hash] = /^(\d+):([0-9a-f]{64})$/.exec(head) ?? [];
+  if (sequence === undefined || hash === undefined) {
+    throw new Error(
+      `Cannot verify: --fleet-head must be SEQUENCE:HASH from an earlier verification, got ${head}`,
+    );
+  }
+  return { file, json: values.json, fleetHead: { sequence: Number(sequence), hash } };
 }
 
 function describe(verification: Awaited<ReturnType<typeof auditVerifyFile>>): string[] {
   const { verified, events, chains, breaks, fleetHead } = verification;
   const summary = `${events} events in ${chains} chains: ${verified ? "all verified" : `${breaks.length} broken`}`;
-  const head = fleetHead === null ? [] : [`fleet head: ${fleetHead.sequence} ${fleetHead.hash}`];
+  const head = fleetHead === null ? [] : [`fleet head: ${fleetHead.sequence}:${fleetHead.hash}`];
   return [summary, ...breaks.map(({ chain, kind, message }) => `  ${chain}: ${kind}: ${message}`), ...head];
+}
+
+try {
+  const { file, json, fleetHead } = readArguments(process.argv.slice(2));
+  const verification = await auditVerifyFile(file, fleetHead);
+  console.log(json ? JSON.stringify(verification) : describe(verification).join("\n"));
+  process.exitCode = verification.verified ? 0 : 2;
+} catch (error) {
+  console.error(`${error instanceof Error ? error.message : String(error)}\nUsage: ${usage}`);
+  process.exitCode = 1;
 }

@@ -4,7 +4,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { auditVerifyFile } from "../../registry/auditFile.ts";
-import { addTenant, describeDialects } from "./support.ts";
+import { addRelease, addTenant, describeDialects } from "./support.ts";
 
 const command = path.join(import.meta.dirname, "../../registry/verifyCommand.ts");
 
@@ -30,30 +30,44 @@ describeDialects("offline verification", (create) => {
 
     await database.raw("drop trigger audit_events_no_update", "update audit_events set actor_id = 'eve'");
     const broken = await run(database.location, "--json");
-    expect(broken.code).toBe(1);
+    expect(broken.code).toBe(2);
     expect(JSON.parse(broken.stdout)).toMatchObject({
       verified: false,
       breaks: [{ kind: "edited", sequence: 1 }],
     });
   });
 
+  it("holds the fleet's chain against a head kept elsewhere", async () => {
+    const database = await create();
+    const registry = await database.open();
+    await addRelease(registry);
+    const { fleetHead } = await auditVerifyFile(database.location);
+    const kept = `${fleetHead?.sequence}:${fleetHead?.hash}`;
+    await addRelease(registry);
+    expect((await run(database.location, "--fleet-head", kept)).code).toBe(0);
+    const another = `${fleetHead?.sequence}:${"0".repeat(64)}`;
+    const rewritten = await run(database.location, "--fleet-head", another);
+    expect(rewritten).toMatchObject({ code: 2, stdout: expect.stringContaining("an earlier verification") });
+    expect((await run(database.location, "--fleet-head", "1:abc")).code).toBe(1);
+  });
+
   it("says so when the file is absent or no registry", async () => {
     const database = await create();
     const folder = path.dirname(database.location);
     expect(await run(path.join(folder, "absent.sqlite"))).toMatchObject({
-      code: 2,
+      code: 1,
       stderr: expect.stringContaining("must be a registry's file"),
     });
     const other = path.join(folder, "other.txt");
     await writeFile(other, "not a database, but long enough to have been one".repeat(50));
-    expect((await run(other)).code).toBe(2);
-    expect((await run("--help")).code).toBe(2);
+    expect((await run(other)).code).toBe(1);
+    expect((await run("--help")).code).toBe(1);
   });
 });
 
 async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   try {
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [command, ...args]);
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [command, "verify", ...args]);
     return { code: 0, stdout, stderr };
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
