@@ -73,6 +73,7 @@ export const limits = {
   stepBackoffMaxMs: 15_000,
   healthConcurrency: 8,
   scanConcurrency: 2,
+  purgeEveryMs: 3_600_000,
   idempotencyKeyChars: 128,
 } as const;
 
@@ -95,6 +96,33 @@ const flags = {
 } as const satisfies Record<string, keyof Settings>;
 
 export type FlagName = keyof typeof flags | "json-log";
+
+const help: Readonly<Record<FlagName, string>> = {
+  "data-dir": "folder of registry, state, logs and local cloud (default: .tenantry in the checkout)",
+  host: "address to listen on (127.0.0.1)",
+  port: "port to listen on, 0 for any free one (7070)",
+  cloud: "local or aws (local)",
+  concurrency: "operations at once (2)",
+  "engine-workers": "warm engine processes, about 175 MB each (2)",
+  "steady-timeout-ms": "how long an operation waits for healthy services (600000)",
+  "steady-poll-ms": "how often it looks (1000)",
+  "health-poll-ms": "how often the fleet's health is read (30000)",
+  "drain-ms": "how long a stopping service waits for running operations (20000)",
+  "log-level": "fatal, error, warn, info, debug, trace or silent (info)",
+  "json-log": "log lines as JSON on stdout instead of service.log in the data folder",
+  "plane-project": "Pulumi project of the planes (tenantry)",
+  "plane-stacks": "its stacks to record at the start, with commas between (dev)",
+  "aws-endpoints": "cloud aws: one URL for all services, or service=url pairs with commas between",
+  "aws-assume-role-arn": "cloud aws: role the tenant stacks are run with",
+};
+
+/** Every flag with its variable and default. */
+export function usage(): string {
+  const lines = Object.entries(help).map(
+    ([flag, text]) => `  --${flag.padEnd(20)} ${text}\n  ${" ".repeat(22)} ${variableOf(flag)}`,
+  );
+  return ["Usage: script/server [flags]", "", ...lines, ""].join("\n");
+}
 
 export class SettingsError extends Error {}
 

@@ -6,7 +6,7 @@ import { openRegistry } from "../registry/registry.ts";
 import { createAwsCloudRuntime } from "./cloud/awsCloudRuntime.ts";
 import type { CloudRuntime } from "./cloud/cloudRuntime.ts";
 import { createLocalCloudRuntime } from "./cloud/localCloudRuntime.ts";
-import { readSettings, type Settings, SettingsError } from "./config.ts";
+import { readSettings, type Settings, SettingsError, usage } from "./config.ts";
 import { createEngine } from "./engine/createEngine.ts";
 import { CannotListen } from "./http/server.ts";
 import { createLog } from "./log.ts";
@@ -21,6 +21,7 @@ import { type RunningService, startService } from "./service.ts";
 const localCloudEveryMs = 60_000;
 
 async function main(): Promise<void> {
+  if (process.argv.includes("--help")) return void process.stdout.write(usage());
   const settings = readSettings(process.argv.slice(2), process.env);
   mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 });
   const lock = lockDataFolder(settings.dataDir);

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
-import { routes } from "../contract/routes.ts";
+import { type OperationId, routes } from "../contract/routes.ts";
+import { idempotencyPurge } from "../registry/idempotency.ts";
 import type { Registry } from "../registry/registry.ts";
 import { apiKeyFirst, apiKeyPrincipal } from "./app/apiKey.ts";
+import { authorize } from "./app/authorize.ts";
 import type { ServiceContext } from "./app/context.ts";
 import { observeFleet } from "./app/health.ts";
 import { planeEnsureAll } from "./app/plane.ts";
@@ -10,11 +12,11 @@ import type { CloudRuntime } from "./cloud/cloudRuntime.ts";
 import { limits, type Settings } from "./config.ts";
 import { createScanner } from "./drift/scanner.ts";
 import type { Engine } from "./engine/engine.ts";
+import type { AnyHandler } from "./http/deps.ts";
 import { createHandlers } from "./http/handlers.ts";
 import { createIdempotencyStore } from "./http/idempotency.ts";
 import { createApp, listen } from "./http/server.ts";
 import { createStreams } from "./http/streams.ts";
-import type { AnyHandler } from "./http/wrap.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { createNudges } from "./nudges.ts";
@@ -78,6 +80,8 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
     handlers: handlers as unknown as Readonly<Record<string, AnyHandler>>,
     idempotency: createIdempotencyStore(registry),
     authenticate: (secret) => apiKeyPrincipal(context, secret),
+    authorize: (request, operationId, tenantId) =>
+      authorize(request, operationId as OperationId, typeof tenantId === "string" ? tenantId : undefined),
   });
   const listening = await listen(app, settings);
   // Only now: a start that fails for want of a port must not use up the one time the key is shown.
@@ -86,6 +90,9 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
   runner.wake();
   rollouts.wake();
   scanner.wake();
+  const purge = createPoll(context, "idempotency keys", limits.purgeEveryMs, async () => {
+    await registry.record(idempotencyPurge);
+  });
   const health = createPoll(context, "health", settings.healthPollMs, () => observeFleet(context));
   void planeEnsureAll(context);
 
@@ -96,7 +103,13 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
       stopping = true;
       streams.endAll();
       await listening.close(limits.closeGraceMs);
-      await Promise.all([health.stop(), rollouts.stop(), scanner.stop(), runner.stop(settings.drainMs)]);
+      await Promise.all([
+        health.stop(),
+        purge.stop(),
+        rollouts.stop(),
+        scanner.stop(),
+        runner.stop(settings.drainMs),
+      ]);
       await engine.close();
       await registry.close();
     },

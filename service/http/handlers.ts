@@ -11,9 +11,9 @@ import * as release from "../app/release.ts";
 import * as rollout from "../app/rollout.ts";
 import * as tenant from "../app/tenant.ts";
 import * as lifecycle from "../app/tenantLifecycle.ts";
+import type { CallTools } from "./deps.ts";
 import { sendEventStream } from "./eventStream.ts";
 import type { Streams } from "./streams.ts";
-import type { CallTools } from "./wrap.ts";
 
 /** The documents are mounted by docs.ts, which needs no wrapper. */
 type Handled = Exclude<OperationId, "serviceOpenapi" | "serviceDocs">;

@@ -1,29 +1,16 @@
 import { createServer, type Server } from "node:http";
 import express, { type Express, type Response } from "express";
 import { ProblemError } from "../../contract/errors.ts";
-import type { Route } from "../../contract/route.ts";
-import type { Principal, ServiceContext } from "../app/context.ts";
 import { limits } from "../config.ts";
+import type { HttpDeps } from "./deps.ts";
 import { docsRouter } from "./docs.ts";
-import type { IdempotencyStore } from "./idempotency.ts";
-import { type AnyHandler, answerErrors, begin, wrap } from "./wrap.ts";
+import { answerErrors, begin, wrap } from "./wrap.ts";
 
 /**
  * The only door to Express. It mounts the contract's routes and wraps each handler once (wrap.ts): ids, key, body,
  * checks, idempotency, answer, log line, metric. It promises a problem+json with a stable code for whatever goes wrong, unknown paths and
  * methods included, and takes no decision of its own: what is allowed and what happens lives in service/app.
  */
-export interface HttpDeps {
-  readonly base: ServiceContext;
-  readonly routes: Readonly<Record<string, Route>>;
-  readonly handlers: Readonly<Record<string, AnyHandler>>;
-  readonly openApi: unknown;
-  readonly idempotency: IdempotencyStore;
-  authenticate(secret: string): Promise<Principal | undefined>;
-  /** Tests: every answer must be what the contract says. */
-  readonly checkAnswers: boolean;
-}
-
 export function createApp(deps: HttpDeps): Express {
   const app = express();
   app.disable("x-powered-by").disable("etag").set("query parser", "simple");

@@ -5,27 +5,11 @@ import { ProblemError } from "../../contract/errors.ts";
 import { isMutation, type Route } from "../../contract/route.ts";
 import { validate } from "../../contract/validate.ts";
 import { requestDigest } from "../../registry/idempotency.ts";
-import type { Principal, RequestContext } from "../app/context.ts";
+import type { Principal } from "../app/context.ts";
 import { limits } from "../config.ts";
+import type { AnyHandler, HttpDeps, ValidInput } from "./deps.ts";
 import type { KeptAnswer } from "./idempotency.ts";
 import { asProblem, sendProblem } from "./problem.ts";
-import type { HttpDeps } from "./server.ts";
-
-/** Path, query and body as the contract's schemas give them back; undefined where a route has none. */
-export interface ValidInput {
-  readonly params: unknown;
-  readonly query: unknown;
-  readonly body: unknown;
-}
-
-/** What a handler gets besides its checked input. */
-export interface CallTools {
-  readonly context: RequestContext;
-  readonly request: Request;
-  readonly response: Response;
-}
-
-export type AnyHandler = (input: ValidInput, tools: CallTools) => Promise<unknown>;
 
 interface RequestFacts {
   readonly requestId: string;
@@ -79,10 +63,12 @@ export function wrap(deps: HttpDeps, operationId: string, route: Route, handler:
     facts.operation = operationId;
     const principal = route.role === null ? anonymous : await authenticate(deps, request);
     facts.principal = principal;
-    if (route.body !== undefined) await readBody(request, response);
-    const input = check(route, request);
     const { requestId, correlationId } = facts;
     const tools = { context: { ...deps.base, principal, requestId, correlationId }, request, response };
+    // Before the body is looked at: whoever may not do this learns nothing of what it would take.
+    await deps.authorize(tools.context, operationId, request.params.tenantId);
+    if (route.body !== undefined) await readBody(request, response);
+    const input = check(route, request);
     const key = isMutation(route) ? idempotencyKey(request) : undefined;
     if (key === undefined) return answer(deps, route, response, await handler(input, tools));
     const claim = { principalId: principal.id, key, requestId, requestDigest: digestOf(request, input) };

@@ -1,6 +1,7 @@
 import type { Operation } from "../../contract/operation.ts";
 import { type JournalAppend, journalAppend, LeaseLostError } from "../../registry/journal.ts";
 import { operationInput } from "../../registry/operation.ts";
+import { IllegalJournalEntry } from "../../registry/operationFold.ts";
 import { type ClaimedOperation, operationRelease, operationRenew } from "../../registry/operationLease.ts";
 import type { OperationErrorValue } from "../../registry/schema.ts";
 import { targetGet } from "../../registry/target.ts";
@@ -38,7 +39,7 @@ export async function executeOperation(
   const keepLease = renewLease(execution, stop);
   const startedAt = Date.now();
   try {
-    await append(execution, [{ type: past.begun ? "resumed" : "started" }]);
+    if (!(await begin(execution, past.begun))) return;
     if (past.cancelRequested) stop.abort("cancel");
     const outcome = await runSteps(execution, sagas[operation.kind], past);
     if (outcome === undefined) return;
@@ -48,6 +49,17 @@ export async function executeOperation(
     );
   } finally {
     clearInterval(keepLease);
+  }
+}
+
+/** False when somebody cancelled it between the claim and its beginning. */
+async function begin(execution: Execution, again: boolean): Promise<boolean> {
+  try {
+    await append(execution, [{ type: again ? "resumed" : "started" }]);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof IllegalJournalEntry) return false;
+    throw thrown;
   }
 }
 

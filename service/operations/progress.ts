@@ -61,11 +61,16 @@ function sentence(
 ): string {
   const counts = new Map<string, number>();
   for (const { op, status } of done) {
-    const words = status === "failed" ? `failed to ${op}` : String(op);
+    const words = status === "failed" ? `could not ${op}` : pastOf(String(op));
     counts.set(words, (counts.get(words) ?? 0) + 1);
   }
   const parts = [...counts].map(([words, count]) => `${words} ${count}`);
   if (left > 0) parts.push(`${left} more`);
   const last = notices.at(-1);
   return [parts.join(", "), last].filter((part) => part !== undefined && part !== "").join("; ");
+}
+
+/** Pulumi's operation names, such as create and replace, end in e; the rest are names a person understands as they are. */
+function pastOf(op: string): string {
+  return op.endsWith("e") ? `${op}d` : op;
 }

@@ -1,7 +1,11 @@
 import pLimit from "p-limit";
 import type { Operation } from "../../contract/operation.ts";
-import { operationList } from "../../registry/operation.ts";
-import { type ClaimedOperation, operationClaim, operationsClaimable } from "../../registry/operationLease.ts";
+import {
+  type ClaimedOperation,
+  operationClaim,
+  operationReleaseAll,
+  operationsClaimable,
+} from "../../registry/operationLease.ts";
 import type { ServiceContext } from "../app/context.ts";
 import { limits } from "../config.ts";
 import { executeOperation } from "./execute.ts";
@@ -26,7 +30,7 @@ export interface Runner {
   stop(graceMs: number): Promise<void>;
 }
 
-/** One registry has one service, so a constant names the owner; a restart may claim its own again. */
+/** One registry has one service, so a constant names the owner, and a restart may give back what it held. */
 const owner = "service";
 
 interface Active {
@@ -113,13 +117,8 @@ export function createRunner(service: ServiceContext, locks: StackLocks): Runner
   return {
     wake,
     async resume() {
-      for (const operation of await leftRunning(service)) {
-        service.log.info(
-          { operationId: operation.operationId, kind: operation.kind },
-          "resuming an operation",
-        );
-        await begin(operation);
-      }
+      const left = await service.registry.record((record) => operationReleaseAll(record, owner));
+      if (left > 0) service.log.info({ operations: left }, "taking up what an earlier process left");
     },
     cancel: (operationId) => active.get(operationId)?.stop.abort("cancel"),
     async stop(graceMs) {
@@ -132,18 +131,4 @@ export function createRunner(service: ServiceContext, locks: StackLocks): Runner
       await ended;
     },
   };
-}
-
-async function leftRunning(service: ServiceContext): Promise<Operation[]> {
-  const found: Operation[] = [];
-  for (const status of ["running", "waiting"] as const) {
-    let cursor: string | undefined;
-    do {
-      const query = { status, limit: limits.candidates, ...(cursor === undefined ? {} : { cursor }) };
-      const page = await service.registry.read((db) => operationList(db, query));
-      found.push(...page.items);
-      cursor = page.nextCursor ?? undefined;
-    } while (cursor !== undefined);
-  }
-  return found.reverse();
 }
