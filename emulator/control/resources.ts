@@ -78,13 +78,11 @@ function findOne(cloud: Cloud, request: ControlRequest): ResourceRecord {
     throw new Problem(422, "invalid", "Cannot find the object: type and id must be given in the query.");
   }
   const region = query.get("region");
-  const matches = cloud.store
-    .list({
-      ...readFilter(query),
-      tags: {},
-      ...(region === null ? {} : { region: regionOf(cloud, type, region) }),
-    })
-    .filter((resource) => resource.id === id || resource.arn === id || displayName(resource) === id);
+  const { tags: _, ...where } = readFilter(query);
+  const filter = { ...where, ...(region === null ? {} : { region: regionOf(cloud, type, region) }) };
+  const exact = cloud.store.list({ ...filter, called: id });
+  const matches =
+    exact.length > 0 ? exact : cloud.store.list(filter).filter((resource) => displayName(resource) === id);
   const [found, another] = matches;
   if (found === undefined) throw new Problem(404, "not_found", `Cannot find ${type} ${id}.`);
   if (another !== undefined) {

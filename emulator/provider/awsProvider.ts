@@ -9,267 +9,173 @@
 import type grpc from "@grpc/grpc-js";
 import messages from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
-import type { Caller, Cloud } from "../context.ts";
 import { createContext } from "../context.ts";
-import type { Properties, ResourceType } from "../resourceType.ts";
-import { text, UNKNOWN } from "../values.ts";
-import type { Gates } from "./calls.ts";
-import { behindGates, untilSettled } from "./calls.ts";
+import { UNKNOWN } from "../values.ts";
+import { behindGates } from "./calls.ts";
 import { commonMethods, configured } from "./common.ts";
-import { diffInputs, formatPath } from "./diff.ts";
-import type { ResourceOperation } from "./errors.ts";
-import { describeFailure, PartialFailure } from "./errors.ts";
+import { diffInputs } from "./diff.ts";
+import { diffResponse } from "./diffMessage.ts";
+import { awsMessage } from "./errors.ts";
 import type { CallInfo } from "./grpc.ts";
 import { unary, unimplemented } from "./grpc.ts";
 import { checkInputs } from "./inputs.ts";
-import type { Scope } from "./lifecycle.ts";
-import * as lifecycle from "./lifecycle.ts";
+import { createResource, deleteResource, readResource, updateResource } from "./lifecycle.ts";
 import { createPeers, readProviderSettings } from "./peers.ts";
-import type { Struct } from "./wire.ts";
+import { previewCreate, previewUpdate } from "./preview.ts";
+import type { Session, SessionOptions } from "./session.ts";
+import { callerOf, gated, logicalName, scopeOf, steadyOutputs, subjectOf, typeToken } from "./session.ts";
 import { decode, encode } from "./wire.ts";
 
-export interface AwsProviderOptions {
-  readonly cloud: Cloud;
-  readonly gates: Gates;
+type Message<Name extends keyof typeof messages> = (typeof messages)[Name] extends new () => infer Instance
+  ? Instance
+  : never;
+
+export interface AwsProviderOptions extends SessionOptions {
   readonly defaultAccount: string;
   readonly version: string;
 }
 
-interface ResourceRequest {
-  getUrn(): string;
-  getType(): string;
-}
-
-function typeToken(request: ResourceRequest): string {
-  return request.getType() || (request.getUrn().split("::")[2]?.split("$").at(-1) ?? "");
-}
-
-function logicalName(urn: string): string {
-  return urn.split("::").slice(3).join("::");
-}
-
 export function createAwsProvider(options: AwsProviderOptions): grpc.UntypedServiceImplementation {
-  const { cloud, gates } = options;
-  const peers = createPeers();
-
-  /** A resource may name its own region; otherwise it lives in its provider's. */
-  function scopeOf(request: ResourceRequest, call: CallInfo, properties: Properties): Scope {
-    const type = cloud.catalogue.requireResourceType(typeToken(request));
-    return { cloud, type, caller: callerOf(call, properties) };
-  }
-  function callerOf(call: CallInfo, properties: Properties): Caller {
-    const settings = peers.settingsOf(call.peer);
-    return { ...settings, region: text(properties, "region") ?? settings.region };
-  }
-  async function gated<T>(
-    scope: Scope,
-    operation: ResourceOperation,
-    subject: string,
-    call: CallInfo,
-    effect: () => T,
-  ): Promise<T> {
-    const { type, caller } = scope;
-    try {
-      return await behindGates(
-        cloud,
-        gates,
-        { token: type.token, operation, caller, aborted: call.aborted },
-        effect,
-      );
-    } catch (error) {
-      throw errorFor(error, type, operation, subject);
-    }
-  }
-  /** The resource's outputs once it is steady; PartialFailure when it never becomes so. */
-  async function steady(
-    scope: Scope,
-    created: { id: string },
-    resource: Parameters<typeof untilSettled>[1],
-    timeoutSeconds: number,
-    call: CallInfo,
-  ): Promise<Struct> {
-    const settled = await untilSettled(scope, resource, timeoutSeconds, call.aborted);
-    const properties = lifecycle.describeResource(scope, settled.resource);
-    const secret = scope.type.secret ?? [];
-    if (settled.failure === undefined) return encode(properties, secret);
-    throw new PartialFailure(`waiting for ${scope.type.api.noun} (${created.id}): ${settled.failure}`, {
-      id: created.id,
-      properties,
-      secret,
-    });
-  }
-
+  const session: Session = { ...options, peers: createPeers() };
+  const on =
+    <Request, Response>(method: (session: Session, request: Request, call: CallInfo) => Response) =>
+    (request: Request, call: CallInfo) =>
+      method(session, request, call);
   return {
     ...commonMethods({ version: options.version, keepsRichValues: false }),
     diffConfig: unary(diffConfig),
-    configure: unary((request: InstanceType<typeof messages.ConfigureRequest>, call) => {
+    configure: unary((request: Message<"ConfigureRequest">, call) => {
       const settings = readProviderSettings(decode(request.getArgs()), options.defaultAccount);
-      peers.configure(call.peer, settings);
+      session.peers.configure(call.peer, settings);
       return configured(false);
     }),
-    check: unary((request: InstanceType<typeof messages.CheckRequest>, call) => {
-      const newInputs = decode(request.getNews());
-      const { type, caller } = scopeOf(request, call, newInputs);
-      const result = checkInputs({
-        type,
-        context: createContext(cloud, caller),
-        settings: peers.settingsOf(call.peer),
-        logicalName: logicalName(request.getUrn()),
-        oldInputs: decode(request.getOlds()),
-        newInputs,
-        randomSeed: request.getRandomseed(),
-      });
-      const response = new messages.CheckResponse();
-      response.setInputs(encode(result.inputs));
-      response.setFailuresList(result.failures.map(checkFailure));
-      return response;
-    }),
-    diff: unary((request: InstanceType<typeof messages.DiffRequest>) => diff(cloud, request)),
-    create: unary(async (request: InstanceType<typeof messages.CreateRequest>, call) => {
-      const inputs = decode(request.getProperties());
-      const scope = scopeOf(request, call, inputs);
-      const response = new messages.CreateResponse();
-      if (request.getPreview()) {
-        response.setProperties(encode(lifecycle.previewCreate(scope, inputs), scope.type.secret ?? []));
-        return response;
-      }
-      const subject = subjectOf(scope.type, inputs, logicalName(request.getUrn()));
-      const created = await gated(scope, "create", subject, call, () =>
-        lifecycle.createResource(scope, inputs),
-      );
-      response.setId(created.id);
-      response.setProperties(await steady(scope, created, created, request.getTimeout(), call));
-      return response;
-    }),
-    read: unary(async (request: InstanceType<typeof messages.ReadRequest>, call) => {
-      const state = decode(request.getProperties());
-      const scope = scopeOf(request, call, state);
-      const inputs = request.hasInputs() ? decode(request.getInputs()) : undefined;
-      const found = await gated(scope, "read", request.getId(), call, () =>
-        lifecycle.readResource(scope, request.getId(), inputs),
-      );
-      const response = new messages.ReadResponse();
-      if (found === undefined) return response;
-      response.setId(found.id);
-      response.setProperties(encode(found.properties, scope.type.secret ?? []));
-      response.setInputs(encode(found.inputs));
-      return response;
-    }),
-    update: unary(async (request: InstanceType<typeof messages.UpdateRequest>, call) => {
-      const old = decode(request.getOlds());
-      const oldInputs = request.hasOldInputs() ? decode(request.getOldInputs()) : old;
-      const inputs = decode(request.getNews());
-      const scope = scopeOf(request, call, old);
-      const response = new messages.UpdateResponse();
-      if (request.getPreview()) {
-        const properties = lifecycle.previewUpdate(scope, old, oldInputs, inputs);
-        response.setProperties(encode(properties, scope.type.secret ?? []));
-        return response;
-      }
-      const id = request.getId();
-      const updated = await gated(scope, "update", id, call, () =>
-        lifecycle.updateResource(scope, id, oldInputs, inputs),
-      );
-      response.setProperties(await steady(scope, { id }, updated, request.getTimeout(), call));
-      return response;
-    }),
-    delete: unary(async (request: InstanceType<typeof messages.DeleteRequest>, call) => {
-      const scope = scopeOf(request, call, decode(request.getProperties()));
-      await gated(scope, "delete", request.getId(), call, () =>
-        lifecycle.deleteResource(scope, request.getId()),
-      );
-      return new empty.Empty();
-    }),
-    invoke: unary(async (request: InstanceType<typeof messages.InvokeRequest>, call) => {
-      const args = decode(request.getArgs());
-      const source = cloud.catalogue.requireDataSource(request.getTok());
-      const caller = callerOf(call, args);
-      const result = await behindGates(
-        cloud,
-        gates,
-        { token: source.token, operation: "invoke", caller, aborted: call.aborted },
-        () => source.invoke(args, createContext(cloud, caller)),
-      );
-      const response = new messages.InvokeResponse();
-      response.setReturn(encode(result));
-      return response;
-    }),
+    check: unary(on(check)),
+    diff: unary(on(diff)),
+    create: unary(on(create)),
+    read: unary(on(read)),
+    update: unary(on(update)),
+    delete: unary(on(remove)),
+    invoke: unary(on(invoke)),
     construct: unimplemented("construct"),
     call: unimplemented("call"),
   };
 }
 
-function errorFor(
-  error: unknown,
-  type: ResourceType,
-  operation: ResourceOperation,
-  subject: string,
-): unknown {
-  if (error instanceof Error && error.name === "CallAborted") return error;
-  return new Error(describeFailure(error, type, operation, subject), { cause: error });
-}
-
-/** What the provider calls the object before it has an id. */
-function subjectOf(type: ResourceType, inputs: Properties, fallback: string): string {
-  const property = type.autoName?.property ?? "name";
-  return text(inputs, property) ?? fallback;
-}
-
-function checkFailure(failure: { property: string; reason: string }) {
-  const message = new messages.CheckFailure();
-  message.setProperty(failure.property);
-  message.setReason(failure.reason);
-  return message;
-}
-
-const KINDS = {
-  add: messages.PropertyDiff.Kind.ADD,
-  update: messages.PropertyDiff.Kind.UPDATE,
-  delete: messages.PropertyDiff.Kind.DELETE,
-} as const;
-const REPLACE_KINDS = {
-  add: messages.PropertyDiff.Kind.ADD_REPLACE,
-  update: messages.PropertyDiff.Kind.UPDATE_REPLACE,
-  delete: messages.PropertyDiff.Kind.DELETE_REPLACE,
-} as const;
-
-function diff(cloud: Cloud, request: InstanceType<typeof messages.DiffRequest>) {
-  const type = cloud.catalogue.requireResourceType(typeToken(request));
-  const oldInputs = decode(request.hasOldInputs() ? request.getOldInputs() : request.getOlds());
-  const result = diffInputs(type, oldInputs, decode(request.getNews()), request.getIgnorechangesList());
-  const response = new messages.DiffResponse();
-  const changed = result.changes.length > 0;
-  response.setChanges(
-    changed ? messages.DiffResponse.DiffChanges.DIFF_SOME : messages.DiffResponse.DiffChanges.DIFF_NONE,
-  );
-  response.setHasdetaileddiff(true);
-  response.setDeletebeforereplace(result.deleteBeforeReplace);
-  const replaces = new Set<string>();
-  const names = new Set<string>();
-  for (const change of result.changes) {
-    const property = new messages.PropertyDiff();
-    property.setKind((change.replaces ? REPLACE_KINDS : KINDS)[change.kind]);
-    property.setInputdiff(true);
-    response.getDetaileddiffMap().set(formatPath(change.path), property);
-    const name = String(change.path[0]);
-    names.add(name);
-    if (change.replaces) replaces.add(name);
+function check(session: Session, request: Message<"CheckRequest">, call: CallInfo) {
+  const newInputs = decode(request.getNews());
+  const { type, caller } = scopeOf(session, request, call, newInputs);
+  const result = checkInputs({
+    type,
+    context: createContext(session.cloud, caller),
+    settings: session.peers.settingsOf(call.peer),
+    logicalName: logicalName(request.getUrn()),
+    oldInputs: decode(request.getOlds()),
+    newInputs,
+    randomSeed: request.getRandomseed(),
+  });
+  const response = new messages.CheckResponse();
+  response.setInputs(encode(result.inputs));
+  for (const failure of result.failures) {
+    const message = new messages.CheckFailure();
+    message.setProperty(failure.property);
+    message.setReason(failure.reason);
+    response.addFailures(message);
   }
-  response.setReplacesList([...replaces]);
-  response.setDiffsList([...names]);
   return response;
 }
 
+/** A provider that comes from before it recorded inputs sends only state. */
+function oldInputsOf(request: Message<"DiffRequest"> | Message<"UpdateRequest">) {
+  return decode(request.hasOldInputs() ? request.getOldInputs() : request.getOlds());
+}
+
+function diff(session: Session, request: Message<"DiffRequest">) {
+  const type = session.cloud.catalogue.requireResourceType(typeToken(request));
+  const ignored = request.getIgnorechangesList();
+  return diffResponse(diffInputs(type, oldInputsOf(request), decode(request.getNews()), ignored));
+}
+
 /** Another region is another provider: its resources cannot move, so they are replaced. */
-function diffConfig(request: InstanceType<typeof messages.DiffRequest>) {
-  const old = decode(request.hasOldInputs() ? request.getOldInputs() : request.getOlds());
+function diffConfig(request: Message<"DiffRequest">) {
+  const old = oldInputsOf(request);
   const next = decode(request.getNews());
   const response = new messages.DiffResponse();
   const moved = old.region !== undefined && old.region !== next.region && next.region !== UNKNOWN;
   if (moved) response.setReplacesList(["region"]);
   const changed = moved || JSON.stringify(old) !== JSON.stringify(next);
-  response.setChanges(
-    changed ? messages.DiffResponse.DiffChanges.DIFF_SOME : messages.DiffResponse.DiffChanges.DIFF_NONE,
-  );
+  const { DIFF_NONE, DIFF_SOME } = messages.DiffResponse.DiffChanges;
+  response.setChanges(changed ? DIFF_SOME : DIFF_NONE);
   return response;
+}
+
+async function create(session: Session, request: Message<"CreateRequest">, call: CallInfo) {
+  const inputs = decode(request.getProperties());
+  const scope = scopeOf(session, request, call, inputs);
+  const response = new messages.CreateResponse();
+  if (request.getPreview()) {
+    response.setProperties(encode(previewCreate(scope, inputs), scope.type.secret));
+    return response;
+  }
+  const subject = subjectOf(scope.type, inputs, logicalName(request.getUrn()));
+  const created = await gated(session, scope, "create", subject, call, () => createResource(scope, inputs));
+  response.setId(created.id);
+  response.setProperties(await steadyOutputs(scope, created, request.getTimeout(), call));
+  return response;
+}
+
+async function read(session: Session, request: Message<"ReadRequest">, call: CallInfo) {
+  const scope = scopeOf(session, request, call, decode(request.getProperties()));
+  const id = request.getId();
+  const inputs = request.hasInputs() ? decode(request.getInputs()) : undefined;
+  const found = await gated(session, scope, "read", id, call, () => readResource(scope, id, inputs));
+  const response = new messages.ReadResponse();
+  // An answer without an id says that the object is gone.
+  if (found === undefined) return response;
+  response.setId(found.id);
+  response.setProperties(encode(found.properties, scope.type.secret));
+  response.setInputs(encode(found.inputs));
+  return response;
+}
+
+async function update(session: Session, request: Message<"UpdateRequest">, call: CallInfo) {
+  const old = decode(request.getOlds());
+  const oldInputs = oldInputsOf(request);
+  const inputs = decode(request.getNews());
+  const scope = scopeOf(session, request, call, old);
+  const response = new messages.UpdateResponse();
+  if (request.getPreview()) {
+    response.setProperties(encode(previewUpdate(scope, old, oldInputs, inputs), scope.type.secret));
+    return response;
+  }
+  const id = request.getId();
+  const updated = await gated(session, scope, "update", id, call, () =>
+    updateResource(scope, id, oldInputs, inputs),
+  );
+  response.setProperties(await steadyOutputs(scope, updated, request.getTimeout(), call));
+  return response;
+}
+
+async function remove(session: Session, request: Message<"DeleteRequest">, call: CallInfo) {
+  const scope = scopeOf(session, request, call, decode(request.getProperties()));
+  const id = request.getId();
+  await gated(session, scope, "delete", id, call, () => deleteResource(scope, id));
+  return new empty.Empty();
+}
+
+async function invoke(session: Session, request: Message<"InvokeRequest">, call: CallInfo) {
+  const { cloud, gates } = session;
+  const args = decode(request.getArgs());
+  const source = cloud.catalogue.requireDataSource(request.getTok());
+  const caller = callerOf(session, call, args);
+  const access = { token: source.token, operation: "invoke", caller, aborted: call.aborted } as const;
+  try {
+    const result = await behindGates(cloud, gates, access, () =>
+      cloud.store.transaction(() => source.invoke(args, createContext(cloud, caller))),
+    );
+    const response = new messages.InvokeResponse();
+    response.setReturn(encode(result));
+    return response;
+  } catch (error) {
+    throw new Error(awsMessage(error, source), { cause: error });
+  }
 }

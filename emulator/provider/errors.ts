@@ -5,7 +5,7 @@ import statusMessages from "@pulumi/pulumi/proto/status_pb.js";
 import any from "google-protobuf/google/protobuf/any_pb.js";
 import { AwsError, renderAwsError } from "../awsError.ts";
 import { CallAborted } from "../faults.ts";
-import type { Properties, ResourceType } from "../resourceType.ts";
+import type { DataSource, Properties, ResourceType } from "../resourceType.ts";
 import { encode } from "./wire.ts";
 
 export type ResourceOperation = "create" | "read" | "update" | "delete";
@@ -28,6 +28,16 @@ export function describeFailure(
     operation: type.api[operation],
     requestId: randomUUID(),
   });
+}
+
+/** The text for a refused look-up. */
+export function awsMessage(error: unknown, source: DataSource): string {
+  if (!(error instanceof AwsError)) return error instanceof Error ? error.message : String(error);
+  const { service = "AWS", operation = source.token } = source.api ?? {};
+  return (
+    `operation error ${service}: ${operation}, https response error StatusCode: ${error.httpStatus}, ` +
+    `RequestID: ${randomUUID()}, ${error.code}: ${error.message}`
+  );
 }
 
 export function serviceError(error: unknown): Partial<grpc.ServiceError> {

@@ -4,7 +4,7 @@ import type { Caller, Cloud } from "../context.ts";
 import { createContext, keyOf, nameScopeOf, regionOf } from "../context.ts";
 import type { Context, Properties, ResourceType, StoredResource } from "../resourceType.ts";
 import type { ResourceRecord } from "../store/store.ts";
-import { isList, prune, text, texts, UNKNOWN } from "../values.ts";
+import { isList, prune, text, texts } from "../values.ts";
 import { refreshedInputs, withoutBookkeeping } from "./inputs.ts";
 
 /** Runtime member that lists properties changed through the control API since the last update. */
@@ -17,36 +17,20 @@ export interface Scope {
   readonly caller: Caller;
 }
 
-function tagsAllOf(type: ResourceType, properties: Properties): Properties {
+export function tagsAllOf(type: ResourceType, properties: Properties): Properties {
   return type.taggable ? { tagsAll: properties.tags ?? {} } : {};
 }
 
-function regionProperty(type: ResourceType, caller: Caller): Properties {
+export function regionProperty(type: ResourceType, caller: Caller): Properties {
   return type.scope === "global" ? {} : { region: caller.region };
 }
 
-/** Outputs a preview can tell: inputs, and UNKNOWN for what only AWS sets. */
-export function previewCreate(scope: Scope, inputs: Properties): Properties {
-  const { type, caller } = scope;
-  const own = withoutBookkeeping(inputs);
-  const computed: Properties = Object.fromEntries(type.computed.map((key) => [key, own[key] ?? UNKNOWN]));
-  return { ...computed, ...own, ...tagsAllOf(type, own), ...regionProperty(type, caller) };
-}
-
-export function previewUpdate(
-  scope: Scope,
-  oldProperties: Properties,
-  oldInputs: Properties,
-  inputs: Properties,
-): Properties {
-  const { type } = scope;
-  const own = withoutBookkeeping(inputs);
-  const computed: Properties = Object.fromEntries((type.computedOnUpdate ?? []).map((key) => [key, UNKNOWN]));
-  return { ...withoutRemoved(oldProperties, oldInputs, own), ...own, ...tagsAllOf(type, own), ...computed };
-}
-
 /** Properties less the inputs that the program no longer gives. */
-function withoutRemoved(properties: Properties, oldInputs: Properties, newInputs: Properties): Properties {
+export function withoutRemoved(
+  properties: Properties,
+  oldInputs: Properties,
+  newInputs: Properties,
+): Properties {
   const removed = new Set(Object.keys(oldInputs).filter((key) => newInputs[key] === undefined));
   return Object.fromEntries(Object.entries(properties).filter(([key]) => !removed.has(key)));
 }
