@@ -1,7 +1,7 @@
 /** Elastic Load Balancing: target groups. */
 import { AwsError } from "../awsError.ts";
-import type { ResourceType } from "../resourceType.ts";
-import { flag, text } from "../values.ts";
+import type { Properties, ResourceType } from "../resourceType.ts";
+import { flag, object, text } from "../values.ts";
 import { needVpc } from "./ec2Network.ts";
 import { elbName } from "./lbBalancer.ts";
 import { api, arnResource, given, identifiers } from "./objects.ts";
@@ -12,7 +12,8 @@ const USERS: readonly string[] = ["aws:lb/listener:Listener", "aws:lb/listenerRu
 
 const PROTOCOLS = ["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE", "QUIC", "TCP_QUIC"];
 
-const HEALTH_CHECK = {
+/** What the provider sends for members that a program's health check leaves out. */
+const HEALTH_CHECK: Properties = {
   enabled: true,
   healthyThreshold: 3,
   interval: 30,
@@ -23,6 +24,14 @@ const HEALTH_CHECK = {
   timeout: 5,
   unhealthyThreshold: 3,
 };
+
+/** Without any health check AWS's own thresholds hold. */
+function healthCheck(inputs: Properties): Properties {
+  const given = object(inputs, "healthCheck");
+  return given === undefined
+    ? { ...HEALTH_CHECK, healthyThreshold: 5, unhealthyThreshold: 2 }
+    : { ...HEALTH_CHECK, ...given };
+}
 
 export const targetGroup: ResourceType = {
   token: TARGET_GROUP,
@@ -82,7 +91,7 @@ export const targetGroup: ResourceType = {
         arn,
         arnSuffix: arnResource(arn),
         connectionTermination: flag(inputs, "connectionTermination") ?? false,
-        healthCheck: inputs.healthCheck ?? HEALTH_CHECK,
+        healthCheck: healthCheck(inputs),
         ipAddressType: text(inputs, "ipAddressType") ?? "ipv4",
         loadBalancerArns: [],
         loadBalancingAlgorithmType: text(inputs, "loadBalancingAlgorithmType") ?? "round_robin",
@@ -93,6 +102,7 @@ export const targetGroup: ResourceType = {
     };
   },
   references: (properties) => identifiers(properties, "vpcId"),
+  update: (inputs) => ({ properties: { healthCheck: healthCheck(inputs) } }),
   read(current, context) {
     const listeners = USERS.flatMap((type) => context.referrers(current.id, type));
     const balancers = listeners.flatMap((listener) => identifiers(listener.properties, "loadBalancerArn"));

@@ -40,6 +40,26 @@ export interface Step {
   readonly same?: Readonly<Record<string, string>>;
 }
 
+/** Steps of one type. `of` names the step that left the object. */
+export function on(type: string) {
+  const step = (name: string, ours: Action, theirs: readonly Call[], same?: Step["same"]): Step =>
+    same === undefined ? { name, type, ours, theirs } : { name, type, ours, theirs, same };
+  return {
+    create: (name: string, inputs: Properties, theirs: readonly Call[], same?: Step["same"]) =>
+      step(name, { create: inputs }, theirs, same),
+    update: (name: string, of: string, inputs: Properties, theirs: readonly Call[], same?: Step["same"]) =>
+      step(name, { update: inputs, of }, theirs, same),
+    read: (name: string, of: string, theirs: readonly Call[], same?: Step["same"]) =>
+      step(name, { read: of }, theirs, same),
+    delete: (name: string, of: string, theirs: readonly Call[]) => step(name, { delete: of }, theirs),
+  };
+}
+
+/** The step as a beginning of another case: its attributes are compared where it is the subject. */
+export function asSetup({ same: _, ...step }: Step): Step {
+  return step;
+}
+
 export interface Case {
   readonly name: string;
   readonly steps: readonly Step[];

@@ -7,9 +7,9 @@ const REPLACEMENTS: readonly Replacement[] = [
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, "<time>"],
   [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "<uuid>"],
   [/(:secret:[^:|]+)-[A-Za-z0-9]{6}(?![A-Za-z0-9])/g, "$1-<6 of a-zA-Z0-9>"],
-  [/(?<![0-9])\d{12}(?![0-9])/g, "<account>"],
+  [/(?<![0-9A-Za-z])\d{12}(?![0-9A-Za-z])/g, "<account>"],
   [/(?<![0-9.])\d{1,3}(\.\d{1,3}){3}(?![0-9./])/g, "<address>"],
-  [/(?<![0-9])\d{1,3}(-\d{1,3}){3}(?![0-9])/g, "<dashed address>"],
+  [/(?<![0-9A-Za-z])\d{1,3}(-\d{1,3}){3}(?![0-9])/g, "<dashed address>"],
   [/(?<![A-Za-z0-9])(?=[0-9a-f]*\d)[0-9a-f]{8,}(?![A-Za-z0-9])/g, (run) => `<${run.length} hex>`],
   [/(?<![A-Za-z0-9])(?=[A-Z0-9]*[A-Z])(AROA|ANPA|Z)[A-Z0-9]{12,}(?![A-Za-z0-9])/g, prefixed],
   [
