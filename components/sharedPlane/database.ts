@@ -64,7 +64,7 @@ export function createDatabase(
         : {}),
       tags,
     },
-    build.child({ deleteBeforeReplace: true }),
+    build.kept({ deleteBeforeReplace: true }),
   );
   for (let number = 1; number <= database.instances; number += 1) {
     new aws.rds.ClusterInstance(

@@ -22,7 +22,7 @@ export function createKey(build: PlaneBuild): aws.kms.Key {
       policy: JSON.stringify(keyPolicy(args.location, args.planeName)),
       tags: args.tags,
     },
-    build.child(),
+    build.kept(),
   );
   const { keyAlias } = planeNames(args.planeName, args.location.accountId);
   new aws.kms.Alias(

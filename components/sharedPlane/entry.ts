@@ -77,7 +77,7 @@ function createZone(build: PlaneBuild): aws.route53.Zone {
       forceDestroy: !args.protect,
       tags: args.tags,
     },
-    build.child(),
+    build.kept(),
   );
   if (args.parentZoneId !== undefined) {
     new aws.route53.Record(

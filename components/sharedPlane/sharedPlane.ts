@@ -7,7 +7,7 @@
  *
  * What it promises: nothing in it grows with the number of tenants; no plane shares a cloud resource with another, and
  * names that could meet carry the plane's name; everything at rest is encrypted with the plane's key and everything in
- * transit by TLS; a protected plane loses neither its database nor a filled bucket to a wrong command.
+ * transit by TLS; a protected plane cannot be destroyed before `tenantry:protect` is turned off and applied.
  *
  * What it refuses: hosts outside its domain (404 at the load balancer), plain HTTP (redirected), and tenant roles
  * outside the boundary.
@@ -46,6 +46,7 @@ export class SharedPlane extends pulumi.ComponentResource {
       args,
       name: names.name,
       child: (childOptions = {}) => ({ ...childOptions, parent: this }),
+      kept: (childOptions = {}) => ({ ...childOptions, parent: this, protect: args.protect }),
     };
     this.tenantRolePath = names.tenantRolePath;
     this.key = createKey(build);
@@ -89,7 +90,7 @@ function createCluster(build: PlaneBuild, namespaceName: string, network: Networ
       settings: [{ name: "containerInsights", value: args.containerInsights ? "enabled" : "disabled" }],
       tags: args.tags,
     },
-    build.child({ deleteBeforeReplace: true }),
+    build.kept({ deleteBeforeReplace: true }),
   );
   const namespace = new aws.servicediscovery.PrivateDnsNamespace(
     "namespace",
@@ -99,7 +100,7 @@ function createCluster(build: PlaneBuild, namespaceName: string, network: Networ
       description: `Private names of ${args.planeName}`,
       tags: args.tags,
     },
-    build.child({ deleteBeforeReplace: true }),
+    build.kept({ deleteBeforeReplace: true }),
   );
   return { cluster, namespace };
 }

@@ -27,7 +27,7 @@ export function createBucket(
   const bucket = new aws.s3.Bucket(
     logicalName,
     { bucket: bucketName, forceDestroy: !args.protect, tags: args.tags },
-    build.child({ deleteBeforeReplace: true }),
+    build.kept({ deleteBeforeReplace: true }),
   );
   const ofBucket = build.child({ deleteBeforeReplace: true });
   const versioning = new aws.s3.BucketVersioning(

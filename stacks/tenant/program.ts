@@ -16,6 +16,7 @@ import {
 import { type ServiceArgs, TenantServiceSet } from "../../components/tenantServiceSet/tenantServiceSet.ts";
 import { awsProviderArgs } from "../provider.ts";
 import { assertSpecIdentity } from "./identity.ts";
+import { identityHooks } from "./identityHook.ts";
 import type { StackIdentity } from "./names.ts";
 import { secretRefsOf } from "./secretRefs.ts";
 import { SERVICE_NAMES, type ServiceName, specDigest, TenantSpec } from "./spec.ts";
@@ -61,6 +62,7 @@ export function tenantProgram(spec: TenantSpec, identity: StackIdentity): () => 
         workload: checked.workload,
         tags: tenantTags(checked),
         waitForSteadyState: checked.provider.waitForSteadyState ?? true,
+        hooks: identityHooks(checked),
       },
       { provider },
     );
