@@ -17,7 +17,8 @@ const Resource = z.looseObject({
 export type DeploymentResource = z.infer<typeof Resource>;
 
 const Deployment = z.looseObject({
-  version: z.literal(3),
+  /** 4 adds `features`, such as resource hooks; what is read here is the same in both. */
+  version: z.union([z.literal(3), z.literal(4)]),
   deployment: z.looseObject({
     resources: z.array(Resource).optional(),
     pending_operations: z.array(z.looseObject({ resource: Resource, type: z.string() })).optional(),
@@ -25,11 +26,11 @@ const Deployment = z.looseObject({
 });
 export type Deployment = z.infer<typeof Deployment>;
 
-/** Throws when it is not a version 3 deployment: a newer engine wrote it, and guessing would be dangerous. */
+/** Throws when it is not a version 3 or 4 deployment: a newer engine wrote it, and guessing would be dangerous. */
 export function parseDeployment(value: unknown): Deployment {
   const parsed = Deployment.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new Error("Cannot read the stack's state: it must be a version 3 deployment", {
+  throw new Error("Cannot read the stack's state: it must be a version 3 or 4 deployment", {
     cause: parsed.error,
   });
 }
