@@ -39,7 +39,10 @@ async function run(at: string, body: object = {}) {
   const answer = await call("POST", at, body);
   expect(answer).toMatchObject({ status: 202 });
   const ids = answer.body.operations.map((operation: { operationId: string }) => operation.operationId);
-  return Promise.all(ids.map((id: string) => finished(`/operations/${id}`)));
+  const ended = await Promise.all(ids.map((id: string) => finished(`/operations/${id}`)));
+  const unforeseen = ended.filter((operation) => operation.error?.code === "internal");
+  expect(unforeseen, service.troubles()).toEqual([]);
+  return ended;
 }
 
 /** What makes a thing of the cloud the same thing: two of these would be a duplicate. */

@@ -27,6 +27,8 @@ export interface RealService {
   signal(signal: NodeJS.Signals): Promise<void>;
   // biome-ignore lint/suspicious/noExplicitAny: shapes are asserted by the tests
   call(method: string, at: string, body?: object): Promise<{ status: number; body: any }>;
+  /** Warnings and errors of the service's log, to go with a failure. */
+  troubles(): string;
   /** What the local cloud itself lists of a tenant. */
   listing(tenantId: string): Promise<CloudThing[]>;
   control(method: string, at: string, body?: object): Promise<unknown>;
@@ -43,7 +45,7 @@ export function createRealService(): RealService {
   const spawnService = (flags: readonly string[]) =>
     spawn(
       process.execPath,
-      ["--disable-warning=ExperimentalWarning", "service/main.ts", "--port", "0", "--json-log", ...flags],
+      ["--disable-warning=ExperimentalWarning", "service/main.ts", "--port", "0", ...flags],
       { cwd: root, env: environment, stdio: ["ignore", "ignore", "pipe"] },
     );
   const control = async (method: string, at: string, body?: object) => {
@@ -104,6 +106,11 @@ export function createRealService(): RealService {
       });
       return { status: response.status, body: await response.json() };
     },
+    troubles: () =>
+      readFileSync(path.join(dataDir, "service.log"), "utf8")
+        .split("\n")
+        .filter((line) => /"level":[4-6]0/.test(line))
+        .join("\n"),
     async listing(tenantId) {
       const answer = (await control("GET", `/v1/resources?tag.tenantry:tenant-id=${tenantId}&limit=500`)) as {
         resources: CloudThing[];

@@ -1,0 +1,36 @@
+import { EventEmitter } from "node:events";
+import type { Response } from "express";
+import { describe, expect, it } from "vitest";
+import { ProblemError } from "../../contract/errors.ts";
+import { limits } from "../config.ts";
+import { createMetrics } from "../metrics.ts";
+import { createStreams } from "./streams.ts";
+
+const response = () => Object.assign(new EventEmitter(), { end() {} }) as unknown as Response;
+
+describe("createStreams", () => {
+  it("admits a bounded number and takes the next when one has closed", () => {
+    const streams = createStreams(createMetrics());
+    const open = Array.from({ length: limits.openStreams }, response);
+    for (const one of open) streams.admit(one);
+    expect(() => streams.admit(response())).toThrow(ProblemError);
+    open[0]?.emit("close");
+    expect(() => streams.admit(response())).not.toThrow();
+  });
+
+  it("ends all of them when the service stops", () => {
+    const streams = createStreams(createMetrics());
+    let ended = 0;
+    for (let index = 0; index < 3; index += 1) {
+      streams.admit(
+        Object.assign(response(), {
+          end: () => {
+            ended += 1;
+          },
+        }) as unknown as Response,
+      );
+    }
+    streams.endAll();
+    expect(ended).toBe(3);
+  });
+});
