@@ -152,12 +152,13 @@ function createActivity() {
       const entries = Object.entries(methods as Methods).map(([name, method]) => [
         name,
         (call: never, callback?: (...values: unknown[]) => void) => {
-          inFlight += 1;
           note();
+          if (callback === undefined) return method(call);
+          inFlight += 1;
           const done = (...values: unknown[]) => {
             inFlight -= 1;
             note();
-            callback?.(...values);
+            callback(...values);
           };
           return method(call, done as never);
         },

@@ -199,6 +199,39 @@ describe("a stack on the local cloud", () => {
     );
   });
 
+  it("keeps the name of a deleted secret and the key's material until their windows end", async () => {
+    const secrets = async () => {
+      new aws.secretsmanager.Secret("box", { name: "prod/box", recoveryWindowInDays: 7 });
+      new aws.kms.Key("key", { deletionWindowInDays: 10, tags: { window: "ten" } });
+    };
+    const stack = await stacks.stack("window", secrets);
+    await stack.up();
+    await stack.destroy();
+    const scheduled = (await cloud.resources()).filter(({ state }) => state === "scheduled_for_deletion");
+    const days = scheduled.map(({ type, deletionAt }) => [
+      type,
+      Math.round((Date.parse(deletionAt ?? "") - Date.now()) / 86_400_000),
+    ]);
+    expect(Object.fromEntries(days)).toEqual({
+      "aws:secretsmanager/secret:Secret": 7,
+      "aws:kms/key:Key": 10,
+    });
+    await expect(stack.up()).rejects.toThrow(
+      /InvalidRequestException: You can't create this secret because a secret with this name is already scheduled for deletion/,
+    );
+  });
+
+  it("makes a hundred objects in one run", async () => {
+    const stack = await stacks.stack("many", async () => {
+      for (let index = 0; index < 100; index += 1)
+        new aws.sqs.Queue(`jobs${index}`, { tags: { many: "yes" } });
+    });
+    expect((await stack.up()).summary.resourceChanges).toEqual({ create: 101 });
+    expect(await cloud.resources({ "tag.many": "yes" })).toHaveLength(100);
+    await stack.destroy();
+    expect(await cloud.resources({ "tag.many": "yes" })).toEqual([]);
+  });
+
   it("says clearly what it does not imitate", async () => {
     const stack = await stacks.stack("other", async () => {
       new aws.gamelift.Fleet("game", { ec2InstanceType: "c5.large" });

@@ -11,7 +11,7 @@ export type Program = () => Promise<Record<string, unknown>>;
 
 export interface TestStacks {
   /** A new stack, or the same again with another program. */
-  stack(name: string, program: Program, region?: string): Promise<Stack>;
+  stack(name: string, program: Program, region?: string, project?: string): Promise<Stack>;
   close(): void;
 }
 
@@ -21,9 +21,9 @@ export function createTestStacks(cloud: () => TestCloud): TestStacks {
   const folder = mkdtempSync(join(tmpdir(), "tenantry-pulumi-"));
   mkdirSync(join(folder, "state"));
   return {
-    async stack(name, program, region = REGION) {
+    async stack(name, program, region = REGION, project = "emulator-test") {
       const stack = await automation.LocalWorkspace.createOrSelectStack(
-        { stackName: name, projectName: "emulator-test", program },
+        { stackName: name, projectName: project, program },
         {
           envVars: {
             ...cloud().providerEnv,
