@@ -1,6 +1,6 @@
 /** KMS: keys, which AWS only ever schedules for deletion, and aliases. */
 import { AwsError } from "../awsError.ts";
-import type { Context, ResourceType, StoredResource } from "../resourceType.ts";
+import type { Context, Properties, ResourceType, StoredResource } from "../resourceType.ts";
 import { count, flag, text } from "../values.ts";
 import { policyRule } from "./iamPolicy.ts";
 import { api, given, identifiers, need } from "./objects.ts";
@@ -11,6 +11,7 @@ const ALIAS = "aws:kms/alias:Alias";
 
 const DAY_MS = 86_400_000;
 const DEFAULT_WINDOW_DAYS = 30;
+const YEAR_DAYS = 365;
 
 const KEY_SPECS = [
   "SYMMETRIC_DEFAULT",
@@ -63,6 +64,20 @@ function defaultPolicy(context: Context): string {
   });
 }
 
+/** What KMS fills in; only symmetric keys rotate by themselves. */
+function settings(inputs: Properties, context: Context): Properties {
+  const rotates = flag(inputs, "enableKeyRotation") === true;
+  if (rotates && text(inputs, "customerMasterKeySpec") !== "SYMMETRIC_DEFAULT") {
+    const message = "You cannot enable automatic rotation of asymmetric or HMAC keys.";
+    throw new AwsError("UnsupportedOperationException", message, 400, "EnableKeyRotation");
+  }
+  return {
+    description: text(inputs, "description") ?? "",
+    policy: text(inputs, "policy") ?? defaultPolicy(context),
+    rotationPeriodInDays: count(inputs, "rotationPeriodInDays") ?? (rotates ? YEAR_DAYS : undefined),
+  };
+}
+
 export const key: ResourceType = {
   token: KEY,
   api: api("KMS", "Key", ["CreateKey", "DescribeKey", "UpdateKeyDescription", "ScheduleKeyDeletion"]),
@@ -94,22 +109,17 @@ export const key: ResourceType = {
   }),
   create(inputs, context) {
     const keyId = context.ids.uuid();
-    const rotates = flag(inputs, "enableKeyRotation") === true;
-    if (rotates && text(inputs, "customerMasterKeySpec") !== "SYMMETRIC_DEFAULT") {
-      throw new AwsError("UnsupportedOperationException", "", 400, "EnableKeyRotation");
-    }
     return {
       id: keyId,
       properties: {
         arn: context.arn("kms", `key/${keyId}`),
-        description: text(inputs, "description") ?? "",
         keyId,
         multiRegion: flag(inputs, "multiRegion") ?? false,
-        policy: text(inputs, "policy") ?? defaultPolicy(context),
-        rotationPeriodInDays: count(inputs, "rotationPeriodInDays") ?? (rotates ? 365 : undefined),
+        ...settings(inputs, context),
       },
     };
   },
+  update: (inputs, _current, context) => ({ properties: settings(inputs, context) }),
   delete(current, context) {
     for (const alias of context.referrers(current.id, ALIAS)) context.remove(alias);
     const days = count(current.properties, "deletionWindowInDays") ?? DEFAULT_WINDOW_DAYS;
@@ -118,7 +128,7 @@ export const key: ResourceType = {
   import: (importId, context) => findKey(context, importId),
 };
 
-function aliasRule(inputs: Parameters<NonNullable<ResourceType["check"]>>[0]) {
+function aliasRule(inputs: Properties) {
   const name = text(inputs, "name");
   if (name === undefined) return undefined;
   if (!/^alias\/[a-zA-Z0-9/_-]+$/.test(name) || name.length > 256) {
@@ -131,7 +141,7 @@ function aliasRule(inputs: Parameters<NonNullable<ResourceType["check"]>>[0]) {
   return name.startsWith("alias/aws/") ? failure("name", "NotAuthorizedException", "") : undefined;
 }
 
-function target(inputs: Parameters<typeof aliasRule>[0], context: Context) {
+function target(inputs: Properties, context: Context) {
   const found = needKey(context, given(inputs, "targetKeyId"));
   return { targetKeyArn: found.arn, targetKeyId: found.id };
 }

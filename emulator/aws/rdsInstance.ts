@@ -1,6 +1,6 @@
 /** RDS: instances of an Aurora cluster. The first one writes. */
 import { AwsError } from "../awsError.ts";
-import type { ResourceType } from "../resourceType.ts";
+import type { Properties, ResourceType } from "../resourceType.ts";
 import { flag, text } from "../values.ts";
 import { api, given, identifiers } from "./objects.ts";
 import { actualVersion, INSTANCE, needCluster, portOf } from "./rdsCluster.ts";
@@ -8,7 +8,7 @@ import { rdsName } from "./rdsGroups.ts";
 import { zoneNames } from "./regions.ts";
 import { between, failure, rules } from "./rules.ts";
 
-function classRule(inputs: Parameters<NonNullable<ResourceType["check"]>>[0]) {
+function classRule(inputs: Properties) {
   const value = text(inputs, "instanceClass");
   if (value === undefined || /^db\.([a-z0-9]+\.[a-z0-9]+|serverless)$/.test(value)) return undefined;
   return failure("instanceClass", "InvalidParameterValue", `Invalid DB Instance class: ${value}`);

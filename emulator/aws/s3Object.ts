@@ -1,7 +1,7 @@
 /** S3: objects and access points. */
 import { createHash } from "node:crypto";
 import { AwsError } from "../awsError.ts";
-import type { Properties, ResourceType } from "../resourceType.ts";
+import type { Context, Properties, ResourceType } from "../resourceType.ts";
 import { flag, object, text } from "../values.ts";
 import { needVpc } from "./ec2Network.ts";
 import { api, given, identifiers } from "./objects.ts";
@@ -10,6 +10,7 @@ import { ACCESS_POINT, needBucket, OBJECT } from "./s3Bucket.ts";
 
 /** Bytes of UTF-8. */
 const KEY_BYTES = 1024;
+const VERSIONING = "aws:s3/bucketVersioning:BucketVersioning";
 const ACCESS_POINTS_PER_REGION = 10_000;
 
 function body(inputs: Properties): Buffer {
@@ -24,8 +25,15 @@ function keyRule(inputs: Properties) {
   return failure("key", "KeyTooLongError", "Your key is too long");
 }
 
-function stored(inputs: Properties, versionId: string): Properties {
-  return { etag: createHash("md5").update(body(inputs)).digest("hex"), versionId };
+/** A bucket without versioning gives every object the same empty version. */
+function stored(inputs: Properties, context: Context): Properties {
+  const [versioning] = context.referrers(given(inputs, "bucket"), VERSIONING);
+  const enabled =
+    text(object(versioning?.properties ?? {}, "versioningConfiguration") ?? {}, "status") === "Enabled";
+  return {
+    etag: createHash("md5").update(body(inputs)).digest("hex"),
+    versionId: enabled ? context.ids.mixed(32) : "",
+  };
 }
 
 export const bucketObject: ResourceType = {
@@ -59,12 +67,12 @@ export const bucketObject: ResourceType = {
         contentType: text(inputs, "contentType") ?? "application/octet-stream",
         serverSideEncryption: text(inputs, "serverSideEncryption") ?? "AES256",
         storageClass: text(inputs, "storageClass") ?? "STANDARD",
-        ...stored(inputs, ""),
+        ...stored(inputs, context),
       },
     };
   },
   references: (properties) => identifiers(properties, "bucket"),
-  update: (inputs) => ({ properties: stored(inputs, "") }),
+  update: (inputs, _current, context) => ({ properties: stored(inputs, context) }),
 };
 
 export const accessPoint: ResourceType = {
