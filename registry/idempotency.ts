@@ -69,8 +69,8 @@ export async function idempotencyBegin(
 }
 
 /**
- * Keeps the answer. Do it inside the change the request makes, and a crash leaves both or neither. Secrets in
- * the body are cut out: a replay cannot show them again.
+ * Keeps the answer; the first one kept stays. Do it inside the change the request makes, and a crash leaves both or
+ * neither. Secrets in the body are cut out: a replay cannot show them again.
  */
 export async function idempotencyComplete(
   record: Bookkeeping,
@@ -88,6 +88,7 @@ export async function idempotencyComplete(
     .where("principalId", "=", request.principalId)
     .where("key", "=", request.key)
     .where("requestId", "=", request.requestId)
+    .where("state", "=", "in_progress")
     .execute();
 }
 

@@ -6,8 +6,10 @@ import { changeAs, type Principal, type RequestContext, type ServiceContext } fr
 
 export async function apiKeyCreate(context: RequestContext, input: ApiKeyCreate): Promise<ApiKeyCreated> {
   await authorize(context, "apiKeyCreate");
-  const { apiKey, secret } = await changeAs(context, (change) => registry.apiKeyCreate(change, input));
-  return { ...apiKey, secret };
+  return changeAs(context, async (change) => {
+    const { apiKey, secret } = await registry.apiKeyCreate(change, input);
+    return { ...apiKey, secret };
+  });
 }
 
 export async function apiKeyList(context: RequestContext, page: PageRequest): Promise<Page<ApiKey>> {

@@ -34,7 +34,8 @@ async function recordDenial(
   action: OperationId,
   tenantId: string | undefined,
 ): Promise<void> {
-  await changeAs(context, async (change) => {
+  const { keepAnswer: _denialsAreNoAnswers, ...asker } = context;
+  await changeAs(asker, async (change) => {
     const known = tenantId !== undefined && (await tenantFind(change.db, tenantId)) !== undefined;
     await change.audit({
       action: "access.denied",

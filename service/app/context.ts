@@ -35,13 +35,23 @@ export interface RequestContext extends ServiceContext {
   readonly principal: Principal;
   readonly requestId: string;
   readonly correlationId: string;
+  /** Keeps what a change gives back as the answer to the request's Idempotency-Key; absent without such a key. */
+  keepAnswer?(change: Change, answer: unknown): Promise<void>;
 }
 
-/** A change in the caller's name. */
+/**
+ * A change in the caller's name. What `work` gives back is what the caller is answered: it is kept for the
+ * Idempotency-Key in the same transaction, so that a crash leaves both or neither.
+ */
 export function changeAs<T>(context: RequestContext, work: (change: Change) => Promise<T>): Promise<T> {
   const { id, name } = context.principal;
   const { requestId, correlationId } = context;
-  return context.registry.change({ actor: { kind: "api_key", id, name }, requestId, correlationId }, work);
+  const actor = { kind: "api_key", id, name } as const;
+  return context.registry.change({ actor, requestId, correlationId }, async (change) => {
+    const answer = await work(change);
+    await context.keepAnswer?.(change, answer);
+    return answer;
+  });
 }
 
 const controller = { kind: "system", id: "controller", name: "Tenantry controller" } as const;

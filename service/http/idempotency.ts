@@ -5,7 +5,7 @@ import {
   idempotencyBegin,
   idempotencyComplete,
 } from "../../registry/idempotency.ts";
-import type { Registry } from "../../registry/registry.ts";
+import type { Change, Registry } from "../../registry/registry.ts";
 
 export interface KeptAnswer {
   readonly status: number;
@@ -17,6 +17,8 @@ export interface IdempotencyStore {
   /** The answer given before; undefined when the request is the first and may go on. Throws on misuse of the key. */
   begin(request: IdempotencyRequest): Promise<KeptAnswer | undefined>;
   complete(request: IdempotencyRequest, answer: KeptAnswer): Promise<void>;
+  /** The same inside the change that the request makes. */
+  completeWithin(change: Change, request: IdempotencyRequest, answer: KeptAnswer): Promise<void>;
   /** A refusal is kept like an answer; what may pass (5xx, something else under way) is forgotten, so a retry can succeed. */
   fail(request: IdempotencyRequest, problem: ProblemError): Promise<void>;
 }
@@ -28,6 +30,7 @@ export function createIdempotencyStore(registry: Registry): IdempotencyStore {
       return started.kind === "replay" ? started : undefined;
     },
     complete: (request, answer) => registry.record((record) => idempotencyComplete(record, request, answer)),
+    completeWithin: idempotencyComplete,
     async fail(request, problem) {
       const kept = problem.status < 500 && problem.status !== 409 && problem.status !== 429;
       const answer = { status: problem.status, body: problem.toProblem() };

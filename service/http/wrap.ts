@@ -4,10 +4,11 @@ import express from "express";
 import { ProblemError } from "../../contract/errors.ts";
 import { isMutation, type Route } from "../../contract/route.ts";
 import { validate } from "../../contract/validate.ts";
-import { requestDigest } from "../../registry/idempotency.ts";
+import { type IdempotencyRequest, requestDigest } from "../../registry/idempotency.ts";
+import type { Change } from "../../registry/registry.ts";
 import type { Principal } from "../app/context.ts";
 import { limits } from "../config.ts";
-import type { AnyHandler, HttpDeps, ValidInput } from "./deps.ts";
+import type { AnyHandler, CallTools, HttpDeps, ValidInput } from "./deps.ts";
 import type { KeptAnswer } from "./idempotency.ts";
 import { asProblem, sendProblem } from "./problem.ts";
 
@@ -74,17 +75,34 @@ export function wrap(deps: HttpDeps, operationId: string, route: Route, handler:
     const claim = { principalId: principal.id, key, requestId, requestDigest: digestOf(request, input) };
     const earlier = await deps.idempotency.begin(claim);
     if (earlier !== undefined) return replay(response, earlier, requestId);
-    try {
-      const body = await handler(input, tools);
-      const kept = route.secretResponse === true ? withoutSecret(body) : body;
-      await deps.idempotency.complete(claim, { status: route.status, body: kept });
-      answer(deps, route, response, body);
-    } catch (thrown) {
-      const problem = asProblem(thrown);
-      await deps.idempotency.fail(claim, problem);
-      throw problem;
-    }
+    answer(deps, route, response, await once(deps, route, claim, handler, input, tools));
   };
+}
+
+/** Runs the handler and keeps its answer for the key: inside its change where it makes one, else afterwards. */
+async function once(
+  { idempotency }: HttpDeps,
+  route: Route,
+  claim: IdempotencyRequest,
+  handler: AnyHandler,
+  input: ValidInput,
+  tools: CallTools,
+): Promise<unknown> {
+  const toKeep = (body: unknown): KeptAnswer => ({
+    status: route.status,
+    body: route.secretResponse === true ? withoutSecret(body) : body,
+  });
+  const keepAnswer = (change: Change, body: unknown) =>
+    idempotency.completeWithin(change, claim, toKeep(body));
+  try {
+    const body = await handler(input, { ...tools, context: { ...tools.context, keepAnswer } });
+    await idempotency.complete(claim, toKeep(body));
+    return body;
+  } catch (thrown) {
+    const problem = asProblem(thrown);
+    await idempotency.fail(claim, problem);
+    throw problem;
+  }
 }
 
 const anonymous: Principal = { kind: "anonymous", id: "anonymous", name: "anonymous", role: null };
