@@ -2,16 +2,20 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import providerServices from "@pulumi/pulumi/proto/provider_grpc_pb.js";
+import type { Activity } from "./activity.ts";
+import { createActivity } from "./activity.ts";
 import { dataSources, resourceTypes } from "./aws/index.ts";
 import { createAwsxProvider } from "./awsx/awsxProvider.ts";
 import { createCatalogue } from "./catalogue.ts";
 import type { Cloud } from "./context.ts";
 import { startControlServer } from "./control/server.ts";
+import type { Faults } from "./faults.ts";
 import { createFaults } from "./faults.ts";
 import { newAccountId } from "./ids.ts";
 import { lockFolder } from "./lock.ts";
 import { Profile } from "./profile.ts";
 import { createAwsProvider } from "./provider/awsProvider.ts";
+import type { Listening } from "./provider/grpc.ts";
 import { listen } from "./provider/grpc.ts";
 import type { Store } from "./store/store.ts";
 import { openStore } from "./store/store.ts";
@@ -42,72 +46,81 @@ export interface LocalCloud {
   stop(): Promise<void>;
 }
 
+/** Everything that lives as long as the process. */
+interface Parts {
+  readonly store: Store;
+  readonly cloud: Cloud;
+  readonly faults: Faults;
+  readonly accountId: string;
+  readonly activity: Activity;
+  setProfile(profile: Profile): void;
+}
+
 const RUNNING_FILE = "emulator.json";
 
 export async function startLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
   const { dataFolder } = options;
   mkdirSync(dataFolder, { recursive: true });
   const lock = lockFolder(dataFolder);
-  const store = openStore(join(dataFolder, "account.sqlite"));
-  const profile = openProfile(store, options.profile);
-  const accountId = openAccountId(store);
-  const activity = createActivity();
-  const cloud: Cloud = {
-    store,
-    catalogue: createCatalogue(resourceTypes, dataSources),
-    profile: profile.get,
-    nowMs: Date.now,
-  };
-  const faults = createFaults();
-  const versions = providerVersions();
-  const service = providerServices.ResourceProviderService;
-  const aws = await listen(
-    service,
-    activity.counted(
-      createAwsProvider({
-        cloud,
-        gates: { faults, throttle: createThrottle() },
-        defaultAccount: accountId,
-        version: versions.aws,
-      }),
-    ),
-  );
-  const awsx = await listen(service, activity.counted(createAwsxProvider({ version: versions.awsx })));
+  const parts = openParts(options);
+  const { faults, activity } = parts;
+  const { aws, awsx } = await serveProviders(parts);
   const startedAt = new Date().toISOString();
   const control = await startControlServer({
-    cloud,
-    faults,
-    accountId,
+    ...parts,
     startedAt,
     port: options.port,
-    setProfile: profile.set,
     shutdown: () => void stop(),
     onRequest: activity.note,
   });
-  const running = {
-    pid: process.pid,
-    startedAt,
-    controlUrl: control.url,
-    providers: { aws: aws.port, awsx: awsx.port },
-  };
+  const providers = { aws: aws.port, awsx: awsx.port };
+  const running = { pid: process.pid, startedAt, controlUrl: control.url, providers };
   writeRunningFile(dataFolder, running);
 
   const stopped = Promise.withResolvers<void>();
-  let stopping: Promise<void> | undefined;
   const idle = activity.whenIdle(options.idleExitMs, () => void stop());
+  let stopping: Promise<void> | undefined;
+  async function end(): Promise<void> {
+    idle.cancel();
+    rmSync(join(dataFolder, RUNNING_FILE), { force: true });
+    faults.removeAll();
+    await Promise.all([aws.close(), awsx.close(), control.close()]);
+    parts.store.close();
+    lock.release();
+    stopped.resolve();
+  }
   function stop(): Promise<void> {
-    stopping ??= (async () => {
-      idle.cancel();
-      rmSync(join(dataFolder, RUNNING_FILE), { force: true });
-      faults.removeAll();
-      await Promise.all([aws.close(), awsx.close(), control.close()]);
-      store.close();
-      lock.release();
-      stopped.resolve();
-    })();
+    stopping ??= end();
     return stopping;
   }
   return { running, stopped: stopped.promise, stop };
+}
+
+function openParts(options: LocalCloudOptions): Parts {
+  const store = openStore(join(options.dataFolder, "account.sqlite"));
+  const profile = openProfile(store, options.profile);
+  const catalogue = createCatalogue(resourceTypes, dataSources);
+  return {
+    store,
+    cloud: { store, catalogue, profile: profile.get, nowMs: Date.now },
+    faults: createFaults(),
+    accountId: openAccountId(store),
+    activity: createActivity(),
+    setProfile: profile.set,
+  };
+}
+
+async function serveProviders(parts: Parts): Promise<{ aws: Listening; awsx: Listening }> {
+  const { cloud, faults, accountId, activity } = parts;
+  const versions = providerVersions();
+  const service = providerServices.ResourceProviderService;
+  const gates = { faults, throttle: createThrottle() };
+  const aws = createAwsProvider({ cloud, gates, defaultAccount: accountId, version: versions.aws });
+  const awsx = createAwsxProvider({ version: versions.awsx });
+  return {
+    aws: await listen(service, activity.counted(aws)),
+    awsx: await listen(service, activity.counted(awsx)),
+  };
 }
 
 function openAccountId(store: Store): string {
@@ -119,8 +132,8 @@ function openAccountId(store: Store): string {
 }
 
 function openProfile(store: Store, overrides: Partial<Profile>) {
-  const stored: unknown = JSON.parse(store.setting("profile") ?? "{}");
-  let current = Profile.parse({ ...Profile.catch(Profile.parse({})).parse(stored), ...overrides });
+  const stored = Profile.safeParse(JSON.parse(store.setting("profile") ?? "{}"));
+  let current = Profile.parse({ ...stored.data, ...overrides });
   return {
     get: () => current,
     set(profile: Profile) {
@@ -135,45 +148,4 @@ function writeRunningFile(folder: string, running: RunningCloud): void {
   const temporary = join(folder, `${RUNNING_FILE}.${process.pid}`);
   writeFileSync(temporary, `${JSON.stringify(running)}\n`);
   renameSync(temporary, join(folder, RUNNING_FILE));
-}
-
-type Methods = Readonly<Record<string, (...parameters: never[]) => unknown>>;
-
-/** Notes when the cloud was last asked something. */
-function createActivity() {
-  let lastAtMs = Date.now();
-  let inFlight = 0;
-  const note = () => {
-    lastAtMs = Date.now();
-  };
-  return {
-    note,
-    counted<T extends object>(methods: T): T {
-      const entries = Object.entries(methods as Methods).map(([name, method]) => [
-        name,
-        (call: never, callback?: (...values: unknown[]) => void) => {
-          note();
-          if (callback === undefined) return method(call);
-          inFlight += 1;
-          const done = (...values: unknown[]) => {
-            inFlight -= 1;
-            note();
-            callback(...values);
-          };
-          return method(call, done as never);
-        },
-      ]);
-      return Object.fromEntries(entries) as T;
-    },
-    whenIdle(idleExitMs: number, then: () => void) {
-      if (idleExitMs <= 0) return { cancel: () => {} };
-      const timer = setInterval(
-        () => {
-          if (inFlight === 0 && Date.now() - lastAtMs >= idleExitMs) then();
-        },
-        Math.min(idleExitMs, 1_000),
-      );
-      return { cancel: () => clearInterval(timer) };
-    },
-  };
 }

@@ -38,7 +38,7 @@ function listServices(cloud: Cloud, request: ControlRequest): readonly ResourceR
 
 function sameCluster(service: ResourceRecord, cluster: string): boolean {
   const own = text(service.properties, "cluster") ?? "default";
-  return own === cluster || clusterName(own) === cluster;
+  return clusterName(own) === clusterName(cluster);
 }
 
 function clusterName(cluster: string): string {

@@ -5,7 +5,7 @@ import { startTestCloud } from "../support/localCloud.ts";
 import type { TestStacks } from "./support.ts";
 import { aws, createTestStacks } from "./support.ts";
 
-const STEADY_MS = 1_500;
+const STEADY_MS = 500;
 
 let cloud: TestCloud;
 let stacks: TestStacks;
@@ -78,10 +78,18 @@ function serviceProgram(name: string, options: ServiceOptions = {}) {
 
 describe("an ECS service", () => {
   it("passes through pending tasks to a steady state", async () => {
+    const profile = await cloud.request<object>("GET", "/v1/profile");
+    await cloud.request("PUT", "/v1/profile", { ...profile, ecsSteadyMs: 600_000 });
     const stack = await stacks.stack("steady", serviceProgram("steady"));
     await stack.up();
     const [early] = await services({ cluster: "steady" });
-    expect(early).toMatchObject({ desiredCount: 2, rolloutState: "IN_PROGRESS", healthy: true });
+    expect(early).toMatchObject({
+      runningCount: 0,
+      pendingCount: 2,
+      rolloutState: "IN_PROGRESS",
+      healthy: true,
+    });
+    await cloud.request("PUT", "/v1/profile", profile);
     await sleep(STEADY_MS);
     const [late] = await services({ "tag.suite": "steady" });
     expect(late).toMatchObject({
