@@ -206,7 +206,7 @@ function refuseSecondGateway(vpcId: string, self: string | undefined, context: C
   const others = context.referrers(vpcId, INTERNET_GATEWAY).filter((other) => other.id !== self);
   if (others.length === 0) return;
   throw new AwsError(
-    "Resource.AlreadyAssociated",
+    "InvalidParameterValue",
     `Network ${vpcId} already has an internet gateway attached`,
     400,
     "AttachInternetGateway",

@@ -228,8 +228,9 @@ export const eip: ResourceType = {
   },
   delete(current, context) {
     if (context.referrers(current.id, NAT_GATEWAY).length > 0) {
-      const message = `You do not have permission to access the specified resource: ${current.id} is in use.`;
-      throw new AwsError("AuthFailure", message);
+      // The provider disassociates first, and the association belongs to the gateway.
+      const message = "You do not have permission to access the specified resource.";
+      throw new AwsError("AuthFailure", message, 400, "DisassociateAddress");
     }
     return undefined;
   },

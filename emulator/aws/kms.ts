@@ -41,6 +41,12 @@ export function findKey(context: Context, reference: string): StoredResource | u
 
 export function needKey(context: Context, reference: string): StoredResource {
   return need(findKey(context, reference), () => {
+    const pending = context
+      .list(KEY, { scheduled: true })
+      .find(({ id, arn }) => id === reference || arn === reference);
+    if (pending !== undefined) {
+      return new AwsError("KMSInvalidStateException", `${pending.arn} is pending deletion.`);
+    }
     const isName = reference.startsWith("arn:") || reference.startsWith("alias/");
     const named = isName ? reference : context.arn("kms", `key/${reference}`);
     return new AwsError("NotFoundException", `Key '${named}' does not exist`);

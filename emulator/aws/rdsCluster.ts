@@ -204,7 +204,7 @@ export const cluster: ResourceType = {
     refuseDangling(inputs, context);
     const name = given(inputs, "clusterIdentifier");
     const clusterResourceId = `cluster-${context.ids.upper(26)}`;
-    const host = `${context.ids.hex(12)}.${context.region}.rds.${context.dnsSuffix}`;
+    const host = `c${context.ids.mixed(11).toLowerCase()}.${context.region}.rds.${context.dnsSuffix}`;
     return {
       id: name,
       properties: {

@@ -77,7 +77,7 @@ export const clusterInstance: ResourceType = {
         availabilityZone: text(inputs, "availabilityZone") ?? zoneNames(context.region)[0],
         dbiResourceId: `db-${context.ids.upper(26)}`,
         dbSubnetGroupName: text(owner.properties, "dbSubnetGroupName"),
-        endpoint: `${name}.${context.ids.hex(12)}.${context.region}.rds.${context.dnsSuffix}`,
+        endpoint: `${name}.c${context.ids.mixed(11).toLowerCase()}.${context.region}.rds.${context.dnsSuffix}`,
         engineVersion: text(inputs, "engineVersion") ?? version,
         engineVersionActual: version,
         kmsKeyId: text(owner.properties, "kmsKeyId"),

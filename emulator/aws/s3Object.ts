@@ -122,7 +122,7 @@ export const accessPoint: ResourceType = {
       id: `${context.account}:${name}`,
       properties: {
         accountId: context.account,
-        alias: `${name.slice(0, 20)}-${context.ids.hex(30)}-s3alias`,
+        alias: `${name.slice(0, 20)}-${context.ids.mixed(34).toLowerCase()}-s3alias`,
         arn: context.arn("s3", `accesspoint/${name}`),
         bucketAccountId: bucket.account,
         domainName: `${name}-${context.account}.${endpoint}`,

@@ -36,7 +36,7 @@ export const secret: ResourceType = {
     string("name", {
       code: "ValidationException",
       max: 512,
-      pattern: /^[a-zA-Z0-9/_+=.@-]+$/,
+      pattern: /^[a-zA-Z0-9/_+=.@!-]+$/,
       message: () =>
         "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!",
     }),
@@ -77,6 +77,20 @@ function findSecret(context: Context, reference: string): StoredResource | undef
   );
 }
 
+/** The secret, present; one whose deletion is scheduled is refused otherwise than one that never was. */
+function needSecret(context: Context, reference: string): StoredResource {
+  return need(findSecret(context, reference), () => {
+    const scheduled = context
+      .list(SECRET, { scheduled: true })
+      .some(({ id, name }) => id === reference || name === reference);
+    if (!scheduled) {
+      return new AwsError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
+    }
+    const message = "You can't perform this operation on the secret because it was marked for deletion.";
+    return new AwsError("InvalidRequestException", message);
+  });
+}
+
 function refuseBadValue(inputs: Properties, owner: StoredResource, context: Context): void {
   const value =
     text(inputs, "secretString") ?? text(inputs, "secretBinary") ?? text(inputs, "secretStringWo");
@@ -110,10 +124,7 @@ export const secretVersion: ResourceType = {
   // PutSecretValue moves AWSCURRENT by itself: the old version need not go first.
   deleteBeforeReplace: false,
   create(inputs, context) {
-    const owner = need(
-      findSecret(context, given(inputs, "secretId")),
-      () => new AwsError("ResourceNotFoundException", "Secrets Manager can't find the specified secret."),
-    );
+    const owner = needSecret(context, given(inputs, "secretId"));
     refuseBadValue(inputs, owner, context);
     const versionId = context.ids.uuid();
     for (const previous of context.referrers(owner.id, VERSION)) {

@@ -32,7 +32,7 @@ export const privateDnsNamespace: ResourceType = {
   nameTaken: () => new AwsError("NamespaceAlreadyExists", "Namespace already exists."),
   create(inputs, context) {
     needVpc(context, given(inputs, "vpc"));
-    const id = `ns-${context.ids.hex(16)}`;
+    const id = `ns-${context.ids.mixed(16).toLowerCase()}`;
     return {
       id,
       properties: {
@@ -93,7 +93,7 @@ export const service: ResourceType = {
   nameTaken: () => new AwsError("ServiceAlreadyExists", "Service already exists."),
   create(inputs, context) {
     const namespace = refuseBadNamespace(inputs, context);
-    const id = `srv-${context.ids.hex(16)}`;
+    const id = `srv-${context.ids.mixed(16).toLowerCase()}`;
     return {
       id,
       properties: {

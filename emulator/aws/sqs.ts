@@ -176,7 +176,7 @@ export const queuePolicy: ResourceType = {
     const url = given(inputs, "queueUrl");
     need(
       context.byId(QUEUE, url),
-      () => new AwsError("QueueDoesNotExist", "The specified queue does not exist."),
+      () => new AwsError("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist."),
     );
     return { id: url, properties: {} };
   },
