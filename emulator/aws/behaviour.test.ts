@@ -178,7 +178,7 @@ describe("recovery windows", () => {
     const key = account.create("aws:kms/key:Key", {});
     account.delete("aws:kms/key:Key", key.id);
     const alias = { name: "alias/data", targetKeyId: key.id };
-    expect(refusal(() => account.create("aws:kms/alias:Alias", alias))).toBe("NotFoundException");
+    expect(refusal(() => account.create("aws:kms/alias:Alias", alias))).toBe("KMSInvalidStateException");
   });
 });
 
