@@ -13,6 +13,13 @@ test.each([
   ["ec2-203-0-113-7.x", "ec2-<dashed address>.x"],
   ["2026-01-02T03:04:05Z", "<time>"],
   ["deadbeef", "deadbeef"],
+  ["ns-0a1b2c3d4e5f6071", "ns-<16 of a-z0-9>"],
+  ["ns-1309.awsdns-56.org", "ns-<number>.awsdns-<number>.<domain>"],
+  [
+    "plane.cluster-ro-cxyz0123abcd.eu-west-1.rds.amazonaws.com",
+    "plane.cluster-ro-<12 of a-z0-9>.eu-west-1.rds.amazonaws.com",
+  ],
+  ["plane-1.cxyzabcdefgh.eu-west-1.rds.amazonaws.com", "plane-1.<12 of a-z0-9>.eu-west-1.rds.amazonaws.com"],
   [443, "443"],
   [true, "true"],
   ["", "<none>"],

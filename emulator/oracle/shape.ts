@@ -7,18 +7,25 @@ const REPLACEMENTS: readonly Replacement[] = [
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, "<time>"],
   [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "<uuid>"],
   [/(:secret:[^:|]+)-[A-Za-z0-9]{6}(?![A-Za-z0-9])/g, "$1-<6 of a-zA-Z0-9>"],
+  [/ns-\d+\.awsdns-\d+\.(com|net|org|co\.uk)/g, "ns-<number>.awsdns-<number>.<domain>"],
+  [/(?<=_[0-9a-f]{32}\.)[a-z]{10}(?=\.acm-validations)/g, "<10 of a-z>"],
+  [/(?<=^|[-/.])[a-z0-9]{10,}(?=\.[a-z]{2}-[a-z]+-\d\.rds\.)/g, lowerRun],
+  [/(?<=(^|\/)(ns|srv)-)[a-z0-9]{8,}$/g, lowerRun],
+  [/(?<=-)[a-z0-9]{30,}(?=-s3alias$)/g, lowerRun],
+  [/(?<=:scalable-target\/)[a-z0-9]{34,}$/g, lowerRun],
   [/(?<![0-9A-Za-z])\d{12}(?![0-9A-Za-z])/g, "<account>"],
   [/(?<![0-9.])\d{1,3}(\.\d{1,3}){3}(?![0-9./])/g, "<address>"],
   [/(?<![0-9A-Za-z])\d{1,3}(-\d{1,3}){3}(?![0-9])/g, "<dashed address>"],
   [/(?<![A-Za-z0-9])(?=[0-9a-f]*\d)[0-9a-f]{8,}(?![A-Za-z0-9])/g, (run) => `<${run.length} hex>`],
-  [/(?<![A-Za-z0-9])(?=[A-Z0-9]*[A-Z])(AROA|ANPA|Z)[A-Z0-9]{12,}(?![A-Za-z0-9])/g, prefixed],
-  [
-    /(?<![A-Za-z0-9])(?=[A-Z0-9]*[A-Z])(?=[A-Z0-9]*\d)[A-Z0-9]{12,}(?![A-Za-z0-9])/g,
-    (run) => `<${run.length} of A-Z0-9>`,
-  ],
+  [/^(AROA|ANPA|Z)[A-Z0-9]{12,}$/g, prefixedRun],
+  [/(?<![A-Za-z0-9])[A-Z0-9]{13,}(?![A-Za-z0-9])/g, (run) => `<${run.length} of A-Z0-9>`],
 ];
 
-function prefixed(run: string): string {
+function lowerRun(run: string): string {
+  return `<${run.length} of a-z0-9>`;
+}
+
+function prefixedRun(run: string): string {
   const prefix = /^(AROA|ANPA|Z)/.exec(run)?.[0] ?? "";
   return `${prefix}<${run.length - prefix.length} of A-Z0-9>`;
 }

@@ -126,9 +126,15 @@ const tasks: Case = {
   ],
 };
 
-const awsvpc = { networkConfiguration: { subnets: ["{{subnetA.id}}"] } };
+const awsvpc = { networkConfiguration: { subnets: ["{{subnetA.id}}"], securityGroups: [] } };
 const Awsvpc = {
-  networkConfiguration: { awsvpcConfiguration: { subnets: ["{{subnetA.Subnet.SubnetId}}"] } },
+  networkConfiguration: {
+    awsvpcConfiguration: {
+      subnets: ["{{subnetA.Subnet.SubnetId}}"],
+      securityGroups: [],
+      assignPublicIp: "DISABLED",
+    },
+  },
 };
 const fleet = {
   name: "api",

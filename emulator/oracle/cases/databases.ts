@@ -170,18 +170,18 @@ const databases: Case = {
     cluster.create("lostSubnets", { ...data, clusterIdentifier: "b", dbSubnetGroupName: "lost" }, [
       ["rds", "create_db_cluster", { ...Data, DBClusterIdentifier: "b", DBSubnetGroupName: "lost" }],
     ]),
-    cluster.create("lostSettings", { ...data, clusterIdentifier: "b", dbClusterParameterGroupName: "lost" }, [
+    cluster.create("lostSettings", { ...data, clusterIdentifier: "c", dbClusterParameterGroupName: "lost" }, [
       [
         "rds",
         "create_db_cluster",
-        { ...Data, DBClusterIdentifier: "b", DBClusterParameterGroupName: "lost" },
+        { ...Data, DBClusterIdentifier: "c", DBClusterParameterGroupName: "lost" },
       ],
     ]),
-    cluster.create("badEngine", { ...data, clusterIdentifier: "b", engine: "oracle-of-delphi" }, [
-      ["rds", "create_db_cluster", { ...Data, DBClusterIdentifier: "b", Engine: "oracle-of-delphi" }],
+    cluster.create("badEngine", { ...data, clusterIdentifier: "d", engine: "oracle-of-delphi" }, [
+      ["rds", "create_db_cluster", { ...Data, DBClusterIdentifier: "d", Engine: "oracle-of-delphi" }],
     ]),
-    cluster.create("noMaster", { clusterIdentifier: "b", engine: "aurora-postgresql" }, [
-      ["rds", "create_db_cluster", { DBClusterIdentifier: "b", Engine: "aurora-postgresql" }],
+    cluster.create("noMaster", { clusterIdentifier: "e", engine: "aurora-postgresql" }, [
+      ["rds", "create_db_cluster", { DBClusterIdentifier: "e", Engine: "aurora-postgresql" }],
     ]),
     cluster.create(
       "shortPassword",

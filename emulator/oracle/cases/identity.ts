@@ -165,11 +165,19 @@ const attachments: Case = {
       ["iam", "attach_role_policy", { RoleName: "task", PolicyArn: LOST }],
     ]),
     role.delete("roleAttached", "task", [["iam", "delete_role", { RoleName: "task" }]]),
-    policy.delete("policyAttached", "read", [["iam", "delete_policy", { PolicyArn: "{{read.Policy.Arn}}" }]]),
     attachment.delete("detached", "attached", [
       ["iam", "detach_role_policy", { RoleName: "task", PolicyArn: "{{read.Policy.Arn}}" }],
     ]),
     policy.delete("policyGone", "read", [["iam", "delete_policy", { PolicyArn: "{{read.Policy.Arn}}" }]]),
+    policy.create("again", { name: "again", policy: read }, [
+      ["iam", "create_policy", { PolicyName: "again", PolicyDocument: read }],
+    ]),
+    attachment.create("attachedAgain", { role: "{{task.id}}", policyArn: "{{again.arn}}" }, [
+      ["iam", "attach_role_policy", { RoleName: "task", PolicyArn: "{{again.Policy.Arn}}" }],
+    ]),
+    policy.delete("policyAttached", "again", [
+      ["iam", "delete_policy", { PolicyArn: "{{again.Policy.Arn}}" }],
+    ]),
   ],
 };
 

@@ -192,14 +192,22 @@ const discovery: Case = {
         ],
       ],
     ),
-    namespace.delete("internalInUse", "internal", [
-      ["servicediscovery", "delete_namespace", { Id: "{{internal.Namespace.Id}}" }],
-    ]),
     service.delete("serviceGone", "service", [
       ["servicediscovery", "delete_service", { Id: "{{service.Service.Id}}" }],
     ]),
     namespace.delete("internalGone", "internal", [
       ["servicediscovery", "delete_namespace", { Id: "{{internal.Namespace.Id}}" }],
+    ]),
+    { ...asSetup(internal), name: "second" },
+    service.create("held", { name: "api", dnsConfig: { ...dns, namespaceId: "{{second.id}}" } }, [
+      [
+        "servicediscovery",
+        "create_service",
+        { Name: "api", CreatorRequestId: "6", DnsConfig: { ...Dns, NamespaceId: "{{second.Namespace.Id}}" } },
+      ],
+    ]),
+    namespace.delete("namespaceInUse", "second", [
+      ["servicediscovery", "delete_namespace", { Id: "{{second.Namespace.Id}}" }],
     ]),
   ],
 };

@@ -22,14 +22,12 @@ const data = bucket.create(
   [
     ["s3", "create_bucket", { Bucket: "tenantry-data", ...IN_IRELAND }],
     ["s3", "get_bucket_location", { Bucket: "tenantry-data" }],
-    ["s3", "get_bucket_request_payment", { Bucket: "tenantry-data" }],
     ["s3", "list_buckets", {}],
   ],
   {
     id: "Buckets.0.Name",
     arn: "Buckets.0.BucketArn",
     bucketRegion: "LocationConstraint",
-    requestPayer: "Payer",
   },
 );
 
@@ -66,6 +64,8 @@ const buckets: Case = {
     ]),
     object.create("objectLongKey", { bucket: "tenantry-data", key: "k".repeat(1025), content: "x" }, [
       ["s3", "put_object", { Bucket: "tenantry-data", Key: "k".repeat(1025), Body: "x" }],
+      // Moto takes it; the bucket must get empty again.
+      ["s3", "delete_object", { Bucket: "tenantry-data", Key: "k".repeat(1025) }],
     ]),
     bucket.delete("bucketNotEmpty", "data", [["s3", "delete_bucket", { Bucket: "tenantry-data" }]]),
     object.delete("objectGone", "object", [
