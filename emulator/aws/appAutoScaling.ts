@@ -96,11 +96,10 @@ export const target: ResourceType = {
   nameTaken: () => undefined,
   create(inputs, context) {
     keepWithinBounds(inputs, context);
-    const id = context.ids.hex(32);
     return {
       id: given(inputs, "resourceId"),
       properties: {
-        arn: context.arn("application-autoscaling", `scalable-target/0${id.slice(1)}`),
+        arn: context.arn("application-autoscaling", `scalable-target/0ec5${context.ids.hex(32)}`),
         roleArn: context.arn(
           "iam",
           "role/aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService",
