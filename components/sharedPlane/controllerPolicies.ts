@@ -12,8 +12,8 @@ import { TAG } from "../tags.ts";
 import { keyPrefix } from "../tenantServiceSet/layout.ts";
 
 /**
- * What the controller, which runs the tenants' stacks, may do: make and unmake a tenant's resources on this plane. It can neither read
- * a tenant's secrets or objects, nor create a role outside the boundary, nor touch the plane itself.
+ * What the controller, which runs the tenants' stacks, may do: make and unmake a tenant's resources on this plane. It
+ * can neither read a tenant's secrets or objects, nor create a role outside the boundary, nor touch the plane itself.
  */
 export interface ControllerScope {
   readonly location: Location;

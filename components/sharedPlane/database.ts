@@ -8,8 +8,8 @@ export const DATABASE_NAME = "tenantry";
 const MASTER_USER = "tenantry_admin";
 
 /**
- * The plane's PostgreSQL (Aurora, serverless v2). RDS makes and rotates the master password in Secrets Manager, so that no program and no
- * state ever holds it.
+ * The plane's PostgreSQL (Aurora, serverless v2). RDS makes and rotates the master password in Secrets Manager, so
+ * that no program and no state ever holds it.
  */
 export function createDatabase(
   build: PlaneBuild,

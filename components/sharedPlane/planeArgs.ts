@@ -66,6 +66,9 @@ export interface PlaneBuild {
   readonly name: string;
   /** Options that make a resource the plane's child. */
   child(options?: pulumi.CustomResourceOptions): pulumi.CustomResourceOptions;
-  /** The same for what holds data or names: on a protected plane Pulumi refuses to delete it, before deleting anything. */
+  /**
+   * The same for what holds data or names: on a protected plane Pulumi refuses to delete it, before deleting
+   * anything.
+   */
   kept(options?: pulumi.CustomResourceOptions): pulumi.CustomResourceOptions;
 }

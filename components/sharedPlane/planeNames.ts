@@ -1,7 +1,7 @@
 /**
- * Names of a plane's own resources. They carry the plane's name, and the account where AWS has one name for the world, so that planes share an
- * account without meeting. What AWS may have to replace while it is in use (load balancer, target group, certificate,
- * parameter group) is named by Pulumi instead.
+ * Names of a plane's own resources. They carry the plane's name, and the account where AWS has one name for the
+ * world, so that planes share an account without meeting. What AWS may have to replace while it is in use (load
+ * balancer, target group, certificate, parameter group) is named by Pulumi instead.
  */
 export interface PlaneNames {
   readonly name: string;

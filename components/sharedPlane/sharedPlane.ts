@@ -5,9 +5,10 @@
  * wildcard certificate, load balancer) with the router behind it, a bucket for data and one for snapshots, one key, a
  * PostgreSQL cluster, the permissions boundary of all tenant roles and the controller's role.
  *
- * What it promises: nothing in it grows with the number of tenants; no plane shares a cloud resource with another, and
- * names that could meet carry the plane's name; everything at rest is encrypted with the plane's key and everything in
- * transit by TLS; a protected plane cannot be destroyed before `tenantry:protect` is turned off and applied.
+ * What it promises: nothing in it grows with the number of tenants; no plane shares a cloud resource with another,
+ * and names that could meet carry the plane's name; everything at rest is encrypted with the plane's key and
+ * everything in transit by TLS; a protected plane cannot be destroyed before `tenantry:protect` is turned off and
+ * applied.
  *
  * What it refuses: hosts outside its domain (404 at the load balancer), plain HTTP (redirected), and tenant roles
  * outside the boundary.

@@ -6,8 +6,8 @@ import type { PlaneBuild } from "./planeArgs.ts";
 export interface BucketChoices {
   readonly kmsKeyArn: pulumi.Output<string>;
   /**
-   * One key per bucket instead of one per object costs fewer KMS calls, but takes the object out of the encryption context, by which tenants'
-   * use of the key is told apart: off for tenant data.
+   * One key per bucket instead of one per object costs fewer KMS calls, but takes the object out of the encryption
+   * context, by which tenants' use of the key is told apart: off for tenant data.
    */
   readonly bucketKey: boolean;
 }

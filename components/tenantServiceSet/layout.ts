@@ -4,11 +4,11 @@ import { SERVICE_NAMES, SERVICE_SHAPES, type ServiceName } from "./services.ts";
 /**
  * Every physical name of one target, computed from who it is and nothing else.
  *
- * Names come from the tenant's id, never from its slug: a slug may change hands, an id cannot. All carry a key made of
- * the environment, eight digits of the id, 60 bits of hash over plane, id and generation, and the generation itself, so that
- * two generations of a tenant can run side by side and no two targets can meet, however their ids and slugs look.
- * What is the tenant's own data (S3 prefix, secret path) carries the tenant alone: its generations share it, its plane
- * separates it.
+ * Names come from the tenant's id, never from its slug: a slug may change hands, an id cannot. All carry a key made
+ * of the environment, eight digits of the id, 60 bits of hash over plane, id and generation, and the generation
+ * itself, so that two generations of a tenant can run side by side and no two targets can meet, however their ids and
+ * slugs look. What is the tenant's own data (S3 prefix, secret path) carries the tenant alone: its generations share
+ * it, its plane separates it.
  */
 export interface TargetIdentity {
   /** Lower-case UUID. */

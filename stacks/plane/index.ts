@@ -1,7 +1,7 @@
 /**
- * What `pulumi up` runs at the root of the repository: the shared plane of one environment in one region. A stack is a
- * plane; its file Pulumi.<stack>.yaml says which. The SDK takes a default export as the program, hence the exception
- * from named exports.
+ * What `pulumi up` runs at the root of the repository: the shared plane of one environment in one region. A stack is
+ * a plane; its file Pulumi.<stack>.yaml says which. The SDK takes a default export as the program, hence the
+ * exception from named exports.
  */
 import * as pulumi from "@pulumi/pulumi";
 import { PLANE_CONFIG_KEYS, parsePlaneConfig } from "./config.ts";

@@ -1,6 +1,6 @@
 /**
- * The program of a plane's stack: configuration in, SharedPlane, outputs out. Which cloud it runs on is decided by the
- * provider settings alone.
+ * The program of a plane's stack: configuration in, SharedPlane, outputs out. Which cloud it runs on is decided by
+ * the provider settings alone.
  */
 import * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";

@@ -4,8 +4,8 @@ import type { TenantSpec } from "./spec.ts";
 
 /**
  * Refuses, before the provider is called, to update a resource whose tags name another target (P5). It costs no
- * measurable time. Deletions are not hooked: a stack whose resources have delete hooks can only be destroyed by its program, and the engine
- * checks the whole state before it destroys.
+ * measurable time. Deletions are not hooked: a stack whose resources have delete hooks can only be destroyed by its
+ * program, and the engine checks the whole state before it destroys.
  */
 export function identityHooks(spec: TenantSpec): pulumi.ResourceHookBinding {
   const expected = identityTags(spec);

@@ -2,8 +2,8 @@
  * The program of one target's stack: a pure function of the frozen spec.
  *
  * It refuses to run when the spec is not this stack's (P5), when the plane is another environment's, region's or
- * account's, and when a resource that it would change carries another tenant's tags. It knows nothing of which cloud it talks to
- * beyond the provider settings in the spec.
+ * account's, and when a resource that it would change carries another tenant's tags. It knows nothing of which cloud
+ * it talks to beyond the provider settings in the spec.
  */
 import * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
@@ -13,7 +13,8 @@ import {
   type TenantLayout,
   tenantLayout,
 } from "../../components/tenantServiceSet/layout.ts";
-import { type ServiceArgs, TenantServiceSet } from "../../components/tenantServiceSet/tenantServiceSet.ts";
+import type { ServiceArgs } from "../../components/tenantServiceSet/tenantArgs.ts";
+import { TenantServiceSet } from "../../components/tenantServiceSet/tenantServiceSet.ts";
 import { awsProviderArgs } from "../provider.ts";
 import { assertSpecIdentity } from "./identity.ts";
 import { identityHooks } from "./identityHook.ts";

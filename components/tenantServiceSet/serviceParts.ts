@@ -1,0 +1,62 @@
+import * as aws from "@pulumi/aws";
+import { taskRolePolicy } from "./policies.ts";
+import type { ServiceName } from "./services.ts";
+import { createTaskRole, type TaskRole } from "./taskRole.ts";
+import { serviceTags, type TenantBuild } from "./tenantArgs.ts";
+
+/** What one service has of its own, besides the ECS service itself. */
+export interface ServiceParts {
+  readonly logGroup: aws.cloudwatch.LogGroup;
+  readonly task: TaskRole;
+  readonly secret: aws.secretsmanager.Secret;
+  readonly discovery: aws.servicediscovery.Service | undefined;
+}
+
+/** Short, as a task's address goes with the task. */
+const DISCOVERY_TTL_SECONDS = 10;
+
+export function createServiceParts(build: TenantBuild, service: ServiceName): ServiceParts {
+  const { layout, plane } = build.args;
+  const names = layout.services[service];
+  const tags = serviceTags(build, service);
+  const task = createTaskRole(build, service, names.roleName, taskRolePolicy(service, build.scope), tags);
+  const logGroup = new aws.cloudwatch.LogGroup(
+    service,
+    { name: names.logGroupName, retentionInDays: plane.logRetentionDays, kmsKeyId: plane.kmsKeyArn, tags },
+    build.named(),
+  );
+  // Only the container: whoever owns the credentials writes the value, so that none ever enters Pulumi's state.
+  const secret = new aws.secretsmanager.Secret(
+    service,
+    {
+      name: names.secretName,
+      description: `Credentials of ${service}`,
+      kmsKeyId: plane.kmsKeyArn,
+      recoveryWindowInDays: plane.secretRecoveryDays,
+      tags,
+    },
+    build.named(),
+  );
+  return { logGroup, task, secret, discovery: createDiscovery(build, service) };
+}
+
+function createDiscovery(build: TenantBuild, service: ServiceName): aws.servicediscovery.Service | undefined {
+  const { layout, plane } = build.args;
+  const name = layout.services[service].discoveryName;
+  if (name === undefined) return undefined;
+  return new aws.servicediscovery.Service(
+    service,
+    {
+      name,
+      dnsConfig: {
+        namespaceId: plane.serviceNamespaceId,
+        dnsRecords: [{ type: "A", ttl: DISCOVERY_TTL_SECONDS }],
+        routingPolicy: "MULTIVALUE",
+      },
+      // ECS reports each task's health; without this block Route 53 answers for tasks that fail.
+      healthCheckCustomConfig: {},
+      tags: serviceTags(build, service),
+    },
+    build.named(),
+  );
+}

@@ -1,0 +1,83 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { Location } from "../policyDocument.ts";
+import { TAG, type Tags } from "../tags.ts";
+import type { TenantLayout } from "./layout.ts";
+import type { PolicyScope } from "./policies.ts";
+import type { Workload } from "./scaling.ts";
+import type { ServiceName } from "./services.ts";
+
+/** What the component needs to know of its plane. */
+export interface TenantPlane {
+  readonly environment: string;
+  readonly planeName: string;
+  readonly vpcId: string;
+  readonly privateSubnetIds: readonly string[];
+  readonly routerSecurityGroupId: string;
+  readonly taskSecurityGroupId: string;
+  readonly clusterName: string;
+  readonly clusterArn: string;
+  readonly serviceNamespaceId: string;
+  readonly dataBucketName: string;
+  readonly dataBucketArn: string;
+  readonly kmsKeyArn: string;
+  readonly databaseEndpoint: string;
+  readonly databasePort: number;
+  readonly tenantBoundaryArn: string;
+  readonly tenantRolePath: string;
+  readonly logRetentionDays: number;
+  readonly secretRecoveryDays: number;
+}
+
+export interface ServiceArgs {
+  readonly image: string;
+  readonly settings: Readonly<Record<string, string>>;
+  /** Variable → full name of a secret under the service's own path. */
+  readonly secretRefs: Readonly<Record<string, string>>;
+  readonly cpu: number;
+  readonly memoryMiB: number;
+  readonly minCount: number;
+  readonly maxCount: number;
+}
+
+export interface TenantServiceSetArgs {
+  readonly layout: TenantLayout;
+  readonly location: Location;
+  readonly plane: TenantPlane;
+  readonly tenantId: string;
+  readonly slug: string;
+  readonly services: Readonly<Record<ServiceName, ServiceArgs>>;
+  readonly workload: Workload;
+  readonly tags: Tags;
+  readonly waitForSteadyState: boolean;
+  /** Bound to every resource, so that a change can be refused before it is made. */
+  readonly hooks?: pulumi.ResourceHookBinding;
+}
+
+/** What the parts of a tenant share while they are being put together. */
+export interface TenantBuild {
+  readonly args: TenantServiceSetArgs;
+  readonly scope: PolicyScope;
+  /** Options that make a resource the component's child, with the component's hooks. */
+  child(options?: pulumi.CustomResourceOptions): pulumi.CustomResourceOptions;
+  /** The same for what has a name of its own: AWS still holds the old one's name when it is replaced. */
+  named(options?: pulumi.CustomResourceOptions): pulumi.CustomResourceOptions;
+}
+
+export function tenantBuild(args: TenantServiceSetArgs, parent: pulumi.Resource): TenantBuild {
+  const { layout, location, plane, hooks } = args;
+  const child = (options: pulumi.CustomResourceOptions = {}): pulumi.CustomResourceOptions => ({
+    ...options,
+    parent,
+    ...(hooks === undefined ? {} : { hooks }),
+  });
+  return {
+    args,
+    scope: { layout, location, dataBucketArn: plane.dataBucketArn, kmsKeyArn: plane.kmsKeyArn },
+    child,
+    named: (options = {}) => child({ ...options, deleteBeforeReplace: true }),
+  };
+}
+
+export function serviceTags({ args }: TenantBuild, service: ServiceName): Tags {
+  return { ...args.tags, [TAG.service]: service };
+}

@@ -1,0 +1,96 @@
+import { expect } from "vitest";
+import type { TenantLayout } from "../../components/tenantServiceSet/layout.ts";
+import { ofType, type RecordedResource, resolved, runMocked } from "../../components/testing/pulumiMocks.ts";
+import { parsePlaneConfig } from "../../stacks/plane/config.ts";
+import { type PlaneOutputs, parsePlaneOutputs } from "../../stacks/plane/outputs.ts";
+import { planeProgram } from "../../stacks/plane/program.ts";
+import { projectName, stackName } from "../../stacks/tenant/names.ts";
+import { layoutOf, tenantProgram } from "../../stacks/tenant/program.ts";
+import { SERVICE_NAMES, type TenantSpec } from "../../stacks/tenant/spec.ts";
+import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
+import { ACCOUNT, type Role } from "./evaluator.ts";
+
+/** A tenant on a plane, with the roles its program registers. */
+export interface Member {
+  readonly label: string;
+  readonly spec: TenantSpec;
+  readonly layout: TenantLayout;
+  readonly roles: readonly Role[];
+}
+
+export interface Plane {
+  readonly outputs: PlaneOutputs;
+  readonly boundary: unknown;
+  readonly controller: Role;
+}
+
+/** Ten programs run one after the other; a second each on a busy machine. */
+export const SETUP_TIMEOUT_MS = 120_000;
+const BOUNDARY_TYPE = "aws:iam/policy:Policy";
+
+export function boundaryOf(planes: ReadonlyMap<string, Plane>, { spec }: Member): unknown {
+  return planes.get(spec.environment)?.boundary;
+}
+
+export async function planeFacts(environment: "dev" | "prod"): Promise<Plane> {
+  const config = parsePlaneConfig(environment, {
+    environment,
+    domain: `${environment}.tenants.example`,
+    aws: { region: "eu-west-1" },
+    router: { image: "router:1" },
+  });
+  const run = await runMocked(() => planeProgram(config));
+  const entries = Object.entries(run.outputs).map(async ([key, value]) => [
+    key,
+    await resolved<unknown>(value),
+  ]);
+  const outputs: Record<string, unknown> = Object.fromEntries(await Promise.all(entries));
+  const boundary = ofType(run, BOUNDARY_TYPE).find(({ name }) => name === "tenant-boundary");
+  const roles = rolesOf(run.resources);
+  const controller = roles.find(({ name }) => name === "controller");
+  if (boundary === undefined || controller === undefined)
+    throw new Error("the plane must have a boundary and a controller");
+  return { outputs: parsePlaneOutputs(outputs), boundary: JSON.parse(boundary.inputs.policy), controller };
+}
+
+export async function fleetMember(
+  planes: ReadonlyMap<string, Plane>,
+  environment: "dev" | "prod",
+  tenantId: string,
+  slug: string,
+): Promise<Member> {
+  const outputs = planes.get(environment)?.outputs;
+  if (outputs === undefined) throw new Error(`no plane ${environment}`);
+  const spec = tenantSpec({ tenantId, slug, plane: outputs });
+  const run = await runMocked(tenantProgram(spec, identityOf(spec)));
+  const roles = rolesOf(run.resources);
+  expect(roles.map(({ name }) => name).sort()).toEqual([...SERVICE_NAMES, "execution"].sort());
+  return { label: `${environment}/${slug}`, spec, layout: layoutOf(spec), roles };
+}
+
+/** Roles with the inline policies registered for them, which is all the policies they have. */
+function rolesOf(resources: readonly RecordedResource[]): readonly Role[] {
+  const attached = resources.filter(({ type }) => type.includes("PolicyAttachment"));
+  expect(attached).toEqual([]);
+  return resources
+    .filter(({ type }) => type === "aws:iam/role:Role")
+    .map(({ name, inputs }) => ({
+      name,
+      arn: `arn:aws:iam::${ACCOUNT}:role${inputs.path}${inputs.name}`,
+      tags: inputs.tags ?? {},
+      policies: resources
+        .filter(
+          ({ type, inputs: policy }) =>
+            type === "aws:iam/rolePolicy:RolePolicy" && policy.role === inputs.name,
+        )
+        .map(({ inputs: policy }) => ({ name: policy.name, policy: JSON.parse(policy.policy) })),
+    }));
+}
+
+export function identityOf(spec: TenantSpec) {
+  return { project: projectName(spec.tenant.tenantId), stack: stackName(spec.plane.name, spec.generation) };
+}
+
+export function policyLength(policy: unknown): number {
+  return JSON.stringify(policy).length;
+}
