@@ -53,8 +53,11 @@ function createDiscovery(build: TenantBuild, service: ServiceName): aws.serviced
         dnsRecords: [{ type: "A", ttl: DISCOVERY_TTL_SECONDS }],
         routingPolicy: "MULTIVALUE",
       },
-      // ECS reports each task's health; without this block Route 53 answers for tasks that fail.
-      healthCheckCustomConfig: {},
+      // ECS reports each task's health; without this block Route 53 answers for tasks that fail. The threshold is
+      // deprecated and always 1, but the provider drops a block that is empty and would replace the service each time.
+      healthCheckCustomConfig: { failureThreshold: 1 },
+      // Tasks leave the registry a little after their service; without it a destroy now and then comes too early.
+      forceDestroy: true,
       tags: serviceTags(build, service),
     },
     build.named(),
