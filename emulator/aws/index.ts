@@ -8,6 +8,7 @@
 import type { ResourceType } from "../resourceType.ts";
 import * as acm from "./acm.ts";
 import * as appAutoScaling from "./appAutoScaling.ts";
+import * as ec2Addresses from "./ec2Addresses.ts";
 import * as ec2Endpoint from "./ec2Endpoint.ts";
 import * as ec2Network from "./ec2Network.ts";
 import * as ec2Routing from "./ec2Routing.ts";
@@ -44,8 +45,8 @@ export const resourceTypes: readonly ResourceType[] = [
   ec2Network.internetGateway,
   ec2Network.subnet,
   ec2Network.vpc,
-  ec2Routing.eip,
-  ec2Routing.natGateway,
+  ec2Addresses.eip,
+  ec2Addresses.natGateway,
   ec2Routing.route,
   ec2Routing.routeTable,
   ec2Routing.routeTableAssociation,
