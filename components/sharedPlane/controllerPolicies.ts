@@ -28,6 +28,9 @@ export interface ControllerScope {
   readonly kmsKeyArn: string;
 }
 
+const AUTOSCALING_SERVICE = "ecs.application-autoscaling.amazonaws.com";
+const AUTOSCALING_ROLE = `role/aws-service-role/${AUTOSCALING_SERVICE}/AWSServiceRoleForApplicationAutoScaling_ECSService`;
+
 /** Roles, only below the tenants' path and only under the boundary. */
 export function controllerRolesPolicy(scope: ControllerScope): PolicyDocument {
   const { location, tenantRolePath, boundaryArn } = scope;
@@ -57,6 +60,10 @@ export function controllerRolesPolicy(scope: ControllerScope): PolicyDocument {
       ],
       roles,
     ),
+    // The first scalable target of an account makes AWS create this role, in the caller's name.
+    allow("AutoscalingsOwnRole", ["iam:CreateServiceLinkedRole"], iamArn(location, AUTOSCALING_ROLE), {
+      StringEquals: { "iam:AWSServiceName": AUTOSCALING_SERVICE },
+    }),
     allow("PassRolesToTasks", ["iam:PassRole"], roles, {
       StringEquals: { "iam:PassedToService": "ecs-tasks.amazonaws.com" },
     }),
@@ -198,7 +205,9 @@ function discovery({ location, namespaceArn, planeName }: ControllerScope): read
       "KeepDiscoveryNames",
       [
         "servicediscovery:DeleteService",
+        "servicediscovery:DeregisterInstance",
         "servicediscovery:GetService",
+        "servicediscovery:ListInstances",
         "servicediscovery:ListTagsForResource",
         "servicediscovery:TagResource",
         "servicediscovery:UntagResource",

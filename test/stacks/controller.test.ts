@@ -44,6 +44,11 @@ describe("the controller's role", () => {
       { action: "iam:PutRolePolicy", resource: tenantRole(), context: bounded },
       { action: "iam:DeleteRole", resource: tenantRole() },
       {
+        action: "iam:CreateServiceLinkedRole",
+        resource: `arn:aws:iam::${ACCOUNT}:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService`,
+        context: { "iam:AWSServiceName": "ecs.application-autoscaling.amazonaws.com" },
+      },
+      {
         action: "iam:TagRole",
         resource: tenantRole(),
         context: { "aws:TagKeys": ["tenantry:release"], ...ofTenant() },
@@ -98,6 +103,11 @@ describe("the controller's role", () => {
     const secret = at("secretsmanager", `secret:${tenant.layout.services["iam-service"].secretName}-AbCdEf`);
     const bounded = { "iam:PermissionsBoundary": dev.outputs.tenantBoundaryArn };
     const forbidden: Access[] = [
+      {
+        action: "iam:CreateServiceLinkedRole",
+        resource: `arn:aws:iam::${ACCOUNT}:role/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS`,
+        context: { "iam:AWSServiceName": "rds.amazonaws.com" },
+      },
       { action: "iam:CreateRole", resource: tenantRole() },
       {
         action: "iam:CreateRole",
