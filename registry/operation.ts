@@ -85,6 +85,9 @@ function inProgress(live: Operation | undefined, cause?: unknown): ProblemError 
   return new ProblemError("operation_in_progress", {
     detail: `Cannot begin: a target takes one operation at a time, and ${which} has not ended.`,
     hint: "Wait for it to end, follow its events, or cancel it.",
+    errors: [
+      { path: "target", message: "has an operation under way", ...(live && { value: live.operationId }) },
+    ],
     ...(live === undefined ? {} : { operationId: live.operationId }),
     cause,
   });

@@ -15,11 +15,13 @@ import { controllerFor, type RequestContext, type ServiceContext } from "./conte
 
 export async function planeRecord(context: RequestContext, input: PlaneRecord): Promise<Plane> {
   await authorize(context, "planeRecord");
-  const outputs = await readPlane(context, input.stackName ?? input.environment);
-  refuseOther(outputs, "environment", input.environment);
+  const { environment, stackName: stack = environment } = input;
+  const path = input.stackName === undefined ? "body.environment" : "body.stackName";
+  const outputs = await readPlane(context, stack, { path, value: stack });
+  refuseOther(outputs, "environment", environment);
   const { id, name } = context.principal;
   const actor = { kind: "api_key" as const, id, name };
-  return writePlane(context, { ...context, actor }, input.stackName ?? input.environment, outputs);
+  return writePlane(context, { ...context, actor }, stack, outputs);
 }
 
 export async function planeList(context: RequestContext, page: PageRequest): Promise<Page<Plane>> {
@@ -43,8 +45,9 @@ export async function planeEnsure(
 ): Promise<Plane> {
   const recorded = await service.registry.read((db) => registry.planeFind(db, planeName));
   const stack = recorded?.stackName ?? planeName.slice(0, planeName.indexOf("-"));
+  const asked = { path: "body.planes", value: planeName };
   try {
-    const outputs = await service.planeReads.read(planeName, () => readPlane(service, stack));
+    const outputs = await service.planeReads.read(planeName, () => readPlane(service, stack, asked));
     refuseOther(outputs, "planeName", planeName);
     return await writePlane(service, controllerFor(cause), stack, outputs);
   } catch (thrown) {
@@ -54,16 +57,22 @@ export async function planeEnsure(
   }
 }
 
-async function readPlane(service: ServiceContext, stack: string): Promise<PlaneOutputs> {
+/** What of the request named the plane. */
+interface Asked {
+  readonly path: string;
+  readonly value: string;
+}
+
+async function readPlane(service: ServiceContext, stack: string, asked: Asked): Promise<PlaneOutputs> {
   try {
     const project = service.settings.planeProject;
     return parsePlaneOutputs(await service.engine.planeOutputs({ stack, project }));
   } catch (thrown) {
-    throw asPlaneProblem(thrown, stack);
+    throw asPlaneProblem(thrown, stack, asked);
   }
 }
 
-function asPlaneProblem(thrown: unknown, stack: string): unknown {
+function asPlaneProblem(thrown: unknown, stack: string, asked: Asked): unknown {
   const bringUp = `Run script/pulumi up --stack ${stack} until it succeeds, then send the request again.`;
   if (thrown instanceof PlaneOutputsError) {
     const names = thrown.problems.map((problem) => problem.path).join(", ");
@@ -78,7 +87,7 @@ function asPlaneProblem(thrown: unknown, stack: string): unknown {
     return new ProblemError("plane_missing", {
       detail: `Cannot use the plane: there is no stack ${stack} in the Pulumi state.`,
       hint: bringUp,
-      errors: [{ path: "body.planes", message: "names a plane that is not there", value: stack }],
+      errors: [{ ...asked, message: "names a plane that is not there" }],
       cause: thrown,
     });
   }

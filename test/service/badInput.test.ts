@@ -290,7 +290,7 @@ describe("bad input", () => {
         await service.call("POST", `${controlPlane}/planes`, { body }),
         409,
         "plane_missing",
-        "body.planes",
+        "body.environment",
       );
       expect(await dump(service)).toBe(before);
     } finally {
