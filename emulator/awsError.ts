@@ -1,3 +1,5 @@
+import { errorText } from "./undeclaredErrors.ts";
+
 /**
  * A refusal by the emulated AWS. Types throw it with AWS's own code and wording; the provider service renders it as
  * the real provider does, because users and their tools match on that text.
@@ -35,6 +37,6 @@ export function renderAwsError(error: AwsError, call: FailedCall): string {
   return (
     `${call.verb} ${call.noun} (${call.subject}): operation error ${call.service}: ` +
     `${error.operation ?? call.operation}, https response error StatusCode: ${error.httpStatus}, ` +
-    `RequestID: ${call.requestId}, ${error.code}: ${error.message}`
+    `RequestID: ${call.requestId}, ${errorText(call.service, error)}`
   );
 }

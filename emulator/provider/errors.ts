@@ -6,6 +6,7 @@ import any from "google-protobuf/google/protobuf/any_pb.js";
 import { AwsError, renderAwsError } from "../awsError.ts";
 import { CallAborted } from "../faults.ts";
 import type { DataSource, Properties, ResourceType } from "../resourceType.ts";
+import { errorText } from "../undeclaredErrors.ts";
 import { encode } from "./wire.ts";
 
 export type ResourceOperation = "create" | "read" | "update" | "delete";
@@ -36,7 +37,7 @@ export function awsMessage(error: unknown, source: DataSource): string {
   const { service = "AWS", operation = source.token } = source.api ?? {};
   return (
     `operation error ${service}: ${operation}, https response error StatusCode: ${error.httpStatus}, ` +
-    `RequestID: ${randomUUID()}, ${error.code}: ${error.message}`
+    `RequestID: ${randomUUID()}, ${errorText(service, error)}`
   );
 }
 
