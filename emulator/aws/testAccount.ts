@@ -33,7 +33,7 @@ export class CheckRefused extends Error {
   constructor(reason: string) {
     super(reason);
     this.name = "CheckRefused";
-    this.code = /^(\w+): /.exec(reason)?.[1] ?? "invalid input";
+    this.code = /^([A-Za-z.]+): /.exec(reason)?.[1] ?? "invalid input";
   }
 }
 

@@ -6,11 +6,13 @@ import { databaseCases } from "./cases/databases.ts";
 import { identityCases } from "./cases/identity.ts";
 import { namingCases } from "./cases/naming.ts";
 import { networkCases } from "./cases/network.ts";
+import { networkAccessCases } from "./cases/networkAccess.ts";
 import { secretCases } from "./cases/secrets.ts";
 import { storageCases } from "./cases/storage.ts";
 
 export const cases: readonly Case[] = [
   ...networkCases,
+  ...networkAccessCases,
   ...balancingCases,
   ...namingCases,
   ...containerCases,

@@ -1,8 +1,8 @@
 /** Runs cases on moto, in one Python process. */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { REGION } from "../aws/testAccount.ts";
 import type { Case, Outcome, Outcomes } from "./case.ts";
-import { REGION } from "./emulated.ts";
 
 const PYTHON_TIMEOUT_MS = 120_000;
 const OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024;

@@ -1,4 +1,4 @@
-/** Elastic Load Balancing, Cloud Map, Route 53, ACM: how requests come in. */
+/** Elastic Load Balancing: how requests come in. */
 import type { Case } from "../case.ts";
 import { asSetup, on } from "../case.ts";
 import { network, subnetA, subnetB } from "./network.ts";
