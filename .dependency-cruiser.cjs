@@ -5,7 +5,7 @@
 const only = (from, allowed) => ({
   name: `${from}-imports`,
   severity: "error",
-  comment: `${from}/ may import only ${allowed.length > 0 ? allowed.join("/, ") + "/" : "itself"} and packages`,
+  comment: `${from}/ may import only ${[...allowed, "packages"].join(", ")}`,
   from: { path: `^${from}/` },
   to: {
     path: "^(contract|components|stacks|registry|service|emulator|launcher|toolchain|cli|console|router|bench|test|script)/",

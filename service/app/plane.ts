@@ -123,7 +123,7 @@ export async function planeEnsureAll(service: ServiceContext): Promise<void> {
   const cause = { requestId: "start", correlationId: "start" };
   for (const stack of service.settings.planeStacks) {
     try {
-      const outputs = await readPlane(service, stack);
+      const outputs = await readPlane(service, stack, { path: "planeStacks", value: stack });
       await writePlane(service, controllerFor(cause), stack, outputs);
     } catch (thrown) {
       const message = thrown instanceof Error ? thrown.message : String(thrown);

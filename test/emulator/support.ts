@@ -3,11 +3,11 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as aws from "@pulumi/aws";
-import type { Stack } from "@pulumi/pulumi/automation/index.js";
+import type { PulumiFn, Stack } from "@pulumi/pulumi/automation/index.js";
 import * as automation from "@pulumi/pulumi/automation/index.js";
 import type { TestCloud } from "../support/localCloud.ts";
 
-export type Program = () => Promise<Record<string, unknown>>;
+export type Program = PulumiFn;
 
 export interface TestStacks {
   /** A new stack, or the same again with another program. */

@@ -84,7 +84,10 @@ describe("awsx.ec2.Vpc", () => {
   it("builds several at once, each in the region of the provider given to it", async () => {
     const provider = (region: string) => () =>
       new aws.Provider("elsewhere", { region: region as aws.Region });
-    const args = { availabilityZoneNames: ["us-west-2a"], natGateways: { strategy: "None" } } as const;
+    const args: awsx.ec2.VpcArgs = {
+      availabilityZoneNames: ["us-west-2a"],
+      natGateways: { strategy: "None" },
+    };
     const [west, default_] = await Promise.all([
       stacks.stack("west", vpcProgram(args, provider("us-west-2"))),
       stacks.stack("default", vpcProgram({ natGateways: { strategy: "OnePerAz" } })),
