@@ -12,7 +12,10 @@ const LEAST_SHARED_REFUSALS = 60;
 describe("the local cloud beside moto", () => {
   test("differs only where differences.ts says why", async (context) => {
     const moto = await ensureMoto();
-    if ("unavailable" in moto) return context.skip(moto.unavailable);
+    if ("unavailable" in moto) {
+      process.stderr.write(`The comparison with moto is skipped: ${moto.unavailable}\n`);
+      return context.skip(moto.unavailable);
+    }
     const ours = runOnLocalCloud(cases);
     const theirs = await runOnMoto(moto.python, cases);
     const verdict = judge(findDifferences(cases, ours, theirs), differences);
