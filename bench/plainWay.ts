@@ -7,17 +7,25 @@ import { tenantProgram } from "../stacks/tenant/program.ts";
 import type { TenantSpec } from "../stacks/tenant/spec.ts";
 import type { Way } from "./ways.ts";
 
+const GIVEN: ReadonlySet<string> = new Set([
+  "PULUMI_BACKEND_URL",
+  "PULUMI_CONFIG_PASSPHRASE",
+  "PULUMI_HOME",
+  "TENANTRY_EMULATOR_DATA",
+]);
+
 /**
  * The Automation API as its documentation shows it: a workspace and createOrSelectStack per operation, setAllConfig,
- * then the operation, in this process; providers started by each CLI. To be fair to it, it does not look
- * for updates or plugins on the network, which would add seconds to each operation on a machine without one.
+ * then the operation, in this process; providers started by each CLI. Of this installation's settings it gets where the
+ * state and its passphrase are, and none of the tuning. To be fair to it, it does not look for updates or plugins
+ * on the network, which would add seconds to each operation on a machine without one.
  */
 export function createPlainWay(options: {
   readonly scratchDir: string;
   readonly env: Record<string, string>;
 }): Way {
   const envVars = {
-    ...options.env,
+    ...Object.fromEntries(Object.entries(options.env).filter(([name]) => GIVEN.has(name))),
     PULUMI_SKIP_UPDATE_CHECK: "1",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "1",
   };
