@@ -13,7 +13,13 @@ import { keyPrefix } from "../tenantServiceSet/layout.ts";
 
 /**
  * What the controller, which runs the tenants' stacks, may do: make and unmake a tenant's resources on this plane. It
- * can neither read a tenant's secrets or objects, nor create a role outside the boundary, nor touch the plane itself.
+ * can neither read a tenant's secrets or objects nor wear a tenant's role itself, nor create a role outside the
+ * boundary, nor change what the plane is made of.
+ *
+ * Two things IAM cannot take from whoever deploys tasks: the controller decides what a tenant's task runs and whom a
+ * tenant's role trusts, so its credentials are worth what the boundary allows all tenants of the plane together; and
+ * autoscaling's and ECS's deregistration know no narrower resource than the service's own kind. Give the role to the
+ * control service alone (`tenantry:controller.trustedPrincipals`).
  */
 export interface ControllerScope {
   readonly location: Location;
@@ -28,6 +34,8 @@ export interface ControllerScope {
   readonly kmsKeyArn: string;
 }
 
+/** Matches a UUID, so that what lies below is a tenant's; the plane's own log groups lie beside the tenants'. */
+const ANY_TENANT_ID = [8, 4, 4, 4, 12].map((length) => "?".repeat(length)).join("-");
 const AUTOSCALING_SERVICE = "ecs.application-autoscaling.amazonaws.com";
 const AUTOSCALING_ROLE = `role/aws-service-role/${AUTOSCALING_SERVICE}/AWSServiceRoleForApplicationAutoScaling_ECSService`;
 
@@ -78,6 +86,13 @@ export function controllerRolesPolicy(scope: ControllerScope): PolicyDocument {
         Null: { [`aws:ResourceTag/${TAG.tenantId}`]: "false" },
       },
     },
+    {
+      // A role's own trust would suffice within one account, and the controller writes that trust.
+      Sid: "NeverWearARole",
+      Effect: "Deny",
+      Action: ["sts:AssumeRole"],
+      Resource: "*",
+    },
   ]);
 }
 
@@ -85,12 +100,12 @@ export function controllerRolesPolicy(scope: ControllerScope): PolicyDocument {
 export function controllerResourcesPolicy(scope: ControllerScope): PolicyDocument {
   const { location, environment, planeName, kmsKeyArn } = scope;
   const prefix = keyPrefix(environment);
-  const logs = arn(location, "logs", `log-group:/tenantry/${planeName}/*`);
+  const logs = arn(location, "logs", `log-group:/tenantry/${planeName}/${ANY_TENANT_ID}/*`);
   return policyDocument([
     ...ecs(scope, prefix),
     ...network(scope),
     ...discovery(scope),
-    ...autoscaling(scope),
+    ...autoscaling(scope, prefix),
     allow("Queues", QUEUE_ACTIONS, arn(location, "sqs", `${prefix}*`)),
     allow("Secrets", SECRET_ACTIONS, arn(location, "secretsmanager", `secret:/${environment}/tenants/*`)),
     allow("LogGroups", LOG_ACTIONS, [logs, `${logs}:log-stream:`]),
@@ -159,7 +174,8 @@ function ecs(
       "Services",
       ["ecs:CreateService", "ecs:UpdateService", "ecs:DeleteService", "ecs:DescribeServices"],
       services,
-      { ArnEquals: { "ecs:cluster": clusterArn } },
+      // A definition brings its role along: the router's, say, must not run under a tenant's name.
+      { ArnEquals: { "ecs:cluster": clusterArn }, ArnLikeIfExists: { "ecs:task-definition": definitions } },
     ),
     allow("TaskDefinitions", ["ecs:RegisterTaskDefinition"], definitions),
     allow(
@@ -200,7 +216,12 @@ function discovery({ location, namespaceArn, planeName }: ControllerScope): read
   const services = arn(location, "servicediscovery", "service/*");
   return [
     allow("NewDiscoveryNames", ["servicediscovery:CreateService"], namespaceArn),
-    allow("TagDiscoveryNames", ["servicediscovery:TagResource"], services, requestOfPlane(planeName)),
+    allow(
+      "MarkDiscoveryNames",
+      ["servicediscovery:CreateService", "servicediscovery:TagResource"],
+      services,
+      requestOfPlane(planeName),
+    ),
     allow(
       "KeepDiscoveryNames",
       [
@@ -219,25 +240,39 @@ function discovery({ location, namespaceArn, planeName }: ControllerScope): read
   ];
 }
 
-function autoscaling({ location, clusterName }: ControllerScope): readonly PolicyStatement[] {
+/** The ARN of a scalable target is a random id and tells nothing of the service; its dimension is all there is. */
+function autoscaling({ location, clusterName }: ControllerScope, prefix: string): readonly PolicyStatement[] {
+  const targets = arn(location, "application-autoscaling", "scalable-target/*");
   return [
     allow(
       "Scaling",
       [
         "application-autoscaling:DeleteScalingPolicy",
         "application-autoscaling:DeregisterScalableTarget",
-        "application-autoscaling:ListTagsForResource",
         "application-autoscaling:PutScalingPolicy",
         "application-autoscaling:RegisterScalableTarget",
+      ],
+      targets,
+      {
+        StringEquals: {
+          "application-autoscaling:service-namespace": "ecs",
+          "application-autoscaling:scalable-dimension": "ecs:service:DesiredCount",
+        },
+      },
+    ),
+    allow(
+      "ScalingTags",
+      [
+        "application-autoscaling:ListTagsForResource",
         "application-autoscaling:TagResource",
         "application-autoscaling:UntagResource",
       ],
-      arn(location, "application-autoscaling", "scalable-target/*"),
+      targets,
     ),
     allow(
       "ScalingAlarms",
       ["cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"],
-      arn(location, "cloudwatch", `alarm:TargetTracking-service/${clusterName}/*`),
+      arn(location, "cloudwatch", `alarm:TargetTracking-service/${clusterName}/${prefix}*`),
     ),
   ];
 }

@@ -58,7 +58,15 @@ describe("the controller's role", () => {
         resource: tenantRole(),
         context: { "iam:PassedToService": "ecs-tasks.amazonaws.com" },
       },
-      { action: "ecs:CreateService", resource: service, context: cluster },
+      {
+        action: "ecs:CreateService",
+        resource: service,
+        context: {
+          ...cluster,
+          "ecs:task-definition": at("ecs", `task-definition/${tenant.layout.key}-iam-service:1`),
+        },
+      },
+      // A change of the count alone names no definition.
       { action: "ecs:UpdateService", resource: service, context: cluster },
       { action: "ecs:DeleteService", resource: service, context: cluster },
       {
@@ -84,6 +92,11 @@ describe("the controller's role", () => {
         resource: at("servicediscovery", "namespace/ns-abcdefghijklmnop"),
       },
       {
+        action: "servicediscovery:CreateService",
+        resource: at("servicediscovery", "service/srv-1"),
+        context: { "aws:RequestTag/tenantry:plane": "dev-eu-west-1" },
+      },
+      {
         action: "servicediscovery:DeleteService",
         resource: at("servicediscovery", "service/srv-1"),
         context: ofTenant(),
@@ -91,6 +104,17 @@ describe("the controller's role", () => {
       {
         action: "application-autoscaling:RegisterScalableTarget",
         resource: at("application-autoscaling", "scalable-target/1"),
+        context: {
+          "application-autoscaling:service-namespace": "ecs",
+          "application-autoscaling:scalable-dimension": "ecs:service:DesiredCount",
+        },
+      },
+      {
+        action: "cloudwatch:PutMetricAlarm",
+        resource: at(
+          "cloudwatch",
+          `alarm:TargetTracking-service/${dev.outputs.clusterName}/${tenant.layout.key}-iam-service-AlarmHigh-1`,
+        ),
       },
     ];
     const denied = [];
@@ -167,6 +191,40 @@ describe("the controller's role", () => {
         resource: at("ecs", "service/other/tn-dev-x"),
         context: { "ecs:cluster": at("ecs", "cluster/other") },
       },
+      {
+        action: "ecs:CreateService",
+        resource: at("ecs", `service/${dev.outputs.clusterName}/tn-dev-x`),
+        context: {
+          "ecs:cluster": dev.outputs.clusterArn,
+          "ecs:task-definition": at("ecs", "task-definition/tenantry-dev-eu-west-1-router:1"),
+        },
+      },
+      {
+        action: "logs:DeleteLogGroup",
+        resource: at("logs", "log-group:/tenantry/dev-eu-west-1/plane/router"),
+      },
+      {
+        action: "logs:DeleteLogGroup",
+        resource: at(
+          "logs",
+          `log-group:/tenantry/prod-eu-west-1/${tenant.spec.tenant.tenantId}/g1/iam-service`,
+        ),
+      },
+      {
+        action: "application-autoscaling:RegisterScalableTarget",
+        resource: at("application-autoscaling", "scalable-target/1"),
+        context: {
+          "application-autoscaling:service-namespace": "rds",
+          "application-autoscaling:scalable-dimension": "rds:cluster:ReadReplicaCount",
+        },
+      },
+      {
+        action: "cloudwatch:DeleteAlarms",
+        resource: at(
+          "cloudwatch",
+          `alarm:TargetTracking-service/${dev.outputs.clusterName}/router-AlarmHigh-1`,
+        ),
+      },
       { action: "kms:ScheduleKeyDeletion", resource: dev.outputs.kmsKeyArn },
       { action: "kms:Decrypt", resource: dev.outputs.kmsKeyArn },
       { action: "rds:DeleteDBCluster", resource: at("rds", "cluster:tenantry-dev-eu-west-1") },
@@ -183,6 +241,22 @@ describe("the controller's role", () => {
     for (const access of forbidden)
       if (await can(access)) reached.push(`${access.action} ${access.resource}`);
     expect(reached).toEqual([]);
+  });
+
+  it("cannot wear a tenant's role, whatever trust it writes on it", async () => {
+    const trusting = (principal: string) => ({
+      action: "sts:AssumeRole",
+      resource: tenantRole(),
+      resourcePolicy: {
+        Version: "2012-10-17",
+        Statement: [{ Effect: "Allow", Principal: { AWS: principal }, Action: "sts:AssumeRole" }],
+      },
+    });
+    const stranger = { ...dev.controller, arn: `arn:aws:iam::${ACCOUNT}:role/stranger`, policies: [] };
+    // The trust alone suffices within an account, or the refusal below would show nothing.
+    expect(await allowed(stranger, undefined, trusting(stranger.arn))).toBe(true);
+    expect(await can(trusting(dev.controller.arn))).toBe(false);
+    expect(await can(trusting(`arn:aws:iam::${ACCOUNT}:root`))).toBe(false);
   });
 
   it("has policies that AWS accepts in length", () => {

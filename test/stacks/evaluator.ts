@@ -17,6 +17,8 @@ export interface Access {
   readonly action: string;
   readonly resource: string;
   readonly context?: Readonly<Record<string, string | string[]>>;
+  /** The policy of the resource itself, such as a role's trust. Keys always bring theirs. */
+  readonly resourcePolicy?: unknown;
 }
 
 /** A key's own policy decides whether IAM may; the plane's lets the account's IAM decide. */
@@ -61,6 +63,7 @@ function simulation(role: Role, boundary: unknown, access: Access): Simulation {
     identityPolicies: [...role.policies],
     serviceControlPolicies: [],
     resourceControlPolicies: [],
+    ...(access.resourcePolicy === undefined ? {} : { resourcePolicy: access.resourcePolicy }),
     ...(access.action.startsWith("kms:") ? { resourcePolicy: KEY_POLICY } : {}),
     ...(boundary === undefined
       ? {}
