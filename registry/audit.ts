@@ -8,7 +8,7 @@ import {
   FLEET_CHAIN,
   hashAuditEvent,
 } from "./auditChain.ts";
-import { pageAfter, toPage } from "./cursor.ts";
+import { pageAfter, pageAfterNumber, toPage } from "./cursor.ts";
 import { newId } from "./id.ts";
 import { fromJson, toJson } from "./json.ts";
 import { redact, redactText } from "./redact.ts";
@@ -41,7 +41,10 @@ export interface AuditEntry {
 
 const PAGE_OF_VERIFICATION = 1_000;
 
-/** Links an event to its chain. Runs inside a change only: the head read here is locked by its transaction. */
+/**
+ * Links an event to its chain. Runs inside a change only: its transaction holds the chain. A chain's times never go back,
+ * whichever process writes.
+ */
 export async function auditAppend(
   db: Transaction<Schema>,
   context: ChangeContext,
@@ -49,12 +52,12 @@ export async function auditAppend(
   now: string,
 ): Promise<AuditEvent> {
   const chain = entry.tenantId ?? FLEET_CHAIN;
-  const head = await headOf(db, chain);
+  const head = await db.selectFrom("auditHeads").selectAll().where("chain", "=", chain).executeTakeFirst();
   const unhashed = {
     eventId: newId(),
     chain,
     sequence: (head?.sequence ?? 0) + 1,
-    occurredAt: now,
+    occurredAt: head !== undefined && head.updatedAt > now ? head.updatedAt : now,
     actor: { kind: context.actor.kind, id: context.actor.id, name: context.actor.name },
     action: entry.action,
     target: { type: entry.target.type, id: entry.target.id },
@@ -68,7 +71,7 @@ export async function auditAppend(
   };
   const event: AuditEvent = { ...unhashed, hash: hashAuditEvent(unhashed) };
   await db.insertInto("auditEvents").values(toRow(event)).execute();
-  await moveHead(db, event, head === null);
+  await moveHead(db, event, head === undefined);
   return event;
 }
 
@@ -108,7 +111,7 @@ export async function auditEventList(
   if (query.tenantId !== undefined) rows = rows.where("tenantId", "=", query.tenantId);
   if (query.action !== undefined) rows = rows.where("action", "=", query.action);
   if (query.chain !== undefined) {
-    const after = query.cursor === undefined ? 0 : Number(pageAfter(query.cursor)[0]);
+    const after = query.cursor === undefined ? 0 : pageAfterNumber(query.cursor, 0);
     const found = await rows
       .where("chain", "=", query.chain)
       .where("sequence", ">", after)

@@ -3,25 +3,30 @@ import { Kysely } from "kysely";
 import type { AuditVerification } from "../contract/audit.ts";
 import { auditVerify, eventsOf } from "./audit.ts";
 import { type ChainHead, FLEET_CHAIN } from "./auditChain.ts";
+import { postgresReaderDialect } from "./dialect/postgres.ts";
 import { sqliteReaderDialect } from "./dialect/sqlite.ts";
-import { namingPlugin } from "./migrate.ts";
+import { namingPlugin } from "./naming.ts";
 import type { Schema } from "./schema.ts";
 
 /**
- * Verifies the audit trail of a registry file that no service needs to run for, such as a backup. Writes nothing.
- * Held against a fleet head that an earlier verification gave and that was kept elsewhere, even a chain rewritten
- * from its first event is found.
+ * Verifies the audit trail of a registry that no service needs to run for: a SQLite file, such as a backup, or a PostgreSQL
+ * database by its `postgres://` URL. Writes nothing. Held against a fleet head that an earlier verification gave and that was
+ * kept elsewhere, even a chain rewritten from its first event is found.
  */
-export async function auditVerifyFile(file: string, fleetHead?: ChainHead): Promise<AuditVerification> {
-  if (!existsSync(file))
-    throw new Error(`Cannot verify ${file}: it must be a registry's file, got nothing there.`);
-  const db = new Kysely<Schema>({ dialect: sqliteReaderDialect(file), plugins: [namingPlugin()] });
+export async function auditVerifyOffline(place: string, fleetHead?: ChainHead): Promise<AuditVerification> {
+  const db = new Kysely<Schema>({ dialect: dialectFor(place), plugins: [namingPlugin()] });
   try {
     const verification = await auditVerify(db);
     return fleetHead === undefined ? verification : await holdAgainst(db, verification, fleetHead);
   } finally {
     await db.destroy();
   }
+}
+
+function dialectFor(place: string) {
+  if (/^postgres(ql)?:\/\//.test(place)) return postgresReaderDialect(place);
+  if (existsSync(place)) return sqliteReaderDialect(place);
+  throw new Error(`Cannot verify ${place}: it must be a registry's file, got nothing there.`);
 }
 
 async function holdAgainst(

@@ -15,6 +15,15 @@ export interface Bookkeeping {
   readonly db: Transaction<Schema>;
   /** The time of the transaction, the same for all its rows. */
   readonly now: string;
+  /**
+   * Waits until nobody else holds the name, and holds it to the end of the transaction: for whoever reads first and writes
+   * what follows from it. What is read afterwards is the newest. Take one name a transaction, or always in the same order.
+   */
+  lock(name: string): Promise<void>;
+}
+
+export function operationLock(operationId: string): string {
+  return `operation/${operationId}`;
 }
 
 type Verb = "insert" | "update" | "delete";

@@ -15,7 +15,18 @@ export function encodeCursor(key: CursorKey): string {
 export function pageAfter(cursor: string): CursorKey {
   const key = decode(cursor);
   if (key !== undefined) return key;
-  throw new ProblemError("invalid_request", {
+  throw noCursor(cursor);
+}
+
+/** The number in a cursor of a list that is sorted by one. */
+export function pageAfterNumber(cursor: string, place: 0 | 1): number {
+  const number = Number(pageAfter(cursor)[place]);
+  if (Number.isSafeInteger(number)) return number;
+  throw noCursor(cursor);
+}
+
+function noCursor(cursor: string): ProblemError {
+  return new ProblemError("invalid_request", {
     detail: "Cannot read the request's query: query.cursor must be a nextCursor of this list.",
     hint: "Leave cursor out to begin with the first page.",
     errors: [

@@ -74,6 +74,7 @@ export async function driftScanTargetSet(
   targetId: string,
   result: Pick<DriftScanTarget, "status"> & Partial<Pick<DriftScanTarget, "findings" | "error">>,
 ): Promise<void> {
+  await record.lock(`drift_scan/${scanId}`);
   await record.db
     .updateTable("driftScanTargets")
     .set({

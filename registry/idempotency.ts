@@ -37,6 +37,7 @@ export async function idempotencyBegin(
 ): Promise<IdempotencyStart> {
   const { db, now } = record;
   const { principalId, key } = request;
+  await record.lock(`idempotency/${principalId}/${key}`);
   const kept = await db
     .selectFrom("idempotencyKeys")
     .selectAll()

@@ -1,6 +1,6 @@
 import type { JournalEntry } from "../contract/operation.ts";
 import type { JournalEntryType } from "../contract/vocabulary.ts";
-import type { Bookkeeping } from "./bookkeeping.ts";
+import { type Bookkeeping, operationLock } from "./bookkeeping.ts";
 import { fromJson, toJson } from "./json.ts";
 import { applyEntry, foldOperation, type OperationState } from "./operationFold.ts";
 import { redact, redactText } from "./redact.ts";
@@ -36,6 +36,7 @@ export async function journalAppend(
   fencingToken?: number,
 ): Promise<OperationState> {
   const { db, now } = record;
+  await record.lock(operationLock(operationId));
   const row = await db
     .selectFrom("operations")
     .select(["journalLength", "fencingToken"])

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { CamelCasePlugin, type Kysely, type Transaction } from "kysely";
+import type { Kysely, Transaction } from "kysely";
 import type { RegistryDialect } from "./dialect/registryDialect.ts";
 import { type Migration, migrations as released } from "./migrations/index.ts";
 import type { Schema } from "./schema.ts";
@@ -19,7 +19,7 @@ export async function migrate(
   const known = await Promise.all(
     migrations.map(async (migration) => ({ ...migration, checksum: await checksumOf(migration) })),
   );
-  return await db.transaction().execute(async (transaction) => {
+  return await dialect.migrating(db, async (transaction) => {
     await transaction.schema
       .createTable("schemaMigrations")
       .ifNotExists()
@@ -82,9 +82,4 @@ function checkApplied(
 export async function checksumOf(migration: Pick<Migration, "source">): Promise<string> {
   const text = (await readFile(migration.source, "utf8")).replaceAll("\r\n", "\n");
   return createHash("sha256").update(text).digest("hex");
-}
-
-/** Tables and columns are snake_case in the database; what is inside a JSON column stays as it is. */
-export function namingPlugin(): CamelCasePlugin {
-  return new CamelCasePlugin({ maintainNestedObjectKeys: true });
 }

@@ -1,5 +1,5 @@
 import type { Operation } from "../contract/operation.ts";
-import type { Bookkeeping } from "./bookkeeping.ts";
+import { type Bookkeeping, operationLock } from "./bookkeeping.ts";
 import { LeaseLostError } from "./journal.ts";
 import { operationFromRow } from "./operation.ts";
 import type { Reader } from "./registry.ts";
@@ -34,6 +34,8 @@ export async function operationClaim(
   owner: string,
   leaseMs: number,
 ): Promise<ClaimedOperation | undefined> {
+  // Not between the check and the write of an earlier owner's journal entry.
+  await record.lock(operationLock(operationId));
   const row = await record.db
     .updateTable("operations")
     .set((eb) => ({

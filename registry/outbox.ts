@@ -22,23 +22,28 @@ export interface OutboxEvent {
   readonly createdAt: string;
 }
 
-/** Within a stream, sequence is order; the primary key keeps two writers from taking the same place. */
+/**
+ * Within a stream, sequence is order; the primary key keeps two writers from taking the same place. A stream's times never
+ * go back, whichever process writes, so that the order of time among all streams keeps that of each.
+ */
 export async function outboxAppend(db: Transaction<Schema>, entry: OutboxEntry, now: string): Promise<void> {
   const stream = entry.tenantId ?? FLEET_CHAIN;
   const last = await db
     .selectFrom("outbox")
-    .select((eb) => eb.fn.max("sequence").as("sequence"))
+    .select(["sequence", "createdAt"])
     .where("stream", "=", stream)
+    .orderBy("sequence", "desc")
+    .limit(1)
     .executeTakeFirst();
   await db
     .insertInto("outbox")
     .values({
       stream,
-      sequence: Number(last?.sequence ?? 0) + 1,
+      sequence: (last?.sequence ?? 0) + 1,
       eventId: newId(),
       type: entry.type,
       payload: toJson(redact(entry.payload)),
-      createdAt: now,
+      createdAt: last !== undefined && last.createdAt > now ? last.createdAt : now,
       dispatchedAt: null,
     })
     .execute();

@@ -6,13 +6,19 @@ import { namesSecret, secretShapeOf } from "../contract/secretShape.ts";
  */
 export const REDACTED = "[redacted]";
 
-export function redactText(text: string): string {
+export function redactText(given: string): string {
+  const text = storable(given);
   if (secretShapeOf(text) === undefined) return text;
   return text
     .split(/(\s+)/)
     .map((word) => (secretShapeOf(word) === undefined ? word : REDACTED))
     .join("")
     .replace(/[\s\S]*/, (joined) => (secretShapeOf(joined) === undefined ? joined : REDACTED));
+}
+
+/** What every database gives back as it was written, so that a hash over it still holds: no NUL, no half of a character. */
+function storable(text: string): string {
+  return text.replaceAll("\0", "\ufffd").toWellFormed();
 }
 
 /** A plain copy, as JSON would store it: undefined members are gone. */

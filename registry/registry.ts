@@ -1,36 +1,47 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { Kysely } from "kysely";
+import { Kysely, type Transaction } from "kysely";
 import type { AuditEvent } from "../contract/audit.ts";
-import { ProblemError } from "../contract/errors.ts";
 import { type AuditEntry, auditAppend, type ChangeContext } from "./audit.ts";
+import { FLEET_CHAIN } from "./auditChain.ts";
 import { type Bookkeeping, WriteWatch } from "./bookkeeping.ts";
-import type { RegistryDialect } from "./dialect/registryDialect.ts";
+import { type PostgresOptions, postgresRegistryDialect } from "./dialect/postgres.ts";
+import type { Lock, RegistryDialect } from "./dialect/registryDialect.ts";
 import { sqliteRegistryDialect } from "./dialect/sqlite.ts";
-import { migrate, namingPlugin } from "./migrate.ts";
+import { migrate } from "./migrate.ts";
+import { namingPlugin } from "./naming.ts";
 import { type OutboxEntry, outboxAppend } from "./outbox.ts";
+import { describeFailure, type Phase, tooManyWriters } from "./registryProblem.ts";
 import type { Schema } from "./schema.ts";
 
 /**
  * The registry: what the control plane knows and has done. It is the only door to the database.
  *
  * It promises: a change is one transaction of state, audit event and outbox event, or nothing at all; a change that
- * wrote state and no audit event is refused; readers never see a change before it is committed; changes run one after
- * the other. Books that need no audit event (progress, leases, observations) go through `record`, which refuses
- * to touch anything else. The functions on the resources are in the files named after them and take what `change`,
- * `record` or `read` hands out.
+ * wrote state and no audit event is refused; readers never see a change before it is committed. Changes run one after the other,
+ * in all processes together, so that what a change has read holds until it commits. One that says which tenant it is about waits
+ * only for that tenant's and for those that say nothing: tenants then do not wait for each other (SQLite knows one
+ * writer and lets them wait all the same). Books that need no audit event (progress, leases, observations) go through
+ * `record`, which refuses to touch anything else, waits for no change, and takes the locks it needs by name. The
+ * functions on the resources are in the files named after them and take what `change`, `record` or `read` hands out.
  *
- * It refuses: a change inside a change, a schema it does not know, secrets (see redact.ts), and waiting for anything but
- * the database while a change is open: a transaction that waits for the network stops every other writer.
+ * It refuses: a change inside a change, a schema it does not know, secrets (see redact.ts), a change about one tenant that writes
+ * to another's chain, and waiting for anything but the database while a change is open: a transaction that waits for
+ * the network stops every other writer.
  */
 export interface Registry {
   readonly dialect: RegistryDialect["name"];
-  change<T>(context: ChangeContext, work: (change: Change) => Promise<T>): Promise<T>;
+  change<T>(context: ChangeContext, work: (change: Change) => Promise<T>, scope?: ChangeScope): Promise<T>;
   record<T>(work: (record: Bookkeeping) => Promise<T>): Promise<T>;
   /** Each statement sees the newest committed state; two statements may see different ones. */
   read<T>(work: (db: Reader) => Promise<T>): Promise<T>;
   /** The plan of a query; see RegistryDialect.explain. */
   explain(query: { readonly sql: string; readonly parameters: readonly unknown[] }): Promise<string[]>;
   close(): Promise<void>;
+}
+
+/** The one tenant whose records a change decides on; it may read all others. */
+export interface ChangeScope {
+  readonly tenantId: string;
 }
 
 export type Reader = Kysely<Schema>;
@@ -45,19 +56,23 @@ export interface Change extends Bookkeeping {
   uniqueViolation(error: unknown): string | undefined;
 }
 
-export interface RegistryOptions {
-  /** The SQLite file; its folder must exist. */
-  readonly file: string;
+/** A SQLite file, whose folder must exist, or a PostgreSQL database. */
+export type RegistryOptions = RegistryLocation & RegistryTuning;
+export type RegistryLocation = { readonly file: string } | { readonly url: string };
+
+export interface RegistryTuning extends Omit<PostgresOptions, "url"> {
+  /** The clock to go by instead of the database's (SQLite: the machine's). */
   readonly now?: () => Date;
-  /** How long a change waits for another process's write lock before it fails as busy. */
-  readonly lockWaitMs?: number;
 }
 
 /** Past this many waiting writers a new one is turned away: better a 503 now than a timeout in a minute. */
 const MAX_WAITING_WRITERS = 1_000;
 
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
-  const dialect = await sqliteRegistryDialect(options.file, options.lockWaitMs);
+  const dialect =
+    "file" in options
+      ? await sqliteRegistryDialect(options.file, options.lockWaitMs)
+      : postgresRegistryDialect(options);
   const writer = new Kysely<Schema>({ dialect: dialect.writer, plugins: [namingPlugin()] });
   const reader = new Kysely<Schema>({ dialect: dialect.reader, plugins: [namingPlugin()] });
   const close = async () => {
@@ -70,7 +85,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     await reader.selectFrom("schemaMigrations").select("number").execute();
   } catch (error) {
     await close();
-    throw error;
+    throw describeFailure(dialect, error, "change");
   }
   return createRegistry({ dialect, writer, reader, clock: steadyClock(options.now), close });
 }
@@ -79,7 +94,7 @@ interface Parts {
   readonly dialect: RegistryDialect;
   readonly writer: Kysely<Schema>;
   readonly reader: Kysely<Schema>;
-  readonly clock: () => string;
+  readonly clock: (databaseTime: string | undefined) => string;
   readonly close: () => Promise<void>;
 }
 
@@ -87,26 +102,31 @@ function createRegistry({ dialect, writer, reader, clock, close }: Parts): Regis
   const scope = new AsyncLocalStorage<{ open: boolean }>();
   let waiting = 0;
 
-  async function write<T>(work: (books: Bookkeeping, watch: WriteWatch) => Promise<T>): Promise<T> {
+  async function write<T>(
+    locks: readonly Lock[],
+    work: (books: Bookkeeping, watch: WriteWatch) => Promise<T>,
+  ): Promise<T> {
     if (scope.getStore()?.open === true) {
       throw new Error(
         "Cannot begin a change: no other may be open, got one inside another. Pass the open one on.",
       );
     }
-    if (waiting >= MAX_WAITING_WRITERS)
-      throw busy(`at most ${MAX_WAITING_WRITERS} changes may wait, and that many do`);
+    if (waiting >= MAX_WAITING_WRITERS) throw tooManyWriters(MAX_WAITING_WRITERS);
     waiting += 1;
     // Closed afterwards, as work that goes on in the background keeps this scope for ever.
     const mine = { open: true };
+    let phase: Phase = "change";
     try {
-      return await writer.transaction().execute((transaction) => {
+      return await writer.transaction().execute(async (transaction) => {
         const watch = new WriteWatch();
-        return scope.run(mine, () => work({ db: transaction.withPlugin(watch), now: clock() }, watch));
+        const now = clock(await dialect.hold(transaction, locks));
+        const books = { db: transaction.withPlugin(watch), now, lock: locker(dialect, transaction, locks) };
+        const outcome = await scope.run(mine, () => work(books, watch));
+        phase = "commit";
+        return outcome;
       });
     } catch (error) {
-      throw dialect.isBusy(error)
-        ? busy("another process has held its write lock for too long", error)
-        : error;
+      throw describeFailure(dialect, error, phase);
     } finally {
       mine.open = false;
       waiting -= 1;
@@ -116,19 +136,23 @@ function createRegistry({ dialect, writer, reader, clock, close }: Parts): Regis
   return {
     dialect: dialect.name,
     close,
-    async change(context, work) {
+    async change(context, work, about) {
       const after: (() => void)[] = [];
-      const result = await write(async (books, watch) => {
+      const result = await write(locksOf(about), async (books, watch) => {
         let audited = 0;
         const outcome = await work({
           ...books,
           context,
           async audit(entry) {
+            await holdChain(books, entry.tenantId, about);
             const event = await auditAppend(books.db, context, entry, books.now);
             audited += 1;
             return event;
           },
-          outbox: (entry) => outboxAppend(books.db, entry, books.now),
+          async outbox(entry) {
+            await holdChain(books, entry.tenantId, about);
+            await outboxAppend(books.db, entry, books.now);
+          },
           afterCommit: (then) => void after.push(then),
           uniqueViolation: dialect.uniqueViolation,
         });
@@ -139,13 +163,62 @@ function createRegistry({ dialect, writer, reader, clock, close }: Parts): Regis
       return result;
     },
     record: (work) =>
-      write(async (books, watch) => {
+      write([], async (books, watch) => {
         const outcome = await work(books);
         refuseState(watch);
         return outcome;
       }),
-    read: (work) => work(reader),
+    async read(work) {
+      try {
+        return await work(reader);
+      } catch (error) {
+        throw describeFailure(dialect, error, "read");
+      }
+    },
     explain: ({ sql, parameters }) => dialect.explain(reader as unknown as Kysely<never>, sql, parameters),
+  };
+}
+
+const WHOLE_REGISTRY = "registry";
+
+function locksOf(scope: ChangeScope | undefined): readonly Lock[] {
+  if (scope === undefined) return [{ name: WHOLE_REGISTRY }];
+  return [{ name: WHOLE_REGISTRY, shared: true }, { name: chainLock(scope.tenantId) }];
+}
+
+function chainLock(chain: string): string {
+  return `chain/${chain}`;
+}
+
+/**
+ * A chain and the stream of the same name grow by one writer at a time. A change of the whole registry has them all, one about a
+ * tenant has its own; the fleet's, which every tenant's may add to, is taken last and so never waited for in a ring.
+ */
+async function holdChain(
+  books: Bookkeeping,
+  tenantId: string | null | undefined,
+  scope: ChangeScope | undefined,
+): Promise<void> {
+  const chain = tenantId ?? FLEET_CHAIN;
+  if (scope === undefined || chain === scope.tenantId) return;
+  if (chain === FLEET_CHAIN) return books.lock(chainLock(chain));
+  throw new Error(
+    `Cannot write to the chain of tenant ${chain}: the change must be about it, and it is about ${scope.tenantId}. ` +
+      "Leave the scope out of a change of several tenants.",
+  );
+}
+
+/** Asks the database only for what the transaction does not hold yet. */
+function locker(
+  dialect: RegistryDialect,
+  transaction: Transaction<Schema>,
+  locks: readonly Lock[],
+): Bookkeeping["lock"] {
+  const held = new Set(locks.map((lock) => lock.name));
+  return async (name) => {
+    if (held.has(name)) return;
+    await dialect.hold(transaction, [{ name }]);
+    held.add(name);
   };
 }
 
@@ -165,19 +238,14 @@ function refuseState(watch: WriteWatch): void {
   );
 }
 
-function busy(why: string, cause?: unknown): ProblemError {
-  return new ProblemError("busy", {
-    detail: `Cannot write to the registry: ${why}.`,
-    hint: "Send the request again in a few seconds, with the same Idempotency-Key.",
-    cause,
-  });
-}
-
-/** Never goes back, so that rows written later never sort earlier when the machine's clock is set back. */
-function steadyClock(now: () => Date = () => new Date()): () => string {
+/**
+ * Never goes back, so that rows written later never sort earlier when a clock is set back. The database's time comes first:
+ * leases are compared across hosts, whose own clocks may differ.
+ */
+function steadyClock(now?: () => Date): (databaseTime: string | undefined) => string {
   let last = "";
-  return () => {
-    const time = now().toISOString();
+  return (databaseTime) => {
+    const time = now?.().toISOString() ?? databaseTime ?? new Date().toISOString();
     if (time > last) last = time;
     return last;
   };

@@ -4,7 +4,7 @@ import type { Page, PageRequest } from "../contract/common.ts";
 import { ProblemError } from "../contract/errors.ts";
 import type { Release, ReleaseCreate } from "../contract/release.ts";
 import { canonicalJson } from "./canonicalJson.ts";
-import { pageAfter, toPage } from "./cursor.ts";
+import { pageAfterNumber, toPage } from "./cursor.ts";
 import { newId } from "./id.ts";
 import { fromJson, toJson } from "./json.ts";
 import type { Change, Reader } from "./registry.ts";
@@ -64,7 +64,7 @@ export async function releaseLatest(db: Reader): Promise<Release | undefined> {
 /** Newest first. */
 export async function releaseList(db: Reader, page: PageRequest): Promise<Page<Release>> {
   let rows = db.selectFrom("releases").selectAll();
-  if (page.cursor) rows = rows.where("number", "<", Number(pageAfter(page.cursor)[1]));
+  if (page.cursor) rows = rows.where("number", "<", pageAfterNumber(page.cursor, 1));
   const found = await rows
     .orderBy("number", "desc")
     .limit(page.limit + 1)

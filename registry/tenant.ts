@@ -8,7 +8,7 @@ import type {
   TenantUpdate,
   TenantVersion,
 } from "../contract/tenant.ts";
-import { pageAfter, toPage } from "./cursor.ts";
+import { pageAfter, pageAfterNumber, toPage } from "./cursor.ts";
 import { fromJson, toJson } from "./json.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { TenantTable } from "./schema.ts";
@@ -204,7 +204,7 @@ export async function tenantVersionList(
 ): Promise<Page<TenantVersion>> {
   await tenantGet(db, tenantId);
   let rows = db.selectFrom("tenantVersions").selectAll().where("tenantId", "=", tenantId);
-  if (page.cursor) rows = rows.where("recordVersion", "<", Number(pageAfter(page.cursor)[1]));
+  if (page.cursor) rows = rows.where("recordVersion", "<", pageAfterNumber(page.cursor, 1));
   const found = await rows
     .orderBy("recordVersion", "desc")
     .limit(page.limit + 1)

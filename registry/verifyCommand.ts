@@ -1,12 +1,13 @@
 import { parseArgs } from "node:util";
 import type { ChainHead } from "./auditChain.ts";
-import { auditVerifyFile } from "./auditFile.ts";
+import { auditVerifyOffline } from "./auditFile.ts";
 
 /**
- * `script/audit verify FILE [--json] [--fleet-head SEQUENCE:HASH]`: is the audit trail whole? Exits 0 when it is, 2 when it
- * is not, 1 when it cannot be read. Needs no service and no key: whoever has the file can check it.
+ * `script/audit verify FILE|URL [--json] [--fleet-head SEQUENCE:HASH]`: is the audit trail whole? Exits 0 when it is, 2 when it
+ * is not, 1 when it cannot be read. Needs no service and no key: whoever may read the file or the database
+ * (postgres://…) can check it.
  */
-const usage = "script/audit verify FILE [--json] [--fleet-head SEQUENCE:HASH]";
+const usage = "script/audit verify FILE|URL [--json] [--fleet-head SEQUENCE:HASH]";
 
 function readArguments(args: string[]): { file: string; json: boolean; fleetHead?: ChainHead } {
   const options = { json: { type: "boolean", default: false }, "fleet-head": { type: "string" } } as const;
@@ -26,7 +27,7 @@ function readArguments(args: string[]): { file: string; json: boolean; fleetHead
   return { file, json: values.json, fleetHead: { sequence: Number(sequence), hash } };
 }
 
-function describe(verification: Awaited<ReturnType<typeof auditVerifyFile>>): string[] {
+function describe(verification: Awaited<ReturnType<typeof auditVerifyOffline>>): string[] {
   const { verified, events, chains, breaks, fleetHead } = verification;
   const summary = `${events} events in ${chains} chains: ${verified ? "all verified" : `${breaks.length} broken`}`;
   const head = fleetHead === null ? [] : [`fleet head: ${fleetHead.sequence}:${fleetHead.hash}`];
@@ -35,7 +36,7 @@ function describe(verification: Awaited<ReturnType<typeof auditVerifyFile>>): st
 
 try {
   const { file, json, fleetHead } = readArguments(process.argv.slice(2));
-  const verification = await auditVerifyFile(file, fleetHead);
+  const verification = await auditVerifyOffline(file, fleetHead);
   console.log(json ? JSON.stringify(verification) : describe(verification).join("\n"));
   process.exitCode = verification.verified ? 0 : 2;
 } catch (error) {

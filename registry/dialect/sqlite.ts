@@ -32,8 +32,11 @@ export async function sqliteRegistryDialect(
     reader: new SqliteDialect({ database: reader }),
     appendOnly: refuseUpdateAndDelete,
     forwardOnly: refuseAllButOneStep,
+    // A transaction on the writer holds the one write lock from its beginning: there is nothing left to wait for.
+    migrating: (db, work) => db.transaction().execute(work),
+    hold: async () => undefined,
     uniqueViolation,
-    isBusy,
+    failure: (error) => (isBusy(error) ? "busy" : undefined),
     explain,
   };
 }

@@ -11,7 +11,8 @@ import {
   apiKeyUseIsStale,
 } from "../../registry/apiKey.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { context, describeDialects, settableClock } from "./support.ts";
+import { context, settableClock } from "./fixtures.ts";
+import { describeDialects } from "./support.ts";
 
 describeDialects("API keys", (create) => {
   it("authenticate with the secret shown at creation; only a hash is stored", async () => {

@@ -4,14 +4,8 @@ import { auditEventList, auditVerify, eventsOf } from "../../registry/audit.ts";
 import { FLEET_CHAIN, verifyChain } from "../../registry/auditChain.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { tenantUpdate } from "../../registry/tenant.ts";
-import { addPlane, addRelease, addTenant, context, describeDialects, type TestDatabase } from "./support.ts";
-
-const UNLOCK = [
-  "drop trigger if exists audit_events_no_update",
-  "drop trigger if exists audit_events_no_delete",
-  "drop trigger if exists audit_heads_no_delete",
-  "drop trigger if exists audit_heads_forward",
-];
+import { addPlane, addRelease, addTenant, context } from "./fixtures.ts";
+import { describeDialects, type TestDatabase } from "./support.ts";
 
 describeDialects("the audit trail", (create) => {
   it("has a chain a tenant and one for the fleet, each verified", async () => {
@@ -84,7 +78,7 @@ describeDialects("the audit trail", (create) => {
   ])("shows %s as %s, in that chain only", async (_what, kind, statement, sequence) => {
     const database = await create();
     const { registry, acme } = await trail(database);
-    await database.raw(...UNLOCK, statement(acme));
+    await database.tamper(statement(acme));
     const verification = await registry.read((db) => auditVerify(db));
     expect(verification.verified).toBe(false);
     expect(verification.breaks).toEqual([expect.objectContaining({ chain: acme, kind, sequence })]);
@@ -95,7 +89,7 @@ describeDialects("the audit trail", (create) => {
     const { registry, acme } = await trail(database);
     const move = (from: number, to: number) =>
       `update audit_events set sequence = ${to} where chain = '${acme}' and sequence = ${from}`;
-    await database.raw(...UNLOCK, move(2, 99), move(3, 2), move(99, 3));
+    await database.tamper(move(2, 99), move(3, 2), move(99, 3));
     const { breaks } = await registry.read((db) => auditVerify(db));
     expect(breaks).toEqual([expect.objectContaining({ chain: acme, sequence: 2, kind: "edited" })]);
   });
@@ -103,8 +97,7 @@ describeDialects("the audit trail", (create) => {
   it("shows a whole chain and its head deleted, as the tenant is still there", async () => {
     const database = await create();
     const { registry, acme } = await trail(database);
-    await database.raw(
-      ...UNLOCK,
+    await database.tamper(
       `delete from audit_events where chain = '${acme}'`,
       `delete from audit_heads where chain = '${acme}'`,
     );
@@ -115,8 +108,7 @@ describeDialects("the audit trail", (create) => {
   it("shows an event slipped in behind the head", async () => {
     const database = await create();
     const { registry, acme } = await trail(database);
-    await database.raw(
-      ...UNLOCK,
+    await database.tamper(
       `insert into audit_events select chain, 6, 'forged', occurred_at, actor_kind, actor_id, actor_name, action,
        target_type, target_id, tenant_id, outcome, reason, request_id, correlation_id, details, hash, hash
        from audit_events where chain = '${acme}' and sequence = 5`,

@@ -3,8 +3,9 @@ import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
-import { auditVerifyFile } from "../../registry/auditFile.ts";
-import { addRelease, addTenant, describeDialects } from "./support.ts";
+import { auditVerifyOffline } from "../../registry/auditFile.ts";
+import { addRelease, addTenant } from "./fixtures.ts";
+import { describeDialects, type TestDatabase } from "./support.ts";
 
 const command = path.join(import.meta.dirname, "../../registry/verifyCommand.ts");
 
@@ -13,23 +14,23 @@ describeDialects("offline verification", (create) => {
     const database = await create();
     const registry = await database.open();
     await addTenant(registry, "acme");
-    expect(await auditVerifyFile(database.location)).toMatchObject({ verified: true, events: 1 });
+    expect(await auditVerifyOffline(placeOf(database))).toMatchObject({ verified: true, events: 1 });
     await registry.close();
-    expect(await auditVerifyFile(database.location)).toMatchObject({ verified: true, events: 1 });
+    expect(await auditVerifyOffline(placeOf(database))).toMatchObject({ verified: true, events: 1 });
   });
 
   it("is a command whose exit code tells the outcome", async () => {
     const database = await create();
     const registry = await database.open();
     await addTenant(registry, "acme");
-    const whole = await run(database.location);
+    const whole = await run(placeOf(database));
     expect(whole).toMatchObject({
       code: 0,
       stdout: expect.stringContaining("1 events in 1 chains: all verified"),
     });
 
-    await database.raw("drop trigger audit_events_no_update", "update audit_events set actor_id = 'eve'");
-    const broken = await run(database.location, "--json");
+    await database.tamper("update audit_events set actor_id = 'eve'");
+    const broken = await run(placeOf(database), "--json");
     expect(broken.code).toBe(2);
     expect(JSON.parse(broken.stdout)).toMatchObject({
       verified: false,
@@ -41,19 +42,19 @@ describeDialects("offline verification", (create) => {
     const database = await create();
     const registry = await database.open();
     await addRelease(registry);
-    const { fleetHead } = await auditVerifyFile(database.location);
+    const { fleetHead } = await auditVerifyOffline(placeOf(database));
     const kept = `${fleetHead?.sequence}:${fleetHead?.hash}`;
     await addRelease(registry);
-    expect((await run(database.location, "--fleet-head", kept)).code).toBe(0);
+    expect((await run(placeOf(database), "--fleet-head", kept)).code).toBe(0);
     const another = `${fleetHead?.sequence}:${"0".repeat(64)}`;
-    const rewritten = await run(database.location, "--fleet-head", another);
+    const rewritten = await run(placeOf(database), "--fleet-head", another);
     expect(rewritten).toMatchObject({ code: 2, stdout: expect.stringContaining("an earlier verification") });
-    expect((await run(database.location, "--fleet-head", "1:abc")).code).toBe(1);
+    expect((await run(placeOf(database), "--fleet-head", "1:abc")).code).toBe(1);
   });
 
   it("says so when the file is absent or no registry", async () => {
     const database = await create();
-    const folder = path.dirname(database.location);
+    const folder = database.folder;
     expect(await run(path.join(folder, "absent.sqlite"))).toMatchObject({
       code: 1,
       stderr: expect.stringContaining("must be a registry's file"),
@@ -64,6 +65,10 @@ describeDialects("offline verification", (create) => {
     expect((await run("--help")).code).toBe(1);
   });
 });
+
+function placeOf({ location }: TestDatabase): string {
+  return "url" in location ? location.url : location.file;
+}
 
 async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   try {

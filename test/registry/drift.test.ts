@@ -20,7 +20,8 @@ import {
 } from "../../registry/driftScan.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { targetGet } from "../../registry/target.ts";
-import { addTarget, context, describeDialects, settableClock } from "./support.ts";
+import { addTarget, context, settableClock } from "./fixtures.ts";
+import { describeDialects } from "./support.ts";
 
 const bucket: SeenDrift = {
   urn: "urn:pulumi:dev::tenant::aws:s3/bucket:Bucket::data",

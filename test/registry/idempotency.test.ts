@@ -11,7 +11,8 @@ import {
 } from "../../registry/idempotency.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { tenantCreate, tenantFindBySlug } from "../../registry/tenant.ts";
-import { context, describeDialects, settableClock, tenantInput } from "./support.ts";
+import { context, settableClock, tenantInput } from "./fixtures.ts";
+import { describeDialects } from "./support.ts";
 
 const request: IdempotencyRequest = {
   principalId: "key-of-ada",

@@ -2,20 +2,17 @@ import { spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { Kysely } from "kysely";
 import { expect, it } from "vitest";
 import { auditVerify } from "../../registry/audit.ts";
-import { sqliteRegistryDialect } from "../../registry/dialect/sqlite.ts";
-import { checksumOf, migrate, namingPlugin } from "../../registry/migrate.ts";
+import { checksumOf } from "../../registry/migrate.ts";
 import { type Migration, migrations } from "../../registry/migrations/index.ts";
-import { openRegistry } from "../../registry/registry.ts";
-import type { Schema } from "../../registry/schema.ts";
+import { openRegistry, type RegistryLocation } from "../../registry/registry.ts";
 import { tenantList } from "../../registry/tenant.ts";
 import { describeDialects, type TestDatabase } from "./support.ts";
 
 describeDialects("migrations", (create) => {
   it("apply once: opening again finds nothing to do", async () => {
-    const database = await create();
+    const database = await create({ empty: true });
     await (await database.open()).close();
     const before = await database.raw("select * from schema_migrations order by number");
     await (await database.open()).close();
@@ -24,7 +21,7 @@ describeDialects("migrations", (create) => {
   });
 
   it("survive ten processes that open an empty database at once", async () => {
-    const database = await create();
+    const database = await create({ empty: true });
     const slugs = Array.from({ length: 10 }, (_, place) => `racer-${place}`);
     const exits = await Promise.all(slugs.map((slug) => runProcess(database.location, slug)));
     expect(exits).toEqual(slugs.map(() => ({ code: 0, stderr: "" })));
@@ -55,15 +52,13 @@ describeDialects("migrations", (create) => {
   it("leave the database as it was when one of them fails", async () => {
     const database = await create();
     await (await database.open()).close();
-    const before = await database.raw("select name from sqlite_master order by name");
+    const before = await database.tables();
     const failing = await migrationFrom(database, async (db) => {
       await db.schema.createTable("half_done").addColumn("x", "text").execute();
       throw new Error("disk full");
     });
-    await expect(migrateWith(database, [...migrations, failing])).rejects.toThrow(
-      /0002_test must apply whole/,
-    );
-    expect(await database.raw("select name from sqlite_master order by name")).toEqual(before);
+    await expect(database.migrate([...migrations, failing])).rejects.toThrow(/0002_test must apply whole/);
+    expect(await database.tables()).toEqual(before);
     expect(await database.raw("select * from schema_migrations")).toHaveLength(migrations.length);
   });
 
@@ -73,8 +68,8 @@ describeDialects("migrations", (create) => {
     const next = await migrationFrom(database, (db) =>
       db.schema.alterTable("tenants").addColumn("note", "text").execute(),
     );
-    expect(await migrateWith(database, [...migrations, next])).toEqual({ applied: [2] });
-    expect(await migrateWith(database, [...migrations, next])).toEqual({ applied: [] });
+    expect(await database.migrate([...migrations, next])).toEqual({ applied: [2] });
+    expect(await database.migrate([...migrations, next])).toEqual({ applied: [] });
     expect(await database.raw("select note from tenants")).toEqual([]);
   });
 
@@ -88,43 +83,40 @@ describeDialects("migrations", (create) => {
     const [unix, windows] = ["a\nb\n", "a\r\nb\r\n"].map((text, place) => ({ text, place }));
     const sums = await Promise.all(
       [unix, windows].map(async (variant) => {
-        const file = path.join(path.dirname(database.location), `${variant?.place}.ts`);
+        const file = path.join(database.folder, `${variant?.place}.ts`);
         await writeFile(file, variant?.text ?? "");
         return await checksumOf({ source: pathToFileURL(file) });
       }),
     );
     expect(sums[0]).toBe(sums[1]);
   });
-
-  it("are refused in a folder that is not there, saying which file", async () => {
-    const database = await create();
-    const file = path.join(path.dirname(database.location), "absent", "registry.sqlite");
-    await expect(openRegistry({ file })).rejects.toThrow(/absent.*Check that its folder exists/);
-  });
 });
 
+describeDialects(
+  "a registry file",
+  (create) => {
+    it("is refused in a folder that is not there, saying which file", async () => {
+      const file = path.join((await create()).folder, "absent", "registry.sqlite");
+      await expect(openRegistry({ file })).rejects.toThrow(/absent.*Check that its folder exists/);
+    });
+  },
+  "sqlite",
+);
+
 async function migrationFrom(database: TestDatabase, up: Migration["up"]): Promise<Migration> {
-  const file = path.join(path.dirname(database.location), "0002_test.ts");
+  const file = path.join(database.folder, "0002_test.ts");
   await writeFile(file, String(up));
   return { number: 2, name: "0002_test", source: pathToFileURL(file), up };
 }
 
-async function migrateWith(database: TestDatabase, list: readonly Migration[]) {
-  const dialect = await sqliteRegistryDialect(database.location);
-  const db = new Kysely<Schema>({ dialect: dialect.writer, plugins: [namingPlugin()] });
-  const reader = new Kysely<Schema>({ dialect: dialect.reader });
-  try {
-    return await migrate(db, dialect, list);
-  } finally {
-    await reader.connection().execute(async () => {});
-    await reader.destroy();
-    await db.destroy();
-  }
-}
-
-function runProcess(file: string, slug: string): Promise<{ code: number | null; stderr: string }> {
+function runProcess(
+  location: RegistryLocation,
+  slug: string,
+): Promise<{ code: number | null; stderr: string }> {
   const script = path.join(import.meta.dirname, "openOnce.ts");
-  const child = spawn(process.execPath, [script, file, slug], { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(process.execPath, [script, JSON.stringify(location), slug], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   let stderr = "";
   child.stderr.on("data", (chunk) => {
     stderr += chunk;

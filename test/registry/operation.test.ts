@@ -18,7 +18,8 @@ import {
   operationsClaimable,
 } from "../../registry/operationLease.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { addTarget, context, describeDialects, settableClock } from "./support.ts";
+import { addTarget, context, settableClock } from "./fixtures.ts";
+import { describeDialects } from "./support.ts";
 
 const LEASE_MS = 10_000;
 

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { outboxMarkDispatched, outboxPending } from "../../registry/outbox.ts";
-import { addRelease, addTenant, context, describeDialects } from "./support.ts";
+import { addRelease, addTenant, context } from "./fixtures.ts";
+import { describeDialects } from "./support.ts";
 
 describeDialects("the outbox", (create) => {
   it("numbers each stream without a gap and gives oldest first", async () => {

@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import { auditEventList } from "../../registry/audit.ts";
 import { type PlaneFacts, planeFind, planeGet, planeList, planeRecord } from "../../registry/plane.ts";
-import { addPlane, context, describeDialects } from "./support.ts";
+import { addPlane, context } from "./fixtures.ts";
+import { describeDialects } from "./support.ts";
 
 const facts: PlaneFacts = {
   name: "dev-eu-west-1",

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { releaseFind, releaseGet, releaseLatest, releaseList } from "../../registry/release.ts";
-import { addRelease, describeDialects } from "./support.ts";
+import { addRelease } from "./fixtures.ts";
+import { describeDialects } from "./support.ts";
 
 describeDialects("releases", (create) => {
   it("are numbered without a gap, also when made at once", async () => {

@@ -10,7 +10,8 @@ import {
   rolloutTargetSet,
   rolloutUpdate,
 } from "../../registry/rollout.ts";
-import { addRelease, addTarget, context, describeDialects } from "./support.ts";
+import { addRelease, addTarget, context } from "./fixtures.ts";
+import { describeDialects } from "./support.ts";
 
 describeDialects("rollouts", (create) => {
   it("begin queued with their targets by wave", async () => {

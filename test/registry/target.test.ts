@@ -11,15 +11,8 @@ import {
   targetUpdate,
   tenantHealthList,
 } from "../../registry/target.ts";
-import {
-  addPlane,
-  addRelease,
-  addTarget,
-  context,
-  describeDialects,
-  newTarget,
-  settableClock,
-} from "./support.ts";
+import { addPlane, addRelease, addTarget, context, newTarget, settableClock } from "./fixtures.ts";
+import { describeDialects } from "./support.ts";
 
 describeDialects("targets", (create) => {
   it("start absent and unobserved", async () => {

@@ -8,7 +8,8 @@ import {
   tenantTransitionComplete,
   tenantTransitionRequest,
 } from "../../registry/tenantLifecycle.ts";
-import { addTenant, context, describeDialects } from "./support.ts";
+import { addTenant, context } from "./fixtures.ts";
+import { describeDialects } from "./support.ts";
 
 describeDialects("a tenant's life", (create) => {
   it("is requested, then completed, each audited", async () => {
