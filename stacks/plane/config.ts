@@ -68,9 +68,6 @@ export const PlaneConfig = z.strictObject({
 });
 export type PlaneConfig = z.infer<typeof PlaneConfig>;
 
-/** The keys that a stack's file may hold, as the program reads them. */
-export const PLANE_CONFIG_KEYS = Object.keys(PlaneConfig.shape) as readonly (keyof PlaneConfig)[];
-
 export class PlaneConfigError extends Error {
   constructor(stack: string, problems: readonly string[]) {
     super(
@@ -82,18 +79,53 @@ export class PlaneConfigError extends Error {
   }
 }
 
+/**
+ * A stack's whole configuration (`tenantry:domain` → text) as parsePlaneConfig takes it. Every key of ours comes
+ * along, so that one misspelt is refused instead of ignored. Throws for settings of Pulumi's default aws provider: the
+ * plane brings a provider of its own, and would silently run without, say, `aws:allowedAccountIds`.
+ */
+export function planeConfigOf(stack: string, all: Readonly<Record<string, string>>): Record<string, unknown> {
+  const region = all["aws:region"];
+  const unread = Object.keys(all).filter((key) => key.startsWith("aws:") && key !== "aws:region");
+  if (unread.length > 0) {
+    const problems = unread.map(
+      (key) => `${key}: must be set as tenantry:aws.${key.slice("aws:".length)}, or be left out`,
+    );
+    throw new PlaneConfigError(stack, problems);
+  }
+  const ours = Object.entries(all).filter(([key]) => key.startsWith(NAMESPACE));
+  const { aws, ...rest } = Object.fromEntries(
+    ours.map(([key, text]): [string, unknown] => [key.slice(NAMESPACE.length), parsed(text)]),
+  );
+  const regionOnly = region === undefined ? {} : { region };
+  return { ...rest, aws: typeof aws === "object" ? { ...regionOnly, ...aws } : (aws ?? regionOnly) };
+}
+
+const NAMESPACE = "tenantry:";
+
+/** Objects come as JSON text, plain values as themselves. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
 /** Throws PlaneConfigError listing every problem with its key. */
 export function parsePlaneConfig(stack: string, raw: Readonly<Record<string, unknown>>): PlaneConfig {
   const parsed = PlaneConfig.safeParse(raw);
   if (parsed.success) return parsed.data;
-  throw new PlaneConfigError(
-    stack,
-    parsed.error.issues.map((issue) => `${keyOf(issue.path)}: ${issue.message}`),
-  );
+  throw new PlaneConfigError(stack, parsed.error.issues.flatMap(problemsOf));
+}
+
+function problemsOf(issue: z.core.$ZodIssue): readonly string[] {
+  if (issue.code !== "unrecognized_keys") return [`${keyOf(issue.path)}: ${issue.message}`];
+  return issue.keys.map((key) => `${keyOf([...issue.path, key])}: is not a setting of a plane`);
 }
 
 function keyOf(path: readonly PropertyKey[]): string {
-  return path.join(".") === "aws.region" ? "aws:region" : `tenantry:${path.join(".")}`;
+  return path.join(".") === "aws.region" ? "aws:region" : `${NAMESPACE}${path.join(".")}`;
 }
 
 /** What an environment means where the file says nothing. */
