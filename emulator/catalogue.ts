@@ -6,7 +6,10 @@ export interface Catalogue {
   /** Throws the "not emulated" error. */
   requireResourceType(token: string): ResourceType;
   requireDataSource(token: string): DataSource;
+  /** Of the resource types. */
   readonly tokens: readonly string[];
+  /** Whether calls of that resource type or function can come. */
+  knows(token: string): boolean;
 }
 
 export class NotEmulated extends Error {
@@ -42,5 +45,6 @@ export function createCatalogue(
       return source;
     },
     tokens: [...types.keys()],
+    knows: (token) => types.has(token) || sources.has(token),
   };
 }

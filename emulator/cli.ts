@@ -28,9 +28,12 @@ function controlUrl(): string {
 }
 
 async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const response = await fetch(`${controlUrl()}${path}`, {
-    method,
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  const url = controlUrl();
+  const sent = { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+  const response = await fetch(`${url}${path}`, sent).catch((cause: unknown) => {
+    const hint =
+      "It has ended without saying so; whatever needs it next (script/pulumi, script/server) starts it again.";
+    throw new Error(`Cannot reach the local cloud at ${url}. ${hint}`, { cause });
   });
   const text = await response.text();
   const answer = text === "" ? undefined : JSON.parse(text);
@@ -47,7 +50,12 @@ function table(rows: readonly Readonly<Record<string, unknown>>[]): void {
     print(rows);
     return;
   }
-  const columns = Object.keys(rows[0] ?? {});
+  const [first] = rows;
+  if (first === undefined) {
+    process.stdout.write("none\n");
+    return;
+  }
+  const columns = Object.keys(first);
   const cell = (row: Readonly<Record<string, unknown>>, column: string) => String(row[column] ?? "");
   const width = (column: string) => Math.max(column.length, ...rows.map((row) => cell(row, column).length));
   const widths = columns.map(width);
@@ -178,6 +186,7 @@ program
     const { services } = await request<{ services: Record<string, unknown>[] }>("GET", "/v1/ecs/services");
     const columns = [
       "name",
+      "cluster",
       "region",
       "desiredCount",
       "runningCount",
@@ -185,8 +194,17 @@ program
       "rolloutState",
       "healthy",
     ];
-    table(services.map((service) => Object.fromEntries(columns.map((column) => [column, service[column]]))));
+    const cell = (service: Record<string, unknown>, column: string) =>
+      column === "cluster" ? lastPart(service.cluster) : service[column];
+    table(
+      services.map((service) => Object.fromEntries(columns.map((column) => [column, cell(service, column)]))),
+    );
   });
+
+/** The name at the end of an ARN. */
+function lastPart(arn: unknown): string {
+  return String(arn).split("/").at(-1) ?? "";
+}
 
 program
   .command("unhealthy <service>")
@@ -205,6 +223,12 @@ program
   .command("stop")
   .description("end the process; the account stays")
   .action(() => request("POST", "/v1/shutdown", {}));
+
+// `| head` closes the pipe early; that is no error of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
 
 program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

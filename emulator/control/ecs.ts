@@ -46,20 +46,29 @@ function clusterName(cluster: string): string {
 }
 
 function setHealth(cloud: Cloud, body: z.infer<typeof HealthRequest>) {
-  const service = cloud.store
-    .list({ type: SERVICE })
-    .find(
-      (candidate) =>
-        candidate.id === body.arn ||
-        candidate.arn === body.arn ||
-        text(candidate.properties, "name") === body.arn,
-    );
-  if (service === undefined) throw new Problem(404, "not_found", `Cannot find the ECS service ${body.arn}.`);
+  const service = findService(cloud, body.arn);
   const runtime = body.healthy
     ? { ...service.runtime, unhealthySinceMs: undefined, reason: undefined, ...markHealthy(cloud.nowMs()) }
     : markUnhealthy(service, body.reason, cloud.nowMs());
   cloud.store.change(keyOf(service), { runtime: prune(runtime) });
   return describeService(cloud, cloud.store.find(keyOf(service)) ?? service);
+}
+
+function findService(cloud: Cloud, called: string): ResourceRecord {
+  const services = cloud.store.list({ type: SERVICE });
+  const exact = services.filter(({ id, arn }) => id === called || arn === called);
+  // A name is one cluster's: planes have services of the same name.
+  const matches =
+    exact.length > 0 ? exact : services.filter(({ properties }) => text(properties, "name") === called);
+  const [found, another] = matches;
+  if (found === undefined) throw new Problem(404, "not_found", `Cannot find the ECS service ${called}.`);
+  if (another === undefined) return found;
+  const arns = matches.map(({ id, arn }) => arn ?? id).join(", ");
+  throw new Problem(
+    409,
+    "ambiguous",
+    `Cannot choose among several ECS services ${called}: give one of ${arns}.`,
+  );
 }
 
 function describeService(cloud: Cloud, service: ResourceRecord) {

@@ -34,7 +34,7 @@ export interface ControlServer {
 export async function startControlServer(options: ControlOptions): Promise<ControlServer> {
   const router = createRouter({
     ...generalRoutes(options),
-    ...faultRoutes(options.faults),
+    ...faultRoutes(options),
     ...resourceRoutes(options.cloud),
     ...ecsRoutes(options.cloud),
   });
@@ -80,7 +80,7 @@ function generalRoutes(options: ControlOptions): Routes {
   };
 }
 
-function faultRoutes(faults: Faults): Routes {
+function faultRoutes({ cloud, faults }: Pick<ControlOptions, "cloud" | "faults">): Routes {
   const known = (found: boolean, faultId: string | undefined) => {
     if (!found) throw new Problem(404, "not_found", `Cannot find the fault ${faultId ?? ""}.`);
   };
@@ -88,6 +88,7 @@ function faultRoutes(faults: Faults): Routes {
     "GET /v1/faults": () => ({ faults: faults.list() }),
     "POST /v1/faults": async (request) => {
       const body = await request.body(FaultRequest);
+      if (body.type !== "*" && !cloud.catalogue.knows(body.type)) throw unknownType(body.type);
       try {
         return faults.add(body);
       } catch (error) {
@@ -101,4 +102,14 @@ function faultRoutes(faults: Faults): Routes {
       return { released: true };
     },
   };
+}
+
+/** A misspelt type would be armed for ever and break nothing. */
+function unknownType(type: string): Problem {
+  return new Problem(
+    422,
+    "unknown_type",
+    `Cannot break ${type}: the type must be "*" or one that the local cloud emulates, such as aws:sqs/queue:Queue. ` +
+      "GET /v1/types lists them.",
+  );
 }

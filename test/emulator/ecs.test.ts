@@ -150,6 +150,28 @@ describe("an ECS service", () => {
     ).rejects.toThrow(/404 not_found/);
   });
 
+  it("must be named by its ARN where two clusters have one of its name", async () => {
+    const twins = async () => {
+      const task = new aws.ecs.TaskDefinition("task", {
+        family: "twin",
+        containerDefinitions: JSON.stringify([{ name: "app", image: "app:1", memory: 128, essential: true }]),
+      });
+      for (const side of ["left", "right"]) {
+        const cluster = new aws.ecs.Cluster(side, { name: side });
+        new aws.ecs.Service(side, { name: "twin", cluster: cluster.arn, taskDefinition: task.arn });
+      }
+      return {};
+    };
+    await (await stacks.stack("twins", twins)).up();
+    const makeIll = (arn: string) =>
+      cloud.request("POST", "/v1/ecs/services/health", { arn, healthy: false });
+    await expect(makeIll("twin")).rejects.toThrow(/409 ambiguous.*service\/left\/twin.*service\/right\/twin/);
+    const [right] = await services({ cluster: "right" });
+    await makeIll(right?.arn ?? "");
+    expect(await services({ cluster: "right" })).toEqual([expect.objectContaining({ healthy: false })]);
+    expect(await services({ cluster: "left" })).toEqual([expect.objectContaining({ healthy: true })]);
+  });
+
   it("dangles in neither direction", async () => {
     const stack = await stacks.stack("dangling", async () => {
       new aws.ecs.Service("service", {

@@ -123,6 +123,11 @@ describe("a fault of the local cloud", () => {
   it("refuses a fault it does not understand", async () => {
     await expect(cloud.fault({ type: QUEUE, kind: "explode" })).rejects.toThrow(/422 invalid/);
     await expect(cloud.request("POST", "/v1/faults/none/release")).rejects.toThrow(/404 not_found/);
+    // It would be armed for ever and meet nothing.
+    await expect(cloud.fault({ type: "aws:sqs/Queue:queue", kind: "fail" })).rejects.toThrow(
+      /422 unknown_type/,
+    );
+    expect(await faults()).toEqual([]);
   });
 });
 

@@ -134,7 +134,28 @@ describe("the local cloud as a process", () => {
     await expect(cli("show", QUEUE, "by-hand")).rejects.toMatchObject({
       stderr: expect.stringContaining("Cannot find aws:sqs/queue:Queue by-hand"),
     });
+    await expect(cli("fault", "aws:sqs/queue:queue")).rejects.toMatchObject({
+      stderr: expect.stringContaining("Cannot break aws:sqs/queue:queue"),
+    });
+    expect(await cli("faults")).toBe("none\n");
     await stack.destroy();
+    await cloud.kill();
+    await expect(cli("status")).rejects.toMatchObject({ stderr: expect.stringContaining("It has ended") });
+  });
+
+  it("is no trouble to a reader that has seen enough", async () => {
+    cloud = await startTestCloud({ dataFolder });
+    // More than a pipe holds, so that the writer is still at it when the reader goes.
+    const many = Array.from({ length: 1_000 }, () => ({
+      type: QUEUE,
+      kind: "latency",
+      message: "x".repeat(200),
+    }));
+    for (const fault of many) await cloud.fault(fault);
+    const pipe = `"${process.execPath}" "${join(EMULATOR, "cli.ts")}" --data "${dataFolder}" faults | head -1`;
+    const { stdout, stderr } = await run("bash", ["-o", "pipefail", "-c", pipe]);
+    expect(stdout).toMatch(/^faultId /);
+    expect(stderr).toBe("");
   });
 
   it("is reached by runs that start their plugins the ordinary way", async () => {
