@@ -4,10 +4,20 @@
  * exception from named exports.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { parsePlaneConfig, planeConfigOf } from "./config.ts";
+import { type PlaneConfig, PlaneConfigError, parsePlaneConfig, planeConfigOf } from "./config.ts";
 import { type PlaneProgramOutputs, planeProgram } from "./program.ts";
 
 export default function planeStack(): Promise<PlaneProgramOutputs> {
+  return planeProgram(readConfig());
+}
+
+function readConfig(): PlaneConfig {
   const stack = pulumi.getStack();
-  return planeProgram(parsePlaneConfig(stack, planeConfigOf(stack, pulumi.runtime.allConfig())));
+  try {
+    return parsePlaneConfig(stack, planeConfigOf(stack, pulumi.runtime.allConfig()));
+  } catch (error) {
+    // Pulumi prints these without a stack trace: the user's settings are wrong, not the program.
+    if (error instanceof PlaneConfigError) throw new pulumi.RunError(error.message);
+    throw error;
+  }
 }
