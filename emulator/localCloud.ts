@@ -30,12 +30,15 @@ export interface LocalCloudOptions {
   readonly idleExitMs: number;
   /** Laid over the stored profile. */
   readonly profile: Partial<Profile>;
+  /** What the starter knows this version of the code by; said back in emulator.json. */
+  readonly code: string;
 }
 
 export interface RunningCloud {
   readonly pid: number;
   readonly startedAt: string;
   readonly controlUrl: string;
+  readonly code: string;
   readonly providers: { readonly aws: number; readonly awsx: number };
 }
 
@@ -71,10 +74,11 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     startedAt,
     port: options.port,
     shutdown: () => void stop(),
+    quietMs: activity.quietMs,
     onRequest: activity.note,
   });
   const providers = { aws: aws.port, awsx: awsx.port };
-  const running = { pid: process.pid, startedAt, controlUrl: control.url, providers };
+  const running = { pid: process.pid, startedAt, controlUrl: control.url, code: options.code, providers };
   writeRunningFile(dataFolder, running);
 
   const stopped = Promise.withResolvers<void>();

@@ -6,15 +6,17 @@
  * API. It refuses a second process on the same folder, and it listens on 127.0.0.1 only. It is not AWS: nothing runs
  * in it, no policy is enforced, no money is spent.
  *
- * `node emulator/main.ts --data DIR [--port N] [--idle-exit-ms N] [--profile JSON]`
- * Prints one line of JSON (also in DIR/emulator.json) once it listens.
+ * `node emulator/main.ts --data DIR [--port N] [--idle-exit-ms N] [--profile JSON] [--code TEXT]`
+ * `--code` is what its starter knows this version of it by. Prints one line of JSON (also in DIR/emulator.json) once it
+ * listens.
  */
 import { parseArgs } from "node:util";
 import { startLocalCloud } from "./localCloud.ts";
 import { FolderInUse } from "./lock.ts";
 import { Profile } from "./profile.ts";
 
-const USAGE = "Usage: node emulator/main.ts --data DIR [--port N] [--idle-exit-ms N] [--profile JSON]";
+const USAGE =
+  "Usage: node emulator/main.ts --data DIR [--port N] [--idle-exit-ms N] [--profile JSON] [--code TEXT]";
 
 function readOptions() {
   const { values } = parseArgs({
@@ -23,6 +25,7 @@ function readOptions() {
       port: { type: "string", default: "0" },
       "idle-exit-ms": { type: "string", default: "0" },
       profile: { type: "string", default: "{}" },
+      code: { type: "string", default: "" },
     },
   });
   if (values.data === undefined) throw new Error(`Cannot start: --data must name a folder. ${USAGE}`);
@@ -31,6 +34,7 @@ function readOptions() {
     port: wholeNumber("--port", values.port),
     idleExitMs: wholeNumber("--idle-exit-ms", values["idle-exit-ms"]),
     profile: givenProfile(values.profile),
+    code: values.code,
   };
 }
 

@@ -4,14 +4,16 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { withLock } from "../toolchain/lock.ts";
 import { checkoutFolder } from "./dataFolder.ts";
+import { localCloudCode } from "./localCloudCode.ts";
 
 /**
  * Starts the local cloud of a data folder when it does not run yet, and says where it is. With environment.ts this is
  * the only code outside emulator/ and service/cloud that knows of a local cloud at all.
  *
  * It promises that two callers get the same process, that a left-over emulator.json (a kill, a reboot) is never
- * believed without asking the process it names, and that the cloud outlives the caller and ends by itself once idle. It refuses to end
- * a process that it cannot ask.
+ * believed without asking the process it names, and that the cloud outlives the caller and ends by itself once idle.
+ * One that runs older code than the checkout holds is replaced as soon as nobody is in the middle of a run with it; its
+ * account stays. It refuses to end a process that it cannot ask.
  */
 export interface LocalCloud {
   readonly controlUrl: string;
@@ -26,6 +28,8 @@ export interface LocalCloudOptions {
   readonly idleExitMs?: number;
   /** The program to start; tests give another. */
   readonly program?: string;
+  /** Which code it should run; tests give another. */
+  readonly code?: string;
 }
 
 const IDLE_EXIT_MS = 30 * 60_000;
@@ -33,36 +37,55 @@ const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 15_000;
 const ANSWER_LIMIT_MS = 5_000;
 const POLL_MS = 50;
+/** Longer than the pauses between the provider calls of one run. */
+const QUIET_MS = 5_000;
 const LOG_TAIL_LINES = 10;
 
 export async function ensureLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
+  const code = options.code ?? localCloudCode();
+  const running = await findRunning(options.dataDir);
+  if (running?.code === code) return running.cloud;
   const folder = join(options.dataDir, "cloud");
-  const running = await findLocalCloud(options.dataDir);
-  if (running !== undefined) return running;
   return withLock(join(folder, "start.lock"), { waitLimitMs: START_LIMIT_MS }, async () => {
-    return (await findLocalCloud(options.dataDir)) ?? (await start(folder, options));
+    const found = await findRunning(options.dataDir);
+    if (found !== undefined && (found.code === code || !(await end(found.cloud, QUIET_MS))))
+      return found.cloud;
+    return start(folder, { ...options, code });
   });
 }
 
 /** The running local cloud of that data folder, if it answers. */
 export async function findLocalCloud(dataDir: string): Promise<LocalCloud | undefined> {
+  return (await findRunning(dataDir))?.cloud;
+}
+
+async function findRunning(
+  dataDir: string,
+): Promise<{ readonly cloud: LocalCloud; readonly code: string | undefined } | undefined> {
   const announced = readAnnouncement(join(dataDir, "cloud", "emulator.json"));
   if (announced === undefined || !(await answers(announced))) return undefined;
   const { aws, awsx } = announced.providers;
-  return {
+  const cloud = {
     controlUrl: announced.controlUrl,
     pid: announced.pid,
     providerEnv: { PULUMI_DEBUG_PROVIDERS: `aws:${aws},awsx:${awsx}` },
   };
+  return { cloud, code: announced.code };
 }
 
 export async function stopLocalCloud({ dataDir }: { readonly dataDir: string }): Promise<void> {
   const running = await findLocalCloud(dataDir);
-  if (running === undefined) return;
-  await fetch(new URL("/v1/shutdown", running.controlUrl), {
+  if (running !== undefined) await end(running, 0);
+}
+
+/** Asks a cloud to end, and waits until it has. False when it was in use within the last `quietMs` and goes on. */
+async function end(running: LocalCloud, quietMs: number): Promise<boolean> {
+  const answer = await fetch(new URL("/v1/shutdown", running.controlUrl), {
     method: "POST",
+    body: JSON.stringify({ quietMs }),
     signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
   });
+  if (answer.status === 409) return false;
   const deadline = Date.now() + STOP_LIMIT_MS;
   while (isAlive(running.pid)) {
     if (Date.now() > deadline) {
@@ -72,9 +95,13 @@ export async function stopLocalCloud({ dataDir }: { readonly dataDir: string }):
     }
     await sleep(POLL_MS);
   }
+  return true;
 }
 
-async function start(folder: string, options: LocalCloudOptions): Promise<LocalCloud> {
+async function start(
+  folder: string,
+  options: LocalCloudOptions & { readonly code: string },
+): Promise<LocalCloud> {
   mkdirSync(folder, { recursive: true });
   const logFile = join(folder, "emulator.log");
   const log = openSync(logFile, "a", 0o600);
@@ -84,7 +111,7 @@ async function start(folder: string, options: LocalCloudOptions): Promise<LocalC
     [
       "--disable-warning=ExperimentalWarning",
       options.program ?? join(checkoutFolder, "emulator", "main.ts"),
-      ...["--data", folder, "--port", "0"],
+      ...["--data", folder, "--port", "0", "--code", options.code],
       ...(idleExitMs > 0 ? ["--idle-exit-ms", String(idleExitMs)] : []),
     ],
     { cwd: checkoutFolder, detached: true, stdio: ["ignore", log, log] },
@@ -124,15 +151,19 @@ function endOf(child: ChildProcess): string | undefined {
 interface Announcement {
   readonly pid: number;
   readonly controlUrl: string;
+  /** Which code it runs; clouds of before did not say. */
+  readonly code: string | undefined;
   readonly providers: { readonly aws: number; readonly awsx: number };
 }
 
 function readAnnouncement(file: string): Announcement | undefined {
   try {
-    const { pid, controlUrl, providers } = JSON.parse(readFileSync(file, "utf8")) as Partial<Announcement>;
+    const { pid, controlUrl, providers, code } = JSON.parse(
+      readFileSync(file, "utf8"),
+    ) as Partial<Announcement>;
     if (typeof pid !== "number" || typeof controlUrl !== "string") return undefined;
     if (typeof providers?.aws !== "number" || typeof providers.awsx !== "number") return undefined;
-    return { pid, controlUrl, providers };
+    return { pid, controlUrl, providers, code };
   } catch {
     // Absent, or written by something else: either way nothing is announced.
     return undefined;

@@ -4,6 +4,7 @@
  */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { z } from "zod";
 import type { Cloud } from "../context.ts";
 import type { Faults } from "../faults.ts";
 import { FaultRequest } from "../faults.ts";
@@ -22,6 +23,8 @@ export interface ControlOptions {
   readonly port: number;
   setProfile(profile: Profile): void;
   shutdown(): void;
+  /** For how long no provider call was made. */
+  quietMs(): number;
   /** Called at each request, so that an idle cloud can know that it is. */
   onRequest(): void;
 }
@@ -30,6 +33,9 @@ export interface ControlServer {
   readonly url: string;
   close(): Promise<void>;
 }
+
+/** Refused when the account was in use within the last `quietMs`. */
+const ShutdownRequest = z.strictObject({ quietMs: z.number().int().min(0).default(0) });
 
 export async function startControlServer(options: ControlOptions): Promise<ControlServer> {
   const router = createRouter({
@@ -72,7 +78,15 @@ function generalRoutes(options: ControlOptions): Routes {
       options.setProfile(await request.body(Profile));
       return cloud.profile();
     },
-    "POST /v1/shutdown": () => {
+    "POST /v1/shutdown": async (request) => {
+      const { quietMs } = await request.body(ShutdownRequest);
+      if (options.quietMs() < quietMs) {
+        throw new Problem(
+          409,
+          "in_use",
+          `Cannot stop: a provider call was made within the last ${quietMs} ms.`,
+        );
+      }
       // The answer goes out first.
       setImmediate(options.shutdown);
       return { stopping: true };

@@ -69,6 +69,22 @@ describe("the local cloud as a process", () => {
     expect(await cloud.request("GET", "/v1/status")).toMatchObject({ pid: cloud.pid });
   });
 
+  it("does not end on request while a run may need it, and says which code it runs", async () => {
+    cloud = await startTestCloud({ dataFolder });
+    const stack = await stacks.stack("in-use", queue("in-use"));
+    await stack.up();
+    const end = (quietMs: number) => cloud.request("POST", "/v1/shutdown", { quietMs });
+    await expect(end(600_000)).rejects.toThrow(/409 in_use/);
+    await stack.destroy();
+    expect(await end(0)).toEqual({ stopping: true });
+
+    const coded = mkdtempSync(join(tmpdir(), "tenantry-cloud-"));
+    const args = ["--data", coded, "--idle-exit-ms", "300", "--code", "of-today"];
+    const { stdout } = await run(process.execPath, [join(EMULATOR, "main.ts"), ...args]);
+    expect(JSON.parse(stdout)).toMatchObject({ code: "of-today" });
+    rmSync(coded, { recursive: true });
+  });
+
   it("ends by itself when nobody calls", async () => {
     cloud = await startTestCloud();
     const folder = mkdtempSync(join(tmpdir(), "tenantry-cloud-"));

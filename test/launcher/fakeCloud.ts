@@ -8,7 +8,12 @@ import { parseArgs } from "node:util";
 const START_MS = 300;
 
 const { values } = parseArgs({
-  options: { data: { type: "string" }, port: { type: "string" }, "idle-exit-ms": { type: "string" } },
+  options: {
+    data: { type: "string" },
+    port: { type: "string" },
+    "idle-exit-ms": { type: "string" },
+    code: { type: "string" },
+  },
 });
 const folder = values.data ?? "";
 appendFileSync(join(folder, "starts"), `${process.pid} ${values["idle-exit-ms"] ?? "never"}\n`);
@@ -18,7 +23,9 @@ if (existsSync(join(folder, "refuse"))) {
 }
 const server = createServer((request, response) => {
   response.setHeader("content-type", "application/json");
-  const ending = request.url === "/v1/shutdown";
+  const asked = request.url === "/v1/shutdown";
+  const ending = asked && !existsSync(join(folder, "in-use"));
+  if (asked && !ending) response.statusCode = 409;
   response.end(JSON.stringify({ pid: process.pid }), () => ending && process.exit(0));
 });
 setTimeout(() => {
@@ -27,7 +34,12 @@ setTimeout(() => {
     const draft = join(folder, "emulator.json.new");
     writeFileSync(
       draft,
-      JSON.stringify({ pid: process.pid, controlUrl, providers: { aws: 1001, awsx: 1002 } }),
+      JSON.stringify({
+        pid: process.pid,
+        controlUrl,
+        code: values.code,
+        providers: { aws: 1001, awsx: 1002 },
+      }),
     );
     renameSync(draft, join(folder, "emulator.json"));
   });

@@ -78,6 +78,19 @@ describe("ensureLocalCloud", () => {
     expect(cloud.pid).not.toBe(process.pid);
   });
 
+  it("replaces one that runs other code, unless a run is in the middle of using it", async () => {
+    const before = await ensureLocalCloud({ dataDir, program, code: "before" });
+    expect(await ensureLocalCloud({ dataDir, program, code: "before" })).toEqual(before);
+    const inUse = join(dataDir, "cloud", "in-use");
+    writeFileSync(inUse, "");
+    expect(await ensureLocalCloud({ dataDir, program, code: "after" })).toEqual(before);
+    rmSync(inUse);
+    const after = await ensureLocalCloud({ dataDir, program, code: "after" });
+    expect(after.pid).not.toBe(before.pid);
+    expect(() => process.kill(before.pid, 0)).toThrow("ESRCH");
+    expect(starts()).toHaveLength(2);
+  });
+
   it("says why a cloud did not start, with the end of its log, and lets the next caller try", async () => {
     writeFileSync(join(dataDir, "cloud", "refuse"), "");
     await expect(ensureLocalCloud({ dataDir, program })).rejects.toThrow(
