@@ -59,9 +59,18 @@ describe("classifyFailure", () => {
       "provider_unavailable",
       true,
     ],
+    ["aws (resource) plugin [aws] did not begin responding to RPC connections", "provider_unavailable", true],
+    ["rpc error: code = Unavailable desc = error reading from server: EOF", "provider_unavailable", true],
     ["InvalidParameterException: bad image", "provider_failed", false],
   ])("sorts %j into %s", (message, code, retryable) => {
     expect(classifyFailure(providerFailure(message))).toMatchObject({ code, retryable });
+  });
+
+  it("says that a provider cannot be used, rather than accepted", () => {
+    const urn = "urn:pulumi:dev-1::tenant-a::pulumi:providers:aws::aws";
+    const message = "aws (resource) plugin [aws] did not begin responding to RPC connections";
+    const error = classifyFailure(failure({ diagnostics: [{ urn, message }] }));
+    expect(error.message).toBe(`Cannot use the provider aws: ${message}`);
   });
 
   it("says who holds a lock and since when", () => {

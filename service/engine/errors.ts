@@ -189,7 +189,7 @@ const THROTTLED =
 const DENIED =
   /AccessDenied|UnauthorizedOperation|AuthFailure|ExpiredToken|InvalidClientTokenId|SignatureDoesNotMatch|UnrecognizedClient|No valid credential|not authorized to perform|StatusCode: (401|403)/i;
 const UNAVAILABLE =
-  /connection refused|connection reset|no such host|i\/o timeout|deadline exceeded|transport: Error while dialing|ServiceUnavailable|InternalFailure|InternalError|RequestTimeout|StatusCode: 5\d\d/i;
+  /connection refused|connection reset|no such host|i\/o timeout|deadline exceeded|transport: Error while dialing|error reading from server|did not begin responding to RPC|ServiceUnavailable|InternalFailure|InternalError|RequestTimeout|StatusCode: 5\d\d/i;
 const NO_PROVIDER =
   /no resource plugin|could not load plugin|could not find plugin|failed to load plugin|error: could not launch/i;
 
@@ -205,14 +205,20 @@ function classifyProvider(failure: RunFailure): EngineError | undefined {
   const message = failure.redact(stripColors(raw.message)).trim();
   const resource = first ?? (raw.urn === undefined ? undefined : resourceOf(raw.urn));
   const more = failure.failed.length > 1 ? ` (${failure.failed.length - 1} more resources failed too)` : "";
-  const subject = resource
-    ? `${first?.op ?? "accept"} ${resource.resourceType} "${resource.logicalName}"`
-    : failure.action;
+  const subject = resource ? subjectOf(resource, first?.op) : failure.action;
   return new EngineError(providerCode(message), `Cannot ${subject}: ${plainWords(message)}${more}`, {
     cause: failure.error,
     providerMessage: message,
     ...(resource && { resource: resourceOf(resource.urn) }),
   });
+}
+
+/** Without an operation the provider refused the inputs, or the provider itself did not come up. */
+function subjectOf({ resourceType, logicalName }: FailedResource, op: string | undefined): string {
+  const provider = /^pulumi:providers:(.+)$/.exec(resourceType)?.[1];
+  return provider === undefined
+    ? `${op ?? "accept"} ${resourceType} "${logicalName}"`
+    : `use the provider ${provider}`;
 }
 
 function providerCode(message: string): EngineErrorCode {

@@ -24,6 +24,12 @@ describe("checkStateIdentity", () => {
     expect(check(state())).not.toThrow();
   });
 
+  it("accepts a stack whose first run ended before anything but its component was made", () => {
+    const urn = `urn:pulumi:${TARGET.stackName}::${TARGET.projectName}::tenantry:index:TenantServiceSet::tenant`;
+    const resources = [{ urn, type: "tenantry:index:TenantServiceSet", custom: false }];
+    expect(check(parseDeployment({ version: 3, deployment: { resources } }))).not.toThrow();
+  });
+
   it("refuses a state with even one resource of another tenant", () => {
     expect(check(state(own, { "tenantry:tenant-id": OTHER }))).toThrow(OTHER);
   });

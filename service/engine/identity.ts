@@ -23,7 +23,8 @@ export function checkSpecIdentity(spec: TenantSpec, target: StackTarget): void {
 export function checkStateIdentity(deployment: Deployment, target: StackTarget, tenantId: string): void {
   const identity = { project: target.projectName, stack: target.stackName, tenantId };
   translated(() => assertStateIdentity(deployment, identity));
-  const resources = realResources(deployment);
+  // Components exist in the state alone and carry no tags: a run that ended before its first object leaves only them.
+  const resources = realResources(deployment).filter(({ custom }) => custom !== false);
   if (resources.length === 0 || stackOutputs(deployment).tenantId === tenantId) return;
   if (resources.some(({ inputs, outputs }) => names(inputs, tenantId) || names(outputs, tenantId))) return;
   throw new EngineError(
