@@ -10,6 +10,8 @@ import { fileURLToPath } from "node:url";
  */
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const FOLDERS = ["components", "components/tenantServiceSet", "stacks", "stacks/tenant"];
+/** The shape of the plane's outputs, which the spec holds; the rest of its folder makes planes and no tenants. */
+const FILES = ["stacks/plane/outputs.ts"];
 
 export interface ProgramVersion {
   readonly program: string;
@@ -24,16 +26,24 @@ export function programVersion(): ProgramVersion {
   return known;
 }
 
+/** Paths below the checkout, in a fixed order. */
+export function programSources(): readonly string[] {
+  const inFolders = FOLDERS.flatMap((folder) =>
+    readdirSync(join(ROOT, folder))
+      .filter((name) => /(?<!\.test)\.ts$/.test(name))
+      .sort()
+      .map((name) => `${folder}/${name}`),
+  );
+  return [...inFolders, ...FILES];
+}
+
 function sourceDigest(): string {
   const hash = createHash("sha256");
-  for (const folder of FOLDERS) {
-    const sources = readdirSync(join(ROOT, folder)).filter((name) => /(?<!\.test)\.ts$/.test(name));
-    for (const name of sources.sort()) {
-      hash
-        .update(`${folder}/${name}\u0000`)
-        .update(readFileSync(join(ROOT, folder, name)))
-        .update("\u0000");
-    }
+  for (const file of programSources()) {
+    hash
+      .update(`${file}\u0000`)
+      .update(readFileSync(join(ROOT, file)))
+      .update("\u0000");
   }
   return hash.digest("hex").slice(0, 16);
 }
