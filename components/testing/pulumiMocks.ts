@@ -50,9 +50,26 @@ function acceptHooks(): void {
 export async function runMocked<Outputs>(program: () => Promise<Outputs>): Promise<MockedRun<Outputs>> {
   recorded.length = 0;
   const outputs = await program();
-  // Registrations are fire-and-forget; this is what the SDK itself waits for at the end of a program.
-  await (pulumi.runtime as unknown as { waitForRPCs(): Promise<void> }).waitForRPCs();
+  await allRegistered();
   return { outputs, resources: [...recorded] };
+}
+
+/** Runs a program that must refuse; resolves with why, and what it had registered by then. */
+export async function runRefused(
+  program: () => Promise<unknown>,
+): Promise<{ readonly reason: string; readonly resources: readonly RecordedResource[] }> {
+  recorded.length = 0;
+  const reason = await program().then(
+    () => "the program did not refuse",
+    (error: unknown) => String(error),
+  );
+  await allRegistered();
+  return { reason, resources: [...recorded] };
+}
+
+/** Registrations are fire-and-forget; this is what the SDK itself waits for at the end of a program. */
+function allRegistered(): Promise<void> {
+  return (pulumi.runtime as unknown as { waitForRPCs(): Promise<void> }).waitForRPCs();
 }
 
 export function ofType(
