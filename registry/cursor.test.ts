@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { encodeCursor, pageAfter, toPage } from "./cursor.ts";
+import { encodeCursor, pageAfter, pageAfterNumber, toPage } from "./cursor.ts";
 
 describe("cursors", () => {
   it("come back as they were", () => {
@@ -17,6 +17,14 @@ describe("cursors", () => {
       expect(() => pageAfter(cursor)).toThrow(/query.cursor must be a nextCursor of this list/);
     },
   );
+
+  it("give the number a list is sorted by, and refuse what is none", () => {
+    expect(pageAfterNumber(encodeCursor(["7", "id"]), 0)).toBe(7);
+    expect(pageAfterNumber(encodeCursor(["at", "7"]), 1)).toBe(7);
+    for (const id of ["x", "1.5", "1e30", "NaN"]) {
+      expect(() => pageAfterNumber(encodeCursor(["at", id]), 1)).toThrow(/must be a nextCursor/);
+    }
+  });
 });
 
 describe("pages", () => {

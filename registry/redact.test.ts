@@ -35,4 +35,9 @@ describe("redaction", () => {
     expect(copy).not.toHaveProperty("a");
     expect(copy.b).not.toBe(value.b);
   });
+
+  it("leaves no character that a database would refuse or change", () => {
+    expect(redactText("a\0b\ud800c")).toBe("a\ufffdb\ufffdc");
+    expect(redactText("ein ß, 😀")).toBe("ein ß, 😀");
+  });
 });

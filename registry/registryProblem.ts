@@ -25,7 +25,7 @@ export type Phase = "read" | "change" | "commit";
 
 /** Puts an error of the database that passes by itself in the registry's words; all others come back as they are. */
 export function describeFailure(dialect: RegistryDialect, error: unknown, phase: Phase): unknown {
-  const failure = dialect.failure(error);
+  const failure = dialect.failure(error, phase !== "read");
   if (failure === undefined) return error;
   if (failure === "unstorable") {
     const detail =

@@ -1,15 +1,9 @@
-import {
-  CompiledQuery,
-  type DatabaseConnection,
-  Kysely,
-  PostgresDialect,
-  sql,
-  type Transaction,
-} from "kysely";
+import { CompiledQuery, Kysely, PostgresDialect, sql, type Transaction } from "kysely";
 import pg from "pg";
 import { namingPlugin } from "../naming.ts";
 import type { Schema } from "../schema.ts";
 import { failure, uniqueViolation } from "./postgresErrors.ts";
+import { createPool, type SessionLimits } from "./postgresPool.ts";
 import { settleColumns } from "./postgresSchema.ts";
 import { appendOnly, forwardOnly } from "./postgresTriggers.ts";
 import type { Lock, RegistryDialect } from "./registryDialect.ts";
@@ -38,15 +32,11 @@ const POOL_SIZE = 10;
 const LOCK_WAIT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 5_000;
-/** Past the statement's own limit by this, the server is taken for gone and the connection is given up. */
-const SILENCE_MS = 5_000;
-/** A process that froze or vanished with a change open must not hold its locks much longer than others wait for them. */
-const IDLE_IN_CHANGE_MS = 15_000;
-const KEEP_ALIVE_AFTER_MS = 10_000;
 /** Ten processes may start at once, and each waits for those before it. */
 const MIGRATION_LOCK_WAIT_MS = 300_000;
 
 export function postgresRegistryDialect(options: PostgresOptions): RegistryDialect {
+  refuseOtherUrls(options.url);
   const { lockWaitMs = LOCK_WAIT_MS, statementTimeoutMs = STATEMENT_TIMEOUT_MS } = options;
   const limits = { lockWaitMs, statementTimeoutMs };
   return {
@@ -69,82 +59,15 @@ export function postgresReaderDialect(url: string): PostgresDialect {
   return dialectFor({ url, poolSize: 1 }, limits, { readOnly: true });
 }
 
-/** Zero is PostgreSQL's word for "no limit". */
-interface Limits {
-  readonly lockWaitMs: number;
-  readonly statementTimeoutMs: number;
-}
-
 function dialectFor(
-  { url, poolSize = POOL_SIZE, lockWaitMs = LOCK_WAIT_MS }: PostgresOptions,
-  limits: Limits,
+  { url, poolSize = POOL_SIZE }: PostgresOptions,
+  limits: SessionLimits,
   { readOnly = false } = {},
 ): PostgresDialect {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: poolSize,
-    application_name: "tenantry registry",
-    // Covers both: the wait for a free connection and the making of a new one.
-    connectionTimeoutMillis: Math.max(lockWaitMs, CONNECT_TIMEOUT_MS),
-    ...(limits.statementTimeoutMs > 0 ? { query_timeout: limits.statementTimeoutMs + SILENCE_MS } : {}),
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
-    types: { getTypeParser },
-  });
-  // A connection that breaks while idle leaves the pool by itself; unheard, the event would end the process.
-  pool.on("error", () => {});
+  const connectTimeoutMs = Math.max(limits.lockWaitMs, CONNECT_TIMEOUT_MS);
   return new PostgresDialect({
-    pool: dropStuck(pool),
-    onCreateConnection: (connection) => prepareSession(connection, limits, readOnly),
+    pool: createPool({ url, schema: SCHEMA, size: poolSize, readOnly, connectTimeoutMs, ...limits }),
   });
-}
-
-async function prepareSession(
-  connection: DatabaseConnection,
-  { lockWaitMs, statementTimeoutMs }: Limits,
-  readOnly: boolean,
-): Promise<void> {
-  const settings: Record<string, string> = {
-    search_path: SCHEMA,
-    lock_timeout: String(lockWaitMs),
-    statement_timeout: String(statementTimeoutMs),
-    idle_in_transaction_session_timeout: String(IDLE_IN_CHANGE_MS),
-    default_transaction_isolation: "read committed",
-    default_transaction_read_only: readOnly ? "on" : "off",
-    client_min_messages: "warning",
-  };
-  const names = Object.keys(settings);
-  const calls = names.map((name, place) => `set_config('${name}', $${place + 1}, false)`);
-  // What was answered as done survives a crash of the server, also where its default says otherwise.
-  const durable = `set_config('synchronous_commit', case current_setting('synchronous_commit')
-    when 'off' then 'on' else current_setting('synchronous_commit') end, false)`;
-  await connection.executeQuery(
-    CompiledQuery.raw(`select ${[...calls, durable].join(", ")}`, Object.values(settings)),
-  );
-}
-
-type QueryFunction = (text: string, values: readonly unknown[]) => Promise<unknown>;
-
-/**
- * A statement that got no answer in time still occupies its connection, and all later ones would queue behind it. So the
- * connection is cut, which makes the pool let go of it.
- */
-function dropStuck(pool: pg.Pool): pg.Pool {
-  pool.on("connect", (client) => {
-    const query = client.query.bind(client) as unknown as QueryFunction;
-    const guarded: QueryFunction = async (text, values) => {
-      try {
-        return await query(text, values);
-      } catch (error) {
-        if (error instanceof Error && error.message === "Query read timeout") {
-          (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
-        }
-        throw error;
-      }
-    };
-    Object.assign(client, { query: guarded });
-  });
-  return pool;
 }
 
 /** A connection of its own, without the limits that keep requests short: an index on a large table takes its time. */
@@ -163,9 +86,31 @@ async function migrating<T>(
       await settleColumns(transaction, SCHEMA);
       return outcome;
     });
+  } catch (error) {
+    throw describeRefusal(error, url);
   } finally {
     await db.destroy();
   }
+}
+
+/** The URL holds a password: messages name the host and the database only. */
+function refuseOtherUrls(url: string): void {
+  if (URL.canParse(url) && ["postgres:", "postgresql:"].includes(new URL(url).protocol)) return;
+  throw new Error(
+    "Cannot open the registry: its URL must be postgres://user:password@host:port/database, got another shape. " +
+      "Encode special characters of the password, such as / as %2F.",
+  );
+}
+
+/** What no later try will mend: the wrong user, password or database, or a right that is missing. */
+function describeRefusal(error: unknown, url: string): unknown {
+  if (!(error instanceof pg.DatabaseError) || !/^(28...|3D000|42501)$/.test(error.code ?? "")) return error;
+  const { host, pathname } = new URL(url);
+  return new Error(
+    `Cannot open the registry: PostgreSQL at ${host}${pathname} must let it in, got "${error.message}". ` +
+      "Check user, password and database of the URL, and that the user may create a schema in it.",
+    { cause: error },
+  );
 }
 
 /** Looked for first: `if not exists` asks for the right to create even where there is nothing to create. */
@@ -199,18 +144,4 @@ async function explain(
   const query = CompiledQuery.raw(`explain ${statement}`, [...parameters]);
   const { rows } = await db.executeQuery<Record<string, string>>(query);
   return rows.map((row) => Object.values(row)[0] ?? "");
-}
-
-const INT8_OID = 20;
-
-/** Integers come as numbers, as from SQLite; one past 2^53 would be a fault of ours and is refused. */
-function getTypeParser(oid: number, format?: "text" | "binary"): (value: never) => unknown {
-  if (oid === INT8_OID) return toSafeInteger;
-  return pg.types.getTypeParser(oid, format as "text");
-}
-
-function toSafeInteger(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value)) return value;
-  throw new RangeError(`Cannot read an integer from the registry: it must be within 2^53, got ${text}.`);
 }

@@ -19,9 +19,11 @@ const UNAVAILABLE = new Set([
   "57P01", // the server is being stopped
   "57P02", // it crashed
   "57P03", // it is starting or recovering
-  "25006", // it has become a standby, which does not write
   "25P03", // the session was idle in a transaction for too long
 ]);
+
+/** Of a session that may write: the server has become a standby. Of one that may not, it is the caller's fault. */
+const READ_ONLY = "25006";
 
 const NETWORK = new Set([
   "ECONNREFUSED",
@@ -42,12 +44,13 @@ const DRIVER: readonly [RegExp, DatabaseFailure][] = [
   [/^Query read timeout/, "unavailable"],
 ];
 
-export function failure(error: unknown): DatabaseFailure | undefined {
+export function failure(error: unknown, writing: boolean): DatabaseFailure | undefined {
   if (!(error instanceof Error)) return undefined;
   if (error instanceof pg.DatabaseError) {
     const code = error.code ?? "";
     if (BUSY.has(code)) return "busy";
     if (code === UNTRANSLATABLE) return "unstorable";
+    if (code === READ_ONLY && writing) return "unavailable";
     return UNAVAILABLE.has(code) || code.startsWith("08") ? "unavailable" : undefined;
   }
   const { code } = error as NodeJS.ErrnoException;

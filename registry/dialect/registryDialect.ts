@@ -28,7 +28,7 @@ export interface RegistryDialect {
    * What an error of the database means: `busy` when others held a lock or took all connections for too long, `unavailable` when
    * the database cannot be reached or is going away, `unstorable` when it takes no such text. Undefined for all others.
    */
-  failure(error: unknown): DatabaseFailure | undefined;
+  failure(error: unknown, writing: boolean): DatabaseFailure | undefined;
   /** The plan of a query, one line a node, for tests that hold an index to its use. */
   explain(db: Kysely<never>, sql: string, parameters: readonly unknown[]): Promise<string[]>;
 }

@@ -103,6 +103,28 @@ describeDialects(
   "sqlite",
 );
 
+describeDialects(
+  "columns of a migration",
+  (create) => {
+    it("sort by code point and count to 2^53, those of a later migration too", async () => {
+      const database = await create({ empty: true });
+      await (await database.open()).close();
+      const next = await migrationFrom(database, (db) =>
+        db.schema.alterTable("tenants").addColumn("note", "text").addColumn("size", "integer").execute(),
+      );
+      await database.migrate([...migrations, next]);
+      const columns = await database.raw(
+        `select column_name, data_type, collation_name from information_schema.columns
+         where table_schema = current_schema() order by column_name`,
+      );
+      const kinds = new Set(columns.map((column) => `${column.data_type} ${column.collation_name}`));
+      expect([...kinds].sort()).toEqual(["bigint null", "text C"]);
+      expect(columns.map((column) => column.column_name)).toEqual(expect.arrayContaining(["note", "size"]));
+    });
+  },
+  "postgresql",
+);
+
 async function migrationFrom(database: TestDatabase, up: Migration["up"]): Promise<Migration> {
   const file = path.join(database.folder, "0002_test.ts");
   await writeFile(file, String(up));
