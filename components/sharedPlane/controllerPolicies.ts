@@ -168,6 +168,7 @@ function ecs(
   prefix: string,
 ): readonly PolicyStatement[] {
   const services = arn(location, "ecs", `service/${clusterName}/${prefix}*`);
+  const deployments = arn(location, "ecs", `service-deployment/${clusterName}/${prefix}*`);
   const definitions = arn(location, "ecs", `task-definition/${prefix}*:*`);
   return [
     allow(
@@ -176,6 +177,12 @@ function ecs(
       services,
       // A definition brings its role along: the router's, say, must not run under a tenant's name.
       { ArnEquals: { "ecs:cluster": clusterArn }, ArnLikeIfExists: { "ecs:task-definition": definitions } },
+    ),
+    // How the provider tells that a deployment is done or rolled back.
+    allow(
+      "Deployments",
+      ["ecs:ListServiceDeployments", "ecs:DescribeServiceDeployments"],
+      [services, deployments],
     ),
     allow("TaskDefinitions", ["ecs:RegisterTaskDefinition"], definitions),
     allow(

@@ -69,6 +69,12 @@ describe("the controller's role", () => {
       // A change of the count alone names no definition.
       { action: "ecs:UpdateService", resource: service, context: cluster },
       { action: "ecs:DeleteService", resource: service, context: cluster },
+      { action: "ecs:ListServiceDeployments", resource: service },
+      { action: "ecs:DescribeServiceDeployments", resource: service },
+      {
+        action: "ecs:DescribeServiceDeployments",
+        resource: `${service.replace(":service/", ":service-deployment/")}/abc123`,
+      },
       {
         action: "ecs:RegisterTaskDefinition",
         resource: at("ecs", `task-definition/${tenant.layout.key}-iam-service:1`),
