@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz234567";
-export const SHORT_HASH_LENGTH = 12;
+const SHORT_HASH_LENGTH = 12;
 
 /**
  * 60 bits of SHA-256 in lower-case base32, which every AWS name accepts. The parts are joined by a character that

@@ -96,7 +96,7 @@ function createControllerPolicies(
   }
 }
 
-export function controllerTrust({ trustedPrincipals, externalId }: ControllerArgs) {
+function controllerTrust({ trustedPrincipals, externalId }: ControllerArgs) {
   return policyDocument([
     {
       Sid: "Controller",

@@ -23,7 +23,7 @@ export interface RouterParts {
 }
 
 /** Where the routing snapshots lie in the snapshot bucket. */
-export const ROUTING_PREFIX = "routing/";
+const ROUTING_PREFIX = "routing/";
 
 /** The router: a service of the plane that forwards by host to the tenants' private names. */
 export function createRouter(build: PlaneBuild, parts: RouterParts): aws.ecs.Service {
@@ -156,7 +156,7 @@ function createRoles(build: PlaneBuild, parts: RouterParts, names: PlaneNames) {
 }
 
 /** The router reads routing snapshots, and nothing of any tenant. */
-export function routerPolicy(location: Location, bucketArn: string, kmsKeyArn: string): PolicyDocument {
+function routerPolicy(location: Location, bucketArn: string, kmsKeyArn: string): PolicyDocument {
   return policyDocument([
     {
       Sid: "Snapshots",

@@ -83,7 +83,7 @@ export function createBucket(
   return bucket;
 }
 
-export function tlsOnly(bucketArn: string): PolicyDocument<ResourcePolicyStatement> {
+function tlsOnly(bucketArn: string): PolicyDocument<ResourcePolicyStatement> {
   return policyDocument<ResourcePolicyStatement>([
     {
       Sid: "TlsOnly",

@@ -31,7 +31,3 @@ export const SERVICE_SHAPES: Readonly<Record<ServiceName, ServiceShape>> = {
 
 /** The port every HTTP service listens on inside its task; each task has an address of its own (awsvpc). */
 export const SERVICE_PORT = 8080;
-
-export function isServiceName(value: string): value is ServiceName {
-  return (SERVICE_NAMES as readonly string[]).includes(value);
-}

@@ -22,6 +22,7 @@ export interface Plane {
   readonly outputs: PlaneOutputs;
   readonly boundary: unknown;
   readonly controller: Role;
+  readonly router: Role;
 }
 
 /** Ten programs run one after the other; a second each on a busy machine. */
@@ -48,9 +49,15 @@ export async function planeFacts(environment: "dev" | "prod"): Promise<Plane> {
   const boundary = ofType(run, BOUNDARY_TYPE).find(({ name }) => name === "tenant-boundary");
   const roles = rolesOf(run.resources);
   const controller = roles.find(({ name }) => name === "controller");
-  if (boundary === undefined || controller === undefined)
-    throw new Error("the plane must have a boundary and a controller");
-  return { outputs: parsePlaneOutputs(outputs), boundary: JSON.parse(boundary.inputs.policy), controller };
+  const router = roles.find(({ name }) => name === "router");
+  if (boundary === undefined || controller === undefined || router === undefined)
+    throw new Error("the plane must have a boundary, a controller and a router");
+  return {
+    outputs: parsePlaneOutputs(outputs),
+    boundary: JSON.parse(boundary.inputs.policy),
+    controller,
+    router,
+  };
 }
 
 export async function fleetMember(
