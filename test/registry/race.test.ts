@@ -102,11 +102,32 @@ describeDialects("of ten at once", (create, dialect) => {
     });
   });
 
+  it.runIf(dialect === "postgresql")("no entry is checked against a token that is being raised", async () => {
+    const clock = settableClock();
+    const [registry, successor] = await openTwo(await create(), clock.now);
+    const { operationId } = await queue(registry);
+    await claim(registry, operationId, "worker-a");
+    clock.advance(LEASE_MS);
+    const gate = Promise.withResolvers<void>();
+    const claimed = Promise.withResolvers<void>();
+    const taken = successor.record(async (record) => {
+      await operationClaim(record, operationId, "worker-b", LEASE_MS);
+      claimed.resolve();
+      await gate.promise;
+    });
+    await claimed.promise;
+    const stale = registry.record((record) => journalAppend(record, operationId, [{ type: "started" }], 1));
+    const outcome = expect(stale).rejects.toBeInstanceOf(LeaseLostError);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    gate.resolve();
+    await taken;
+    await outcome;
+    expect((await registry.read((db) => operationGet(db, operationId))).status).toBe("queued");
+  });
+
   it.runIf(dialect === "postgresql")("no claim comes between an owner's check and its entry", async () => {
     const clock = settableClock();
-    const database = await create();
-    const registry = await database.open({ now: clock.now });
-    const successor = await database.open({ now: clock.now });
+    const [registry, successor] = await openTwo(await create(), clock.now);
     const { operationId } = await queue(registry);
     await claim(registry, operationId, "worker-a");
     clock.advance(LEASE_MS);
@@ -137,9 +158,10 @@ describeDialects("of ten at once", (create, dialect) => {
 });
 
 /** On SQLite one: a second in this process would wait for the first with the whole process. */
-async function openTwo(database: TestDatabase): Promise<[Registry, Registry]> {
-  const registry = await database.open();
-  return [registry, registry.dialect === "sqlite" ? registry : await database.open()];
+async function openTwo(database: TestDatabase, now?: () => Date): Promise<[Registry, Registry]> {
+  const tuning = now === undefined ? {} : { now };
+  const registry = await database.open(tuning);
+  return [registry, registry.dialect === "sqlite" ? registry : await database.open(tuning)];
 }
 
 function race<T>(
