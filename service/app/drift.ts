@@ -8,6 +8,7 @@ import type {
   DriftScanDetail,
 } from "../../contract/drift.ts";
 import type { Operation, OperationAccepted } from "../../contract/operation.ts";
+import type { Target } from "../../contract/target.ts";
 import { driftFindingList as registryFindingList } from "../../registry/driftFinding.ts";
 import * as registry from "../../registry/driftScan.ts";
 import { targetsMatching } from "../../registry/target.ts";
@@ -49,7 +50,10 @@ export async function driftFindingList(
   return context.registry.read((db) => registryFindingList(db, query));
 }
 
-/** One repair for each target with open findings; none when there are none. */
+/**
+ * One repair for each target with open findings; none when there are none. What is being taken down is left alone: a
+ * repair would put back what a decommissioning that failed half-way has deleted.
+ */
 export async function driftRepairCreate(
   context: RequestContext,
   input: DriftRepairCreate,
@@ -60,7 +64,7 @@ export async function driftRepairCreate(
     const targets = await targetsMatching(change.db, { ...input, deploymentStates: scannable });
     change.afterCommit(() => context.nudges.nudge("operations"));
     const operations: Operation[] = [];
-    for (const target of targets.filter(({ drift }) => drift === "drifted")) {
+    for (const target of targets.filter(isToBeRepaired)) {
       const release = target.currentReleaseNumber;
       const pinned = release === null ? {} : { releaseNumber: release };
       const request = {
@@ -73,4 +77,8 @@ export async function driftRepairCreate(
     }
     return { operations };
   });
+}
+
+function isToBeRepaired({ drift, requestedState }: Target): boolean {
+  return drift === "drifted" && requestedState !== "absent";
 }

@@ -1,6 +1,6 @@
 import { ProblemError } from "../../contract/errors.ts";
 import { requireTransition, type TenantAction } from "../../contract/lifecycle.ts";
-import type { OperationAccepted } from "../../contract/operation.ts";
+import type { Operation, OperationAccepted } from "../../contract/operation.ts";
 import type { Plane } from "../../contract/plane.ts";
 import type { Release } from "../../contract/release.ts";
 import type { Target } from "../../contract/target.ts";
@@ -21,7 +21,7 @@ import { projectName, stackName } from "../../stacks/tenant/names.ts";
 import { authorize } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
 import { planeEnsure } from "./plane.ts";
-import { type OperationRequest, requestOperations } from "./requestOperations.ts";
+import { requestOperations } from "./requestOperations.ts";
 
 /**
  * What can be asked of a tenant's life. Each function checks what the status allows, writes down what is wanted, and leaves one
@@ -58,7 +58,7 @@ export async function tenantDeploy(
 ): Promise<OperationAccepted> {
   await authorize(context, "tenantDeploy", tenantId);
   const tenant = await tenantThatMay(context, tenantId, "deploy");
-  const live = await context.registry.read((db) => targetsOfTenant(db, tenantId));
+  const live = (await context.registry.read((db) => targetsOfTenant(db, tenantId))).filter(isToStay);
   const names = input.planes ?? live.map((target) => target.planeName);
   const isNew = names.some((name) => !live.some((target) => target.planeName === name));
   const named = input.releaseNumber !== undefined || isNew;
@@ -66,17 +66,24 @@ export async function tenantDeploy(
   const planes = await planesFor(context, names);
   return accepted(context, async (change) => {
     requireTransition((await tenantGet(change.db, tenantId)).status, "deploy");
-    const state = tenant.status === "suspended" ? "suspended" : "present";
+    const state = tenant.status === "suspended" ? ("suspended" as const) : ("present" as const);
     const wanted = await targetsOn(change, tenantId, planes, release, state);
     const { reason, force } = input;
-    const request: OperationRequest = { kind: "tenant_deploy", state: "updating", reason, input: { force } };
-    if (release === undefined) return requestOperations(change, wanted, request);
-    const patch = { targetReleaseNumber: release.number };
-    return requestOperations(change, wanted, {
-      ...request,
-      patch,
-      input: { force, releaseNumber: release.number },
-    });
+    const request = { kind: "tenant_deploy", state: "updating", reason } as const;
+    const number = release?.number;
+    const operations: Operation[] = [];
+    for (const target of wanted) {
+      // Named after a decommissioning that failed there, the plane is wanted again.
+      const again = isToStay(target) ? {} : { requestedState: state };
+      operations.push(
+        ...(await requestOperations(change, [target], {
+          ...request,
+          input: { force, ...(number !== undefined && { releaseNumber: number }) },
+          patch: { ...again, ...(number !== undefined && { targetReleaseNumber: number }) },
+        })),
+      );
+    }
+    return operations;
   });
 }
 
@@ -128,7 +135,7 @@ export async function tenantDecommission(
     const tenant = await tenantGet(change.db, tenantId);
     requireTransition(tenant.status, "decommission");
     refuseWrongSlug(tenant, input.confirmSlug);
-    const { chosen, whole } = await liveTargets(change, tenantId, input.planes, { allowNone: true });
+    const { chosen, whole } = await liveTargets(change, tenantId, input.planes, { toEnd: true });
     const patch = { requestedState: "absent" } as const;
     const request = {
       kind: "tenant_decommission",
@@ -238,17 +245,23 @@ async function nextGeneration(change: Change, tenantId: string, planeId: string)
   return Number(row?.generation ?? 0) + 1;
 }
 
+/** A decommissioning that failed half-way leaves a target that nothing but another decommissioning may touch. */
+function isToStay(target: Target): boolean {
+  return target.requestedState !== "absent";
+}
+
 async function liveTargets(
   change: Change,
   tenantId: string,
   planes: readonly string[] | undefined,
-  options: { readonly allowNone?: boolean } = {},
+  options: { readonly toEnd?: boolean } = {},
 ): Promise<{ chosen: Target[]; whole: boolean }> {
-  const live = await targetsOfTenant(change.db, tenantId);
+  const all = await targetsOfTenant(change.db, tenantId);
+  const live = options.toEnd === true ? all : all.filter(isToStay);
   const unknown = planes?.find((name) => !live.some((target) => target.planeName === name));
   if (unknown !== undefined) throw targetMissing(live, unknown);
   const chosen = live.filter((target) => planes === undefined || planes.includes(target.planeName));
-  if (chosen.length === 0 && options.allowNone !== true) throw targetMissing(live, undefined);
+  if (chosen.length === 0 && options.toEnd !== true) throw targetMissing(live, undefined);
   return { chosen, whole: chosen.length === live.length };
 }
 

@@ -14,7 +14,8 @@ export const tenantSuspend: Saga = {
     await recordDeployed(change, run, "suspended");
     const { tenantId } = run.target;
     const tenant = await tenantGet(change.db, tenantId);
-    const live = await targetsOfTenant(change.db, tenantId);
+    const targets = await targetsOfTenant(change.db, tenantId);
+    const live = targets.filter((target) => target.requestedState !== "absent");
     if (tenant.requestedStatus !== "suspended") return;
     if (live.some((target) => target.deploymentState !== "suspended")) return;
     await tenantTransitionComplete(change, tenantId, "suspend", run.operation.reason ?? undefined);

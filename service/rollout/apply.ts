@@ -63,7 +63,7 @@ async function apply(
       for (const targetId of decision.targetIds) {
         await rolloutTargetSet(change, rolloutId, targetId, { status: "skipped", error: decision.reason });
       }
-      const haltReason = rollout.haltReason ?? decision.reason;
+      const haltReason = rollout.haltReason ?? whyHalted(rollout) ?? decision.reason;
       await rolloutUpdate(change, rolloutId, { status: "halted", haltReason });
       return true;
     }
@@ -71,6 +71,11 @@ async function apply(
       await rolloutUpdate(change, rolloutId, { status: decision.outcome });
       return true;
   }
+}
+
+function whyHalted({ targets }: RolloutDetail): string | undefined {
+  const failed = targets.find(({ status }) => status === "failed");
+  return failed && `tenant ${failed.tenantId} failed on ${failed.planeName}: ${failed.error ?? "it failed"}`;
 }
 
 async function start(change: Change, rollout: RolloutDetail, targetId: string): Promise<boolean> {

@@ -76,6 +76,8 @@ describe("a rollout", () => {
     service.world.failures.push(new EngineError("provider_failed", "Cannot update: bad image"));
     const done = await rollOut({ releaseNumber, waves: [{ tenantIds: [tenants[0]] }], maxConcurrency: 1 });
     expect(done).toMatchObject({ status: "failed", currentWave: 1 });
+    expect(done.haltReason).toContain(`tenant ${tenants[0]} failed on`);
+    expect(done.haltReason).toContain("Cannot update: bad image");
     const byTenant = new Map(done.targets.map((target: { tenantId: string }) => [target.tenantId, target]));
     expect(byTenant.get(tenants[0])).toMatchObject({ status: "failed", error: "Cannot update: bad image" });
     for (const tenantId of tenants.slice(1)) {
@@ -151,6 +153,35 @@ describe("drift", () => {
     expect((await get("/drift")).items).toEqual([]);
     expect((await get("/drift?status=resolved")).items).toHaveLength(2);
     expect(await scan({ tenantIds: [first] })).toMatchObject({ targetsTotal: 1, findingsOpen: 0 });
+  });
+
+  it("is left alone on what is being taken down, and shows what was put back as it is", async () => {
+    const finding = changed;
+    const refused = () => new EngineError("provider_denied", "Cannot go on: not allowed");
+    const ending = await createTenant(service, "drift-ending");
+    await run(service, `/tenants/${ending}/activate`);
+    stackOf(ending).findings = [finding];
+    await scan({ tenantIds: [ending] });
+    service.world.failures.push(refused());
+    const end = { confirmSlug: "drift-ending", reason: "contract ended" };
+    expect(await run(service, `/tenants/${ending}/decommission`, end)).toMatchObject([{ status: "failed" }]);
+    const before = service.world.runs.length;
+    expect(await run(service, "/drift/repairs", { tenantIds: [ending] })).toEqual([]);
+    expect(service.world.runs).toHaveLength(before);
+    await run(service, `/tenants/${ending}/decommission`, end);
+
+    const pausing = await createTenant(service, "drift-pausing");
+    await run(service, `/tenants/${pausing}/activate`);
+    service.world.failures.push(refused());
+    expect(await run(service, `/tenants/${pausing}/suspend`, { reason: "unpaid" })).toMatchObject([
+      { status: "failed" },
+    ]);
+    stackOf(pausing).findings = [finding];
+    await scan({ tenantIds: [pausing] });
+    await run(service, "/drift/repairs", { tenantIds: [pausing] });
+    expect(stackOf(pausing).spec.workload).toBe("running");
+    const { items } = await get(`/tenants/${pausing}/targets`);
+    expect(items).toMatchObject([{ deploymentState: "ready", requestedState: "suspended", drift: "clean" }]);
   });
 
   it("is not looked for while an operation runs on the stack", async () => {

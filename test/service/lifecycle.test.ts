@@ -161,6 +161,40 @@ describe("deploying", () => {
 });
 
 describe("decommissioning", () => {
+  it("that failed on one plane leaves that plane out of everything else, until it is named again", async () => {
+    const here = service.world.planeOutputs;
+    if (here === undefined) throw new Error("the test service must have a plane");
+    const tenantId = await createTenant(service, "half-gone");
+    await run(service, `/tenants/${tenantId}/activate`);
+    const there = { environment: "prod", planeName: `prod-${here.region}` } as const;
+    const planes = [there.planeName];
+    service.world.planeOutputs = { ...here, ...there };
+    await run(service, `/tenants/${tenantId}/deploy`, { planes });
+    service.world.failures.push(new EngineError("provider_denied", "Cannot delete: not allowed"));
+    const end = { confirmSlug: "half-gone", reason: "moved away", planes };
+    expect(await run(service, `/tenants/${tenantId}/decommission`, end)).toMatchObject([
+      { status: "failed" },
+    ]);
+
+    service.world.planeOutputs = here;
+    const elsewhere = [{ planeName: here.planeName, status: "succeeded" }];
+    expect(await run(service, `/tenants/${tenantId}/deploy`)).toMatchObject(elsewhere);
+    expect(await run(service, `/tenants/${tenantId}/suspend`, { reason: "unpaid" })).toMatchObject(elsewhere);
+    expect(await get(`/tenants/${tenantId}`)).toMatchObject({ status: "suspended" });
+    expect(await run(service, `/tenants/${tenantId}/reactivate`)).toMatchObject(elsewhere);
+
+    service.world.planeOutputs = { ...here, ...there };
+    expect(await run(service, `/tenants/${tenantId}/deploy`, { planes })).toMatchObject([
+      { planeName: there.planeName, status: "succeeded" },
+    ]);
+    service.world.planeOutputs = here;
+    const { items } = await get(`/tenants/${tenantId}/targets`);
+    expect(items.map((target: { requestedState: string }) => target.requestedState)).toEqual([
+      "present",
+      "present",
+    ]);
+  });
+
   it("fails when the cloud still has something, and names it", async () => {
     const tenantId = await createTenant(service, "leaves-something");
     await run(service, `/tenants/${tenantId}/activate`);
