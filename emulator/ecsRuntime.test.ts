@@ -58,6 +58,16 @@ describe("an ECS deployment", () => {
     expect(settleDeployment(broken, profile, 9_999)).toEqual({ failed: "deployment failed: refused" });
   });
 
+  it("is steady with nothing to run, however ill it was", () => {
+    const ill = markUnhealthy(service(startDeployment(0)), "refused", 10);
+    const stopped = service(ill, { desiredCount: 0, deploymentCircuitBreaker: { enable: true } });
+    expect(deploymentStatus(stopped, profile, 20)).toMatchObject({
+      rolloutState: "COMPLETED",
+      healthy: true,
+    });
+    expect(settleDeployment(stopped, profile, 20)).toBe("settled");
+  });
+
   it("keeps an illness over the next deployment until somebody heals it", () => {
     const ill = service(markUnhealthy(service(startDeployment(0)), "refused", 10));
     const next = service(startDeployment(5_000, ill));

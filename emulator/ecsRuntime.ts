@@ -40,7 +40,8 @@ export function deploymentStatus(service: StoredResource, profile: Profile, nowM
   const startedAtMs = count(service.runtime, "startedAtMs") ?? 0;
   const unhealthySinceMs = count(service.runtime, "unhealthySinceMs");
   const steadyAtMs = startedAtMs + profile.ecsSteadyMs;
-  if (unhealthySinceMs !== undefined) {
+  // A service that wants no task has none that could fail.
+  if (unhealthySinceMs !== undefined && desiredCount > 0) {
     return unhealthyStatus(service, desiredCount, unhealthySinceMs >= steadyAtMs);
   }
   const steady = desiredCount === 0 || nowMs >= steadyAtMs;
