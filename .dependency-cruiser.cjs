@@ -8,7 +8,7 @@ const only = (from, allowed) => ({
   comment: `${from}/ may import only ${[...allowed, "packages"].join(", ")}`,
   from: { path: `^${from}/` },
   to: {
-    path: "^(contract|components|stacks|registry|service|emulator|launcher|toolchain|cli|console|router|bench|test|script)/",
+    path: "^(contract|components|stacks|registry|service|emulator|launcher|toolchain|cli|console|router|bench|demo|test|script)/",
     pathNot: [`^${from}/`, ...allowed.map((name) => `^${name}/`)],
   },
 });
@@ -42,12 +42,14 @@ module.exports = {
       "toolchain/",
     ]),
     packageOnlyIn("pulumi-in-programs", "@pulumi/(aws|awsx)/", ["components/", "stacks/"]),
+    packageOnlyIn("aws-sdk-in-cloud", "@aws-sdk/", ["service/cloud/"]),
+    packageOnlyIn("pg-in-registry", "pg/", ["registry/"]),
     packageOnlyIn("sqlite-in-storage", "better-sqlite3/", ["registry/", "emulator/"]),
     {
       name: "no-circular",
       severity: "error",
       from: {},
-      to: { circular: true, dependencyTypesNot: ["type-only"] },
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
     },
     { name: "no-unresolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
     {

@@ -102,59 +102,63 @@ describeDialects("of ten at once", (create, dialect) => {
     });
   });
 
-  it.runIf(dialect === "postgresql")("no entry is checked against a token that is being raised", async () => {
-    const clock = settableClock();
-    const [registry, successor] = await openTwo(await create(), clock.now);
-    const { operationId } = await queue(registry);
-    await claim(registry, operationId, "worker-a");
-    clock.advance(LEASE_MS);
-    const gate = Promise.withResolvers<void>();
-    const claimed = Promise.withResolvers<void>();
-    const taken = successor.record(async (record) => {
-      await operationClaim(record, operationId, "worker-b", LEASE_MS);
-      claimed.resolve();
-      await gate.promise;
-    });
-    await claimed.promise;
-    const stale = registry.record((record) => journalAppend(record, operationId, [{ type: "started" }], 1));
-    const outcome = expect(stale).rejects.toBeInstanceOf(LeaseLostError);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    gate.resolve();
-    await taken;
-    await outcome;
-    expect((await registry.read((db) => operationGet(db, operationId))).status).toBe("queued");
-  });
-
-  it.runIf(dialect === "postgresql")("no claim comes between an owner's check and its entry", async () => {
-    const clock = settableClock();
-    const [registry, successor] = await openTwo(await create(), clock.now);
-    const { operationId } = await queue(registry);
-    await claim(registry, operationId, "worker-a");
-    clock.advance(LEASE_MS);
-    const gate = Promise.withResolvers<void>();
-    const appended = Promise.withResolvers<void>();
-    const order: string[] = [];
-    const entry = registry
-      .record(async (record) => {
-        await journalAppend(record, operationId, [{ type: "started" }], 1);
-        appended.resolve();
+  if (dialect === "postgresql")
+    it("no entry is checked against a token that is being raised", async () => {
+      const clock = settableClock();
+      const [registry, successor] = await openTwo(await create(), clock.now);
+      const { operationId } = await queue(registry);
+      await claim(registry, operationId, "worker-a");
+      clock.advance(LEASE_MS);
+      const gate = Promise.withResolvers<void>();
+      const claimed = Promise.withResolvers<void>();
+      const taken = successor.record(async (record) => {
+        await operationClaim(record, operationId, "worker-b", LEASE_MS);
+        claimed.resolve();
         await gate.promise;
-      })
-      .then(() => order.push("entry"));
-    await appended.promise;
-    const taken = claim(successor, operationId, "worker-b").then((claimed) => {
-      order.push("claim");
-      return claimed;
+      });
+      await claimed.promise;
+      const stale = registry.record((record) => journalAppend(record, operationId, [{ type: "started" }], 1));
+      const outcome = expect(stale).rejects.toBeInstanceOf(LeaseLostError);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      gate.resolve();
+      await taken;
+      await outcome;
+      expect((await registry.read((db) => operationGet(db, operationId))).status).toBe("queued");
     });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(order).toEqual([]);
-    gate.resolve();
-    expect(await taken).toMatchObject({ fencingToken: 2, operation: { status: "running" } });
-    await entry;
-    const late = registry.record((record) => journalAppend(record, operationId, [{ type: "succeeded" }], 1));
-    await expect(late).rejects.toBeInstanceOf(LeaseLostError);
-    expect((await registry.read((db) => operationGet(db, operationId))).status).toBe("running");
-  });
+
+  if (dialect === "postgresql")
+    it("no claim comes between an owner's check and its entry", async () => {
+      const clock = settableClock();
+      const [registry, successor] = await openTwo(await create(), clock.now);
+      const { operationId } = await queue(registry);
+      await claim(registry, operationId, "worker-a");
+      clock.advance(LEASE_MS);
+      const gate = Promise.withResolvers<void>();
+      const appended = Promise.withResolvers<void>();
+      const order: string[] = [];
+      const entry = registry
+        .record(async (record) => {
+          await journalAppend(record, operationId, [{ type: "started" }], 1);
+          appended.resolve();
+          await gate.promise;
+        })
+        .then(() => order.push("entry"));
+      await appended.promise;
+      const taken = claim(successor, operationId, "worker-b").then((claimed) => {
+        order.push("claim");
+        return claimed;
+      });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(order).toEqual([]);
+      gate.resolve();
+      expect(await taken).toMatchObject({ fencingToken: 2, operation: { status: "running" } });
+      await entry;
+      const late = registry.record((record) =>
+        journalAppend(record, operationId, [{ type: "succeeded" }], 1),
+      );
+      await expect(late).rejects.toBeInstanceOf(LeaseLostError);
+      expect((await registry.read((db) => operationGet(db, operationId))).status).toBe("running");
+    });
 });
 
 /** On SQLite one: a second in this process would wait for the first with the whole process. */
