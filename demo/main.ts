@@ -102,8 +102,29 @@ async function tell(dataDir: string, env: NodeJS.ProcessEnv): Promise<Figures> {
   }
 }
 
+const usage = `Usage: script/demo [--keep DIR] [--json]
+
+  --keep DIR  leave state, registry and listings in DIR
+  --json      end with one line of figures on standard output
+`;
+
+function readOptions() {
+  const flag = { type: "boolean" } as const;
+  try {
+    return parseArgs({ options: { json: flag, help: flag, keep: { type: "string" } } }).values;
+  } catch (cause) {
+    process.stderr.write(`Cannot start: ${(cause as Error).message}\n\n${usage}`);
+    return undefined;
+  }
+}
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { json: { type: "boolean" }, keep: { type: "string" } } });
+  const values = readOptions();
+  if (values === undefined) {
+    process.exitCode = 2;
+    return;
+  }
+  if (values.help === true) return void process.stdout.write(usage);
   const dataDir =
     values.keep === undefined ? await mkdtemp(join(tmpdir(), "tenantry-demo-")) : resolve(values.keep);
   const env = { ...process.env, TENANTRY_DATA: dataDir, TENANTRY_CLOUD: "local" };
