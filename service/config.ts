@@ -41,10 +41,17 @@ const settingsSchema = z.strictObject({
     .transform((names) => names.split(",").filter((name) => name !== "")),
   /** cloud: aws only. One URL for every AWS service, or service=url pairs separated by commas. */
   awsEndpoints: z.string().optional(),
-  awsAssumeRoleArn: z
+  /**
+   * cloud: aws only. The role tenant stacks are run with: each plane's own controller role, none (the service's own
+   * credentials), or one role for all planes.
+   */
+  awsAssumeRole: z
     .string()
-    .regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/.+$/, "must be the ARN of an IAM role")
-    .optional(),
+    .regex(
+      /^(plane|none|arn:aws[a-z-]*:iam::\d{12}:role\/.+)$/,
+      "must be `plane`, `none` or the ARN of an IAM role",
+    )
+    .default("plane"),
 });
 
 export type Settings = z.output<typeof settingsSchema>;
@@ -92,7 +99,7 @@ const flags = {
   "plane-project": "planeProject",
   "plane-stacks": "planeStacks",
   "aws-endpoints": "awsEndpoints",
-  "aws-assume-role-arn": "awsAssumeRoleArn",
+  "aws-assume-role": "awsAssumeRole",
 } as const satisfies Record<string, keyof Settings>;
 
 export type FlagName = keyof typeof flags | "json-log";
@@ -113,7 +120,8 @@ const help: Readonly<Record<FlagName, string>> = {
   "plane-project": "Pulumi project of the planes (tenantry)",
   "plane-stacks": "its stacks to record at the start, with commas between (dev)",
   "aws-endpoints": "cloud aws: one URL for all services, or service=url pairs with commas between",
-  "aws-assume-role-arn": "cloud aws: role the tenant stacks are run with",
+  "aws-assume-role":
+    "cloud aws: role the tenant stacks are run with: plane (each plane's own), none, or an ARN",
 };
 
 /** Every flag with its variable and default. */

@@ -50,13 +50,19 @@ export function resolveSpec(parts: SpecParts, settings: Settings): ResolvedSpec 
 }
 
 export function providerSettings(plane: Plane, settings: Settings): ProviderSettings {
-  const { awsEndpoints, awsAssumeRoleArn } = settings;
+  const { awsEndpoints } = settings;
+  const roleArn = assumedRole(plane, settings);
   return {
     region: plane.region,
     allowedAccountIds: [plane.accountId],
     ...(awsEndpoints === undefined ? {} : { endpoints: parseEndpoints(awsEndpoints) }),
-    ...(awsAssumeRoleArn === undefined ? {} : { assumeRole: { roleArn: awsAssumeRoleArn } }),
+    ...(roleArn === undefined ? {} : { assumeRole: { roleArn, sessionName: "tenantry" } }),
   };
+}
+
+function assumedRole(plane: Plane, { cloud, awsAssumeRole }: Settings): string | undefined {
+  if (cloud === "local" || awsAssumeRole === "none") return undefined;
+  return awsAssumeRole === "plane" ? parsePlaneOutputs(plane.outputs).controllerRoleArn : awsAssumeRole;
 }
 
 /** `https://one.example` for all services, or `s3=https://…,ecs=https://…`. */

@@ -1,0 +1,36 @@
+import { expect, it } from "vitest";
+import type { Plane } from "../../contract/plane.ts";
+import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
+import { readSettings } from "../config.ts";
+import { parseEndpoints, providerSettings } from "./resolveSpec.ts";
+
+const { plane: recorded } = tenantSpec();
+const plane = { ...recorded, outputs: { ...recorded.outputs } } as unknown as Plane;
+const roleOf = (...flags: string[]) => providerSettings(plane, readSettings(flags, {})).assumeRole?.roleArn;
+
+it("runs on AWS with the plane's own controller role unless told otherwise", () => {
+  expect(roleOf("--cloud", "aws")).toBe(recorded.outputs.controllerRoleArn);
+  expect(roleOf("--cloud", "aws", "--aws-assume-role", "none")).toBeUndefined();
+  const arn = "arn:aws:iam::123456789012:role/deploy";
+  expect(roleOf("--cloud", "aws", "--aws-assume-role", arn)).toBe(arn);
+  expect(() => roleOf("--cloud", "aws", "--aws-assume-role", "deploy")).toThrow(/must be `plane`, `none`/);
+});
+
+it("assumes no role on the local cloud", () => {
+  expect(roleOf()).toBeUndefined();
+});
+
+it("pins the account and the region of the plane", () => {
+  expect(providerSettings(plane, readSettings([], {}))).toMatchObject({
+    region: recorded.region,
+    allowedAccountIds: [recorded.accountId],
+  });
+});
+
+it("reads one endpoint for all services, or one each", () => {
+  expect(parseEndpoints("http://127.0.0.1:5000")).toBe("http://127.0.0.1:5000");
+  expect(parseEndpoints("s3=https://s3.example, ecs=https://ecs.example")).toEqual({
+    s3: "https://s3.example",
+    ecs: "https://ecs.example",
+  });
+});
