@@ -81,6 +81,8 @@ export const limits = {
   healthConcurrency: 8,
   scanConcurrency: 2,
   purgeEveryMs: 3_600_000,
+  /** What the CLI said in a run is of use while somebody may still ask why it failed. */
+  runFolderKeepMs: 14 * 86_400_000,
   idempotencyKeyChars: 128,
 } as const;
 

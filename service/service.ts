@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { type OperationId, routes } from "../contract/routes.ts";
 import { idempotencyPurge } from "../registry/idempotency.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -24,6 +25,7 @@ import { createRunner } from "./operations/runner.ts";
 import { createStackLocks } from "./operations/stackLocks.ts";
 import { createPoll } from "./poll.ts";
 import { createRolloutDriver } from "./rollout/apply.ts";
+import { runFoldersPurge } from "./runFolders.ts";
 
 /**
  * The control service, put together: requests become changes in the registry (app/), changes become operations, and
@@ -90,8 +92,9 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
   runner.wake();
   rollouts.wake();
   scanner.wake();
-  const purge = createPoll(context, "idempotency keys", limits.purgeEveryMs, async () => {
+  const purge = createPoll(context, "purge", limits.purgeEveryMs, async () => {
     await registry.record(idempotencyPurge);
+    await runFoldersPurge(join(settings.dataDir, "runs"), limits.runFolderKeepMs);
   });
   const health = createPoll(context, "health", settings.healthPollMs, () => observeFleet(context));
   void planeEnsureAll(context);
