@@ -14,7 +14,7 @@ import type { ProcessIdentity } from "./processes.ts";
 export interface RunCommandOptions {
   readonly command: string;
   readonly env: Readonly<Record<string, string>>;
-  /** More arguments by subcommand, such as `{ destroy: ["--remove"] }`. */
+  /** More arguments by subcommand, such as `{ destroy: ["--remove"], "stack init": ["--no-select"] }`. */
   readonly extraArgs?: Readonly<Record<string, readonly string[]>>;
   /** Checked before each process: once cancelled, nothing new begins. */
   beforeSpawn(): void;
@@ -32,13 +32,14 @@ export function createRunCommand(options: RunCommandOptions): PulumiCommand {
     const canned = cannedAnswer(args);
     if (canned !== undefined) return { ...NOTHING, stdout: canned, code: 0 };
     options.beforeSpawn();
-    const extra = options.extraArgs?.[args[0] ?? ""] ?? [];
+    const subcommand = args[0] === "stack" ? `stack ${args[1]}` : (args[0] ?? "");
+    const extra = options.extraArgs?.[subcommand] ?? [];
     const result = await runCli({
       command: options.command,
       args: [...args, ...extra, "--non-interactive"],
       workDir,
       env: { ...options.env, ...env, PULUMI_AUTOMATION_API: "true" },
-      outputName: args[0] === "stack" ? `stack-${args[1]}` : (args[0] ?? "pulumi"),
+      outputName: subcommand.replace(" ", "-"),
       onSpawn: options.onSpawn,
     });
     return { ...result, code: result.exitCode };

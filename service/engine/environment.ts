@@ -1,5 +1,7 @@
 /** The environment of the CLI and, through it, of the providers. */
+import { mkdir, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 
 /**
  * What makes the CLI quick and quiet when a program drives it; whoever sets one of these differently wins.
@@ -39,4 +41,21 @@ export function cliEnvironment(
   );
   const attached = given.PULUMI_DEBUG_PROVIDERS ? ATTACHED : {};
   return { ...defaults(), ...LOG_LIMITS, ...attached, ...Object.fromEntries(kept), ...given };
+}
+
+/**
+ * A PULUMI_HOME in which the CLI cannot keep its own log: a file is where its log folder would be.
+ *
+ * The CLI writes every property it sees to a compressed debug log, in the clear until it has the stack's key, and has
+ * no switch for it; that is an eighth of a run's CPU and a place for secrets to be. Only with attached
+ * providers and a state folder: plugins and credentials of other installations live in the home they were given.
+ */
+export async function withoutCliLog(
+  env: Readonly<Record<string, string>>,
+  home: string,
+): Promise<Readonly<Record<string, string>>> {
+  if (!env.PULUMI_DEBUG_PROVIDERS || !env.PULUMI_BACKEND_URL?.startsWith("file://")) return env;
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  await writeFile(join(home, "logs"), "", { flag: "a", mode: 0o600 });
+  return { ...env, PULUMI_HOME: home };
 }

@@ -112,11 +112,13 @@ async function openStack(context: Context): Promise<Stack> {
   const workspace = await LocalWorkspace.create({
     workDir: job.runDir,
     projectSettings: { name: job.target.projectName, runtime: "nodejs" },
+    // Never run by a drift scan or a destroy, but without one the CLI would start a language host for nothing.
+    program: async () => {},
     pulumiCommand: createRunCommand({
       command: job.command,
       env: job.env,
-      // The stack goes in the same process as its resources instead of in one more.
-      extraArgs: { destroy: ["--remove"] },
+      // A stack goes in the same process as its resources instead of in one more; a new one is named, not selected.
+      extraArgs: { destroy: ["--remove"], "stack init": ["--no-select"] },
       beforeSpawn: () => {
         if (context.cancelled) throw new Error("cancelled before it began");
       },

@@ -35,6 +35,10 @@ send({ type: "ready" });
 async function warmUp(): Promise<ProgramFactory> {
   try {
     await import("@pulumi/pulumi/automation/index.js");
+    const log = (await import("@pulumi/pulumi/log/index.js")).default;
+    // The SDK sends five debug messages per resource to the CLI, whatever the log level: a tenth of a run's CPU,
+    // for lines that nobody asked for.
+    log.debug = async () => {};
     return (await import(programModule)).tenantProgram;
   } catch (error) {
     writeSync(2, String(error));
