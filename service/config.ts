@@ -42,8 +42,8 @@ const settingsSchema = z.strictObject({
   /** cloud: aws only. One URL for every AWS service, or service=url pairs separated by commas. */
   awsEndpoints: z.string().optional(),
   /**
-   * cloud: aws only. The role tenant stacks are run with: each plane's own controller role, none (the service's own
-   * credentials), or one role for all planes.
+   * cloud: aws only. The role tenant stacks are run with: none (the service's own credentials), each plane's own
+   * controller role, or one role for all planes.
    */
   awsAssumeRole: z
     .string()
@@ -51,7 +51,7 @@ const settingsSchema = z.strictObject({
       /^(plane|none|arn:aws[a-z-]*:iam::\d{12}:role\/.+)$/,
       "must be `plane`, `none` or the ARN of an IAM role",
     )
-    .default("plane"),
+    .default("none"),
 });
 
 export type Settings = z.output<typeof settingsSchema>;
@@ -123,7 +123,7 @@ const help: Readonly<Record<FlagName, string>> = {
   "plane-stacks": "its stacks to record at the start, with commas between (dev)",
   "aws-endpoints": "cloud aws: one URL for all services, or service=url pairs with commas between",
   "aws-assume-role":
-    "cloud aws: role the tenant stacks are run with: plane (each plane's own), none, or an ARN",
+    "cloud aws: role the tenant stacks are run with: none, plane (each plane's own), or an ARN",
 };
 
 /** Every flag with its variable and default. */

@@ -148,7 +148,10 @@ const LOG_ACTIONS = [
   "logs:TagResource",
   "logs:UntagResource",
 ];
-/** Listings that AWS cannot narrow to resources. */
+/**
+ * Listings that AWS cannot narrow to resources. Services, secrets and roles are listed to tell health and to find what a
+ * decommissioned tenant left behind.
+ */
 const LOOK_ACTIONS = [
   "application-autoscaling:DescribeScalableTargets",
   "application-autoscaling:DescribeScalingPolicies",
@@ -157,7 +160,10 @@ const LOOK_ACTIONS = [
   "ec2:DescribeSecurityGroups",
   "ecs:DeregisterTaskDefinition",
   "ecs:DescribeTaskDefinition",
+  "ecs:ListServices",
+  "iam:GetAccountAuthorizationDetails",
   "logs:DescribeLogGroups",
+  "secretsmanager:ListSecrets",
   "servicediscovery:GetOperation",
   "sts:GetCallerIdentity",
   "tag:GetResources",

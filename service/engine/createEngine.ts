@@ -134,7 +134,8 @@ async function apply(
     checkStateIdentity(deployment, target, spec.tenant.tenantId);
     await assertClean(store, deployment, target);
   }
-  return (await runs.run({ kind, spec, target, createStack: deployment === undefined }, hooks)) as UpResult;
+  const createStack = deployment === undefined && !(await store.create(target));
+  return (await runs.run({ kind, spec, target, createStack }, hooks)) as UpResult;
 }
 
 async function drift(

@@ -3,7 +3,9 @@
  *
  * The honest way is `pulumi stack export`, 0.1 s of CPU each. Every `up` looks at the state first (is there a stack,
  * is it this tenant's, did the last run end cleanly), so for a local `file://` backend the checkpoint is read
- * directly when it has the layout and version we know; anything else goes through the CLI.
+ * directly when it has the layout and version we know; anything else goes through the CLI. For the same reason a new
+ * stack there is begun with the empty checkpoint that the CLI itself began stacks with, instead of `stack init`, a quarter of
+ * a tenant's create. What is in a stack is only ever written by the CLI.
  */
 import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -24,6 +26,8 @@ export interface StateStoreOptions {
 export interface StateStore {
   /** Undefined when there is no such stack. */
   read(target: StackTarget): Promise<Deployment | undefined>;
+  /** Begins an empty stack where that takes no CLI; false when `stack init` has to do it, or the stack exists. */
+  create(target: StackTarget): Promise<boolean>;
   write(target: StackTarget, deployment: Deployment): Promise<void>;
   /** Who holds the stack's lock, as `user@host (pid n)`; undefined also when only the CLI could tell. */
   lockOwner(target: StackTarget): Promise<string | undefined>;
@@ -79,6 +83,8 @@ export function createStateStore(options: StateStoreOptions): StateStore {
       }
       return parseDeployment(JSON.parse(result.stdout));
     },
+    create: async (target) =>
+      createCheckpoint((await options.environment()).PULUMI_BACKEND_URL ?? "", target),
     async write(target, deployment) {
       const files = { "state.json": JSON.stringify(deployment) };
       await cli(target, ["stack", "import", "--file", "state.json"], "mend the state", files);
@@ -124,8 +130,7 @@ export async function readCheckpoint(
     () => false,
   );
   if (!exists) return undefined;
-  const layout = await readFile(join(home, "meta.yaml"), "utf8").catch(() => "");
-  if (!/^version: 1$/m.test(layout)) return "ask the CLI";
+  if (!(await hasKnownLayout(home))) return "ask the CLI";
   const folder = join(home, "stacks", target.projectName);
   const names: string[] = await readdir(folder).catch(() => []);
   if (!names.includes(`${target.stackName}.json`)) {
@@ -136,6 +141,26 @@ export async function readCheckpoint(
   if (!READABLE.has(file?.version)) return "ask the CLI";
   const features = Array.isArray(file.features) ? { features: file.features } : {};
   return parseDeployment({ version: file.version, ...features, deployment: file.checkpoint?.latest ?? {} });
+}
+
+async function createCheckpoint(backendUrl: string, target: StackTarget): Promise<boolean> {
+  const home = localHome(backendUrl);
+  if (home === undefined || !(await hasKnownLayout(home))) return false;
+  const folder = join(home, "stacks", target.projectName);
+  await mkdir(folder, { recursive: true });
+  const stack = `organization/${target.projectName}/${target.stackName}`;
+  const checkpoint = JSON.stringify({ version: 3, checkpoint: { stack } });
+  // "wx": of two that begin the same stack one wins, and nothing is ever overwritten.
+  return writeFile(join(folder, `${target.stackName}.json`), checkpoint, { flag: "wx", mode: 0o600 }).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** One folder of stacks per project: what every CLI since 3.61 sets up. */
+async function hasKnownLayout(home: string): Promise<boolean> {
+  const layout = await readFile(join(home, "meta.yaml"), "utf8").catch(() => "");
+  return /^version: 1$/m.test(layout);
 }
 
 /** Undefined when the backend is not a local folder: then nobody but the CLI can tell. */

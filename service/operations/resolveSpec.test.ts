@@ -8,16 +8,16 @@ const { plane: recorded } = tenantSpec();
 const plane = { ...recorded, outputs: { ...recorded.outputs } } as unknown as Plane;
 const roleOf = (...flags: string[]) => providerSettings(plane, readSettings(flags, {})).assumeRole?.roleArn;
 
-it("runs on AWS with the plane's own controller role unless told otherwise", () => {
-  expect(roleOf("--cloud", "aws")).toBe(recorded.outputs.controllerRoleArn);
-  expect(roleOf("--cloud", "aws", "--aws-assume-role", "none")).toBeUndefined();
+it("runs on AWS with its own credentials, each plane's controller role or one role, as told", () => {
+  expect(roleOf("--cloud", "aws")).toBeUndefined();
+  expect(roleOf("--cloud", "aws", "--aws-assume-role", "plane")).toBe(recorded.outputs.controllerRoleArn);
   const arn = "arn:aws:iam::123456789012:role/deploy";
   expect(roleOf("--cloud", "aws", "--aws-assume-role", arn)).toBe(arn);
   expect(() => roleOf("--cloud", "aws", "--aws-assume-role", "deploy")).toThrow(/must be `plane`, `none`/);
 });
 
 it("assumes no role on the local cloud", () => {
-  expect(roleOf()).toBeUndefined();
+  expect(roleOf("--aws-assume-role", "plane")).toBeUndefined();
 });
 
 it("pins the account and the region of the plane", () => {
