@@ -1,8 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * Three projects: `unit` (pure code and Pulumi's mocks, files beside their subject), `process` (anything that
- * crosses a process: the local cloud, the engine, the service) and `e2e`, which is `process` run end to end.
+ * Two projects: `unit` (pure code and Pulumi's mocks, files beside their subject) and `process` (anything that
+ * crosses a process: the local cloud, the engine, the service).
  * Files of `process` run two at a time: each starts its own local cloud, and an engine run wants a core.
  */
 export default defineConfig({
@@ -11,7 +11,9 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["{contract,components,stacks,registry,service,emulator,launcher,toolchain}/**/*.test.ts"],
+          include: [
+            "{contract,components,stacks,registry,service,emulator,launcher,toolchain,cli}/**/*.test.ts",
+          ],
           testTimeout: 30_000,
           isolate: true,
         },

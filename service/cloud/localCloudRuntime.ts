@@ -46,7 +46,7 @@ const ResourcePage = z.looseObject({ resources: z.array(Resource), nextCursor: z
 
 export function createLocalCloudRuntime(options: LocalCloudRuntimeOptions): CloudRuntime {
   const get = async <T>(path: string, query: URLSearchParams, schema: z.ZodType<T>): Promise<T> => {
-    const url = new URL(path, await options.controlUrl());
+    const url = new URL(path, await reachable(options.controlUrl));
     url.search = query.toString();
     return request(url, schema);
   };
@@ -72,6 +72,16 @@ export function createLocalCloudRuntime(options: LocalCloudRuntimeOptions): Clou
       return found.sort(byArn);
     },
   };
+}
+
+async function reachable(controlUrl: () => Promise<string>): Promise<string> {
+  try {
+    return await controlUrl();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const message = `Cannot ask the local cloud: it could not be started. ${why}`;
+    throw new CloudRuntimeError("cloud_unreachable", message, { retryable: true, cause });
+  }
 }
 
 function resourceQuery(query: TagQuery, cursor: string | null | undefined): URLSearchParams {

@@ -53,13 +53,16 @@ async function runScan(
   const { targets } = await service.registry.read((db) => driftScanDetail(db, scan.scanId));
   const left = targets.filter(({ status }) => status === "pending" || status === "running");
   const limit = pLimit(limits.scanConcurrency);
-  await Promise.all(
+  // All of them end before a failure is passed on: the next pass must not meet the stacks this one still looks at.
+  const ends = await Promise.allSettled(
     left.map(({ targetId }) =>
       limit(async () => {
         if (!signal.aborted) await scanTarget(service, locks, scan, targetId, signal);
       }),
     ),
   );
+  const failed = ends.find((end) => end.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
   if (signal.aborted) return;
   await service.registry.change(cause(scan), (change) => driftScanFinish(change, scan.scanId));
 }
