@@ -26,7 +26,7 @@ import { EngineError } from "./errors.ts";
 import { checkSpecIdentity, checkStateIdentity } from "./identity.ts";
 import { createPool } from "./pool.ts";
 import { DEFAULT_STOP_LIMITS, type StopLimits } from "./processes.ts";
-import { createRuns, pruneRuns, type Runs } from "./runs.ts";
+import { createRuns, type Runs } from "./runs.ts";
 import { createStateStore, type StateStore } from "./stateStore.ts";
 
 export interface EngineOptions {
@@ -56,8 +56,6 @@ const MAX_RUNS_PER_WORKER = 200;
 const MAX_WORKER_BYTES = 700 * 1024 * 1024;
 const MAX_QUEUED_RUNS = 1_000;
 const MAX_WORKERS = 4;
-/** Run folders older than this are removed when an engine starts. */
-const KEEP_RUNS_MS = 14 * 24 * 60 * 60_000;
 /** The project in Pulumi.yaml at the root, whose stacks are the planes. */
 const PLANE_PROJECT = "tenantry";
 
@@ -79,7 +77,6 @@ export function createEngine(options: EngineOptions): Engine {
   const store = createStateStore({ command, scratchDir: join(runsDir, ".scratch"), environment });
   const stop = options.stop ?? DEFAULT_STOP_LIMITS;
   const runTimeoutMs = options.runTimeoutMs ?? RUN_TIMEOUT_MS;
-  void pruneRuns(runsDir, KEEP_RUNS_MS);
   const runs = createRuns({ pool, store, runsDir, command, environment, stop, runTimeoutMs });
 
   return {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { access, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { EngineEvent, RunHooks, StackTarget } from "./engine.ts";
@@ -155,20 +155,6 @@ function tell(hooks: RunHooks, event: EngineEvent): void {
   try {
     hooks.onEvent?.(event);
   } catch {}
-}
-
-/** Removes old run folders, except of runs whose CLI was never seen to end: `settle` may still ask for those. */
-export async function pruneRuns(runsDir: string, keepMs: number): Promise<void> {
-  const names: string[] = await readdir(runsDir).catch(() => []);
-  for (const name of names) {
-    const folder = join(runsDir, name);
-    const { mtimeMs } = await stat(folder).catch(() => ({ mtimeMs: Date.now() }));
-    const unsettled = await access(join(folder, CLI_FILE)).then(
-      () => true,
-      () => false,
-    );
-    if (Date.now() - mtimeMs > keepMs && !unsettled) await rm(folder, { recursive: true, force: true });
-  }
 }
 
 function checkRunId(runId: string): string {

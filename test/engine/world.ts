@@ -32,9 +32,7 @@ export interface CloudObject {
 export async function openWorld(options: Partial<EngineOptions> = {}): Promise<EngineWorld> {
   const dataDir = await mkdtemp(join(tmpdir(), "tenantry-engine-"));
   const cloud = await ensureLocalCloud({ dataDir, idleExitMs: 10 * 60_000 });
-  const base = pulumiEnvironment({ dataDir, cloud: "local" });
-  const environment = async () => ({ ...base, ...cloud.providerEnv });
-  const engine = createEngine({ dataDir, workers: 2, environment, ...options });
+  const engine = createEngine({ dataDir, workers: 2, environment: () => environmentOf(dataDir), ...options });
   const control = async (method: string, path: string, body?: unknown) => {
     const response = await fetch(new URL(path, cloud.controlUrl), {
       method,
@@ -59,6 +57,12 @@ export async function openWorld(options: Partial<EngineOptions> = {}): Promise<E
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** What the service gives its engine's runs. */
+export async function environmentOf(dataDir: string): Promise<Record<string, string>> {
+  const { providerEnv } = await ensureLocalCloud({ dataDir });
+  return { ...pulumiEnvironment({ dataDir, cloud: "local" }), ...providerEnv };
 }
 
 export function targetOf(spec: TenantSpec): StackTarget {
