@@ -1,7 +1,7 @@
 /** Reads of a Pulumi deployment (what `stack export` prints). Pure: no backend, no process. */
 import { z } from "zod";
 import type { PendingOperation } from "./engine.ts";
-import { resourceOf } from "./errors.ts";
+import { EngineError, resourceOf } from "./errors.ts";
 
 export const STACK_TYPE = "pulumi:pulumi:Stack";
 
@@ -30,9 +30,11 @@ export type Deployment = z.infer<typeof Deployment>;
 export function parseDeployment(value: unknown): Deployment {
   const parsed = Deployment.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new Error("Cannot read the stack's state: it must be a version 3 or 4 deployment", {
-    cause: parsed.error,
-  });
+  throw new EngineError(
+    "engine_failed",
+    "Cannot read the stack's state: it must be a version 3 or 4 deployment. Was it written by a newer Pulumi?",
+    { cause: parsed.error },
+  );
 }
 
 export function resourcesOf(deployment: Deployment): readonly DeploymentResource[] {

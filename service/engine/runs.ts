@@ -45,7 +45,8 @@ export function createRuns(options: RunsOptions): Runs {
 
   return {
     async run(request, hooks = {}) {
-      hooks.signal?.throwIfAborted();
+      if (hooks.signal?.aborted)
+        throw new EngineError("cancelled", "Cannot run: it was cancelled before it began.");
       const runId = checkRunId(hooks.runId ?? randomUUID());
       if (active.has(runId))
         throw new EngineError("engine_failed", `Cannot run: run ${runId} is under way already.`);
