@@ -158,7 +158,12 @@ describe("an ECS service", () => {
       });
       for (const side of ["left", "right"]) {
         const cluster = new aws.ecs.Cluster(side, { name: side });
-        new aws.ecs.Service(side, { name: "twin", cluster: cluster.arn, taskDefinition: task.arn });
+        new aws.ecs.Service(side, {
+          name: "twin",
+          cluster: cluster.arn,
+          taskDefinition: task.arn,
+          desiredCount: 1,
+        });
       }
       return {};
     };
