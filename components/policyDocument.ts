@@ -44,6 +44,19 @@ export function viaService(location: Location, service: string): string {
   return `${service}.${location.region}.${suffix}`;
 }
 
+/** What an execution role needs to fetch images: AWS cannot narrow the login, and a release names any repository. */
+export function pullImages(location: Location): readonly PolicyStatement[] {
+  return [
+    { Sid: "RegistryLogin", Effect: "Allow", Action: ["ecr:GetAuthorizationToken"], Resource: "*" },
+    {
+      Sid: "PullImages",
+      Effect: "Allow",
+      Action: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+      Resource: `arn:${location.partition}:ecr:*:*:repository/*`,
+    },
+  ];
+}
+
 /** Only ECS tasks of this account and region may wear a role: the source conditions stop a confused deputy. */
 export function taskTrustPolicy(location: Location): PolicyDocument<unknown> {
   return policyDocument([

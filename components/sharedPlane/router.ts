@@ -5,6 +5,7 @@ import {
   type Location,
   type PolicyDocument,
   policyDocument,
+  pullImages,
   taskTrustPolicy,
   viaService,
 } from "../policyDocument.ts";
@@ -188,13 +189,7 @@ function routerPolicy(location: Location, bucketArn: string, kmsKeyArn: string):
 
 function routerExecutionPolicy(location: Location, logGroupName: string): PolicyDocument {
   return policyDocument([
-    { Sid: "RegistryLogin", Effect: "Allow", Action: ["ecr:GetAuthorizationToken"], Resource: "*" },
-    {
-      Sid: "PullImages",
-      Effect: "Allow",
-      Action: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-      Resource: `arn:${location.partition}:ecr:*:*:repository/*`,
-    },
+    ...pullImages(location),
     {
       Sid: "Logs",
       Effect: "Allow",

@@ -4,6 +4,7 @@ import {
   type PolicyDocument,
   type PolicyStatement,
   policyDocument,
+  pullImages,
   viaService,
 } from "../policyDocument.ts";
 import type { TenantLayout } from "./layout.ts";
@@ -34,13 +35,7 @@ export function taskRolePolicy(service: ServiceName, scope: PolicyScope): Policy
 export function executionRolePolicy(scope: PolicyScope): PolicyDocument {
   const { location, layout } = scope;
   return policyDocument([
-    { Sid: "RegistryLogin", Effect: "Allow", Action: ["ecr:GetAuthorizationToken"], Resource: "*" },
-    {
-      Sid: "PullImages",
-      Effect: "Allow",
-      Action: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-      Resource: `arn:${location.partition}:ecr:*:*:repository/*`,
-    },
+    ...pullImages(location),
     {
       Sid: "OwnLogs",
       Effect: "Allow",
