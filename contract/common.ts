@@ -12,6 +12,7 @@ export const LIMITS = {
   secretRefChars: 512,
   imageChars: 512,
   planesPerRequest: 20,
+  regions: 40,
   tenantsPerRequest: 1_000,
   waves: 50,
   maxConcurrency: 50,

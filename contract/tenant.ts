@@ -15,7 +15,14 @@ import type { ErrorCode } from "./errors.ts";
 import { operationAcceptedSchema } from "./operation.ts";
 import { defineRoutes } from "./route.ts";
 import { secretRefsSchema, settingsSchema } from "./tenantConfig.ts";
-import { PLAN_KEYS, TENANT_STATUSES } from "./vocabulary.ts";
+import {
+  DATA_CLASSIFICATIONS,
+  ISOLATION_LEVELS,
+  PLAN_KEYS,
+  SUSPENSION_MODES,
+  TENANT_MANAGERS,
+  TENANT_STATUSES,
+} from "./vocabulary.ts";
 
 /** An unknown plan has its own code, as it is the likeliest mistake of a first request. */
 export const planKeySchema = z
@@ -36,6 +43,29 @@ const domainSchema = z
     error: "must be a lowercase domain name such as app.acme.example",
   });
 
+const regionSchema = z
+  .string()
+  .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, { error: "must be a region such as eu-west-1" });
+const regionListSchema = z.array(regionSchema).max(LIMITS.regions);
+
+/** Where a tenant may be, and in which order it would like to be there; no allowed region means any. */
+export const regionsSchema = z
+  .strictObject({ allowed: regionListSchema.default([]), preferred: regionListSchema.default([]) })
+  .refine(
+    ({ allowed, preferred }) => allowed.length === 0 || preferred.every((region) => allowed.includes(region)),
+    { error: "must prefer only regions that are allowed", path: ["preferred"] },
+  )
+  .meta({ id: "TenantRegions" });
+
+export const legalHoldSchema = z
+  .object({ reason: z.string(), placedBy: z.string(), placedAt: at })
+  .meta({ id: "LegalHold", description: "While it stands, nothing of the tenant is deleted" });
+export type LegalHold = z.output<typeof legalHoldSchema>;
+
+export const isolationSchema = z.enum(ISOLATION_LEVELS).meta({ id: "IsolationLevel" });
+export const suspensionModeSchema = z.enum(SUSPENSION_MODES).meta({ id: "SuspensionMode" });
+export const dataClassificationSchema = z.enum(DATA_CLASSIFICATIONS).meta({ id: "DataClassification" });
+
 const configSchema = z.object({ settings: settingsSchema, secretRefs: secretRefsSchema });
 
 export const tenantSchema = z
@@ -50,6 +80,17 @@ export const tenantSchema = z
     labels: z.record(z.string(), z.string()),
     planes: z.array(z.string()).meta({ description: "Where it is wanted when a request names no planes" }),
     config: configSchema,
+    isolation: isolationSchema,
+    regions: z.object({ allowed: z.array(z.string()), preferred: z.array(z.string()) }),
+    suspensionMode: suspensionModeSchema.meta({
+      description: "What suspending does when a request does not say",
+    }),
+    dataClassification: dataClassificationSchema,
+    managedBy: z.enum(TENANT_MANAGERS),
+    legalHold: legalHoldSchema.nullable(),
+    decommissionAfter: at
+      .nullable()
+      .meta({ description: "Until then a decommissioning can be undone; null when none is under way" }),
     recordVersion: z.int().meta({ description: "Grows by one with each change; also the ETag", example: 1 }),
     createdAt: at,
     updatedAt: at,
@@ -70,6 +111,10 @@ export const tenantCreateSchema = z
     config: z
       .strictObject({ settings: settingsSchema.default({}), secretRefs: secretRefsSchema.default({}) })
       .default({ settings: {}, secretRefs: {} }),
+    isolation: isolationSchema.default("pooled"),
+    regions: regionsSchema.default({ allowed: [], preferred: [] }),
+    suspensionMode: suspensionModeSchema.default("workloads"),
+    dataClassification: dataClassificationSchema.default("confidential"),
   })
   .meta({
     id: "TenantCreate",
@@ -88,6 +133,10 @@ export const tenantUpdateSchema = z
       .strictObject({ settings: settingsSchema.optional(), secretRefs: secretRefsSchema.optional() })
       .optional()
       .meta({ description: "Each part given replaces that part whole" }),
+    isolation: isolationSchema.optional(),
+    regions: regionsSchema.optional(),
+    suspensionMode: suspensionModeSchema.optional(),
+    dataClassification: dataClassificationSchema.optional(),
   })
   .refine((update) => Object.values(update).some((value) => value !== undefined), {
     error: "must change at least one field",

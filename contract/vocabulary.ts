@@ -24,6 +24,21 @@ export const TENANT_STATUSES = [
 ] as const;
 export type TenantStatus = (typeof TENANT_STATUSES)[number];
 
+/** How much of its own a tenant has: see docs/isolation.md. */
+export const ISOLATION_LEVELS = ["pooled", "hybrid", "dedicated", "account"] as const;
+export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
+
+/** What suspending does: stop the workloads, or only answer the tenant's users that it is suspended. */
+export const SUSPENSION_MODES = ["workloads", "access"] as const;
+export type SuspensionMode = (typeof SUSPENSION_MODES)[number];
+
+/** Who may change the record: anybody with the role, or only a manifest. */
+export const TENANT_MANAGERS = ["api", "manifest"] as const;
+export type TenantManager = (typeof TENANT_MANAGERS)[number];
+
+export const DATA_CLASSIFICATIONS = ["internal", "confidential", "restricted"] as const;
+export type DataClassification = (typeof DATA_CLASSIFICATIONS)[number];
+
 export const PLAN_KEYS = ["starter", "business", "enterprise"] as const;
 export type PlanKey = (typeof PLAN_KEYS)[number];
 

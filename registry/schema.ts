@@ -1,6 +1,7 @@
 import type { DriftScan } from "../contract/drift.ts";
 import type {
   ApiKeyRole,
+  DataClassification,
   DeploymentState,
   DriftFindingKind,
   DriftFindingStatus,
@@ -8,11 +9,14 @@ import type {
   DriftState,
   EnvironmentName,
   HealthState,
+  IsolationLevel,
   OperationKind,
   OperationStatus,
   PlanKey,
   RolloutStatus,
   RolloutTargetStatus,
+  SuspensionMode,
+  TenantManager,
   TenantStatus,
 } from "../contract/vocabulary.ts";
 import type { Json } from "./json.ts";
@@ -73,6 +77,13 @@ export interface TenantTable {
   settings: Json<Record<string, string>>;
   secretRefs: Json<Record<string, string>>;
   planes: Json<string[]>;
+  isolation: IsolationLevel;
+  regions: Json<{ allowed: string[]; preferred: string[] }>;
+  suspensionMode: SuspensionMode;
+  dataClassification: DataClassification;
+  managedBy: TenantManager;
+  legalHold: Json<{ reason: string; placedBy: string; placedAt: string }> | null;
+  decommissionAfter: string | null;
   recordVersion: number;
   createdAt: string;
   updatedAt: string;

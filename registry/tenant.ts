@@ -11,7 +11,7 @@ import type {
 import { pageAfter, pageAfterNumber, toPage } from "./cursor.ts";
 import { fromJson, toJson } from "./json.ts";
 import type { Change, Reader } from "./registry.ts";
-import type { TenantTable } from "./schema.ts";
+import type { TenantTable, TenantVersionTable } from "./schema.ts";
 import { changedFields } from "./tenantDiff.ts";
 import {
   duplicateSlug,
@@ -36,6 +36,13 @@ export async function tenantCreate(change: Change, input: TenantCreate): Promise
     labels: input.labels,
     planes: input.planes,
     config: input.config,
+    isolation: input.isolation,
+    regions: input.regions,
+    suspensionMode: input.suspensionMode,
+    dataClassification: input.dataClassification,
+    managedBy: "api",
+    legalHold: null,
+    decommissionAfter: null,
     recordVersion: 1,
     createdAt: change.now,
     updatedAt: change.now,
@@ -82,11 +89,18 @@ export async function tenantUpdate(
       settings: update.config?.settings ?? before.config.settings,
       secretRefs: update.config?.secretRefs ?? before.config.secretRefs,
     },
+    isolation: update.isolation ?? before.isolation,
+    regions: update.regions ?? before.regions,
+    suspensionMode: update.suspensionMode ?? before.suspensionMode,
+    dataClassification: update.dataClassification ?? before.dataClassification,
   };
   return await tenantWrite(change, before, after, "tenant.updated", options.reason);
 }
 
-/** Audits `tenant.version_restored`. Slug and status stay: they belong to the tenant's life, not to its metadata. */
+/**
+ * Audits `tenant.version_restored`. Slug, status, isolation and legal hold stay: they belong to the tenant's life, not
+ * to its metadata.
+ */
 export async function tenantVersionRestore(
   change: Change,
   tenantId: string,
@@ -103,8 +117,10 @@ export async function tenantVersionRestore(
     .where("recordVersion", "=", recordVersion)
     .executeTakeFirst();
   if (version === undefined) throw versionNotFound(before, recordVersion);
-  const { displayName, plan, primaryDomain, labels, planes, config } = fromJson(version.snapshot) as Tenant;
-  const after = { ...before, displayName, plan, primaryDomain, labels, planes, config };
+  const { displayName, plan, primaryDomain, labels, planes, config, ...rest } = snapshotOf(version.snapshot);
+  const { regions, suspensionMode, dataClassification } = rest;
+  const metadata = { displayName, plan, primaryDomain, labels, planes, config };
+  const after = { ...before, ...metadata, regions, suspensionMode, dataClassification };
   return await tenantWrite(change, before, after, "tenant.version_restored", options.reason);
 }
 
@@ -212,7 +228,7 @@ export async function tenantVersionList(
   return toPage(
     found,
     page.limit,
-    ({ tenantId: _tenantId, snapshot, ...version }) => ({ ...version, tenant: fromJson(snapshot) as Tenant }),
+    ({ tenantId: _tenantId, snapshot, ...version }) => ({ ...version, tenant: snapshotOf(snapshot) }),
     (row) => [row.changedAt, String(row.recordVersion)],
   );
 }
@@ -260,10 +276,27 @@ async function announce(
   await change.outbox({ type: action, tenantId, payload: { tenantId, slug, status, recordVersion } });
 }
 
+/** What records had before they said anything of it; also in versions kept from then. */
+const FIELD_DEFAULTS = {
+  isolation: "pooled",
+  regions: { allowed: [], preferred: [] },
+  suspensionMode: "workloads",
+  dataClassification: "confidential",
+  managedBy: "api",
+  legalHold: null,
+  decommissionAfter: null,
+} satisfies Partial<Tenant>;
+
+function snapshotOf(snapshot: Selectable<TenantVersionTable>["snapshot"]): Tenant {
+  return { ...FIELD_DEFAULTS, ...(fromJson(snapshot) as Tenant) };
+}
+
 function toRow(tenant: Tenant): Insertable<TenantTable> {
-  const { config, labels, planes, ...rest } = tenant;
+  const { config, labels, planes, regions, legalHold, ...rest } = tenant;
   return {
     ...rest,
+    regions: toJson(regions),
+    legalHold: legalHold === null ? null : toJson(legalHold),
     labels: toJson(labels),
     planes: toJson(planes),
     settings: toJson(config.settings),
@@ -272,9 +305,11 @@ function toRow(tenant: Tenant): Insertable<TenantTable> {
 }
 
 function fromRow(row: Selectable<TenantTable>): Tenant {
-  const { settings, secretRefs, labels, planes, ...rest } = row;
+  const { settings, secretRefs, labels, planes, regions, legalHold, ...rest } = row;
   return {
     ...rest,
+    regions: fromJson(regions),
+    legalHold: legalHold === null ? null : fromJson(legalHold),
     labels: fromJson(labels),
     planes: fromJson(planes),
     config: { settings: fromJson(settings), secretRefs: fromJson(secretRefs) },

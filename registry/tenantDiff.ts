@@ -10,6 +10,13 @@ export function changedFields(before: Tenant, after: Tenant): Record<string, unk
     "primaryDomain",
     "labels",
     "planes",
+    "isolation",
+    "regions",
+    "suspensionMode",
+    "dataClassification",
+    "managedBy",
+    "legalHold",
+    "decommissionAfter",
   ] as const;
   const changed: Record<string, unknown> = {};
   for (const field of fields) {

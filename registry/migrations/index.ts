@@ -1,6 +1,7 @@
 import type { Kysely } from "kysely";
 import type { RegistryDialect } from "../dialect/registryDialect.ts";
 import * as spine from "./0001_spine.ts";
+import * as tenantFields from "./0002_tenant_fields.ts";
 
 export interface Migration {
   readonly number: number;
@@ -13,4 +14,10 @@ export interface Migration {
 /** In order, without a gap. A migration that has been released is never edited: write the next one. */
 export const migrations: readonly Migration[] = [
   { number: 1, name: "0001_spine", source: new URL("./0001_spine.ts", import.meta.url), up: spine.up },
+  {
+    number: 2,
+    name: "0002_tenant_fields",
+    source: new URL("./0002_tenant_fields.ts", import.meta.url),
+    up: tenantFields.up,
+  },
 ];
