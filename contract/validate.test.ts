@@ -28,6 +28,10 @@ describe("validation of a tenant", () => {
       labels: {},
       planes: [],
       config: { settings: {}, secretRefs: {} },
+      isolation: "pooled",
+      regions: { allowed: [], preferred: [] },
+      suspensionMode: "workloads",
+      dataClassification: "confidential",
     });
   });
 

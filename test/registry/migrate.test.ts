@@ -57,7 +57,7 @@ describeDialects("migrations", (create) => {
       await db.schema.createTable("half_done").addColumn("x", "text").execute();
       throw new Error("disk full");
     });
-    await expect(database.migrate([...migrations, failing])).rejects.toThrow(/0002_test must apply whole/);
+    await expect(database.migrate([...migrations, failing])).rejects.toThrow(/9999_test must apply whole/);
     expect(await database.tables()).toEqual(before);
     expect(await database.raw("select * from schema_migrations")).toHaveLength(migrations.length);
   });
@@ -68,7 +68,7 @@ describeDialects("migrations", (create) => {
     const next = await migrationFrom(database, (db) =>
       db.schema.alterTable("tenants").addColumn("note", "text").execute(),
     );
-    expect(await database.migrate([...migrations, next])).toEqual({ applied: [2] });
+    expect(await database.migrate([...migrations, next])).toEqual({ applied: [9999] });
     expect(await database.migrate([...migrations, next])).toEqual({ applied: [] });
     expect(await database.raw("select note from tenants")).toEqual([]);
   });
@@ -126,9 +126,9 @@ describeDialects(
 );
 
 async function migrationFrom(database: TestDatabase, up: Migration["up"]): Promise<Migration> {
-  const file = path.join(database.folder, "0002_test.ts");
+  const file = path.join(database.folder, "9999_test.ts");
   await writeFile(file, String(up));
-  return { number: 2, name: "0002_test", source: pathToFileURL(file), up };
+  return { number: 9999, name: "9999_test", source: pathToFileURL(file), up };
 }
 
 function runProcess(

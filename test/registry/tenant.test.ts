@@ -51,9 +51,10 @@ describeDialects("tenant records", (create) => {
     const database = await create();
     const { tenantId } = await addTenant(await database.open(), "acme");
     const copy =
-      database.raw(`insert into tenants select 'other', slug, display_name, status, requested_status, plan,
-      primary_domain, labels, settings, secret_refs, planes, record_version, created_at, updated_at, archived_at,
-      deleted_at from tenants where tenant_id = '${tenantId}'`);
+      database.raw(`insert into tenants (tenant_id, slug, display_name, status, requested_status, plan, labels,
+      settings, secret_refs, planes, record_version, created_at, updated_at) select 'other', slug, display_name, status,
+      requested_status, plan, labels, settings, secret_refs, planes, record_version, created_at, updated_at
+      from tenants where tenant_id = '${tenantId}'`);
     await expect(copy).rejects.toThrow(/UNIQUE/i);
   });
 
