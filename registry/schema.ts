@@ -1,4 +1,5 @@
 import type { DriftScan } from "../contract/drift.ts";
+import type { RouteState } from "../contract/routing.ts";
 import type {
   ApiKeyRole,
   DataClassification,
@@ -47,6 +48,8 @@ export interface Schema {
   driftFindings: DriftFindingTable;
   rollouts: RolloutTable;
   rolloutTargets: RolloutTargetTable;
+  routes: RouteTable;
+  routingVersions: RoutingVersionTable;
   schemaMigrations: SchemaMigrationTable;
 }
 
@@ -358,6 +361,24 @@ export interface RolloutTargetTable {
   fromReleaseNumber: number | null;
   error: string | null;
   updatedAt: string;
+}
+
+/** One per target that a router answers for. */
+export interface RouteTable {
+  targetId: string;
+  tenantId: string;
+  planeName: string;
+  host: string;
+  routingTarget: string;
+  state: RouteState;
+  generation: number;
+  updatedAt: string;
+}
+
+export interface RoutingVersionTable {
+  planeName: string;
+  version: number;
+  changedAt: string;
 }
 
 export interface SchemaMigrationTable {

@@ -2,6 +2,7 @@ import type { Kysely } from "kysely";
 import type { RegistryDialect } from "../dialect/registryDialect.ts";
 import * as spine from "./0001_spine.ts";
 import * as tenantFields from "./0002_tenant_fields.ts";
+import * as routing from "./0008_routing.ts";
 
 export interface Migration {
   readonly number: number;
@@ -19,5 +20,11 @@ export const migrations: readonly Migration[] = [
     name: "0002_tenant_fields",
     source: new URL("./0002_tenant_fields.ts", import.meta.url),
     up: tenantFields.up,
+  },
+  {
+    number: 8,
+    name: "0008_routing",
+    source: new URL("./0008_routing.ts", import.meta.url),
+    up: routing.up,
   },
 ];

@@ -5,7 +5,7 @@ import { Environment, PlaneOutputs } from "../plane/outputs.ts";
 import { ProviderSettings } from "../provider.ts";
 import { canonicalJson } from "./canonicalJson.ts";
 
-export { SERVICE_NAMES, type ServiceName } from "../../components/tenantServiceSet/services.ts";
+export { SERVICE_NAMES, SERVICE_SHAPES, type ServiceName } from "../../components/tenantServiceSet/services.ts";
 
 /**
  * The spec: everything one target's stack depends on, resolved and frozen as JSON. The tenant program is a pure

@@ -151,6 +151,7 @@ const tables = [
   ...["planes", "tenants", "tenantLabels", "tenantVersions", "targets", "targetObservations", "releases"],
   ...["operations", "operationJournal", "auditEvents", "auditHeads", "outbox", "apiKeys", "idempotencyKeys"],
   ...["driftScans", "driftScanTargets", "driftFindings", "rollouts", "rolloutTargets"],
+  ...["routes", "routingVersions"],
 ] as const;
 
 /** Every row of the registry, but for when a key was last used. */

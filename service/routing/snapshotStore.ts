@@ -1,0 +1,50 @@
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type RoutingSnapshot, routingSnapshotSchema } from "../../contract/routing.ts";
+
+/** Where a plane's router reads its snapshot from. */
+export interface SnapshotStore {
+  /** All or nothing: a reader sees the old snapshot or the new one. */
+  put(snapshot: RoutingSnapshot): Promise<void>;
+  /** Undefined when there is none, or none that can be read. */
+  latest(): Promise<RoutingSnapshot | undefined>;
+}
+
+export const LATEST = "latest.json";
+
+export function snapshotFolder(dataDir: string, planeName: string): string {
+  return join(dataDir, "snapshots", planeName);
+}
+
+/** A folder that the router sees too: on one machine, or on a shared file system. */
+export function folderStore(folder: string): SnapshotStore {
+  const file = join(folder, LATEST);
+  return {
+    async put(snapshot) {
+      await mkdir(folder, { recursive: true });
+      const draft = `${file}.${process.pid}.${snapshot.version}`;
+      await writeFile(draft, snapshotBytes(snapshot));
+      await rename(draft, file);
+    },
+    async latest() {
+      try {
+        return readSnapshot(await readFile(file, "utf8"));
+      } catch (thrown) {
+        if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+        throw thrown;
+      }
+    },
+  };
+}
+
+export function snapshotBytes(snapshot: RoutingSnapshot): string {
+  return `${JSON.stringify(snapshot)}\n`;
+}
+
+export function readSnapshot(text: string): RoutingSnapshot | undefined {
+  try {
+    return routingSnapshotSchema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
