@@ -43,7 +43,7 @@ module.exports = {
     ]),
     packageOnlyIn("pulumi-in-programs", "@pulumi/(aws|awsx)/", ["components/", "stacks/"]),
     packageOnlyIn("aws-sdk-in-cloud", "@aws-sdk/", ["service/cloud/"]),
-    packageOnlyIn("pg-in-registry", "pg/", ["registry/"]),
+    packageOnlyIn("pg-in-databases", "pg(-copy-streams)?/", ["registry/", "service/database/"]),
     packageOnlyIn("sqlite-in-storage", "better-sqlite3/", ["registry/", "emulator/"]),
     {
       name: "no-circular",
