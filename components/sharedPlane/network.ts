@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as awsx from "@pulumi/awsx";
 import type * as pulumi from "@pulumi/pulumi";
+import { DATABASE_PORT } from "../postgres.ts";
 import { SERVICE_PORT } from "../tenantServiceSet/services.ts";
 import type { PlaneBuild } from "./planeArgs.ts";
 
@@ -18,7 +19,6 @@ export interface Network {
 /** One address per task: a /19 has 8,187 of them, a /16 holds three. */
 const PRIVATE_MASK = 19;
 const PUBLIC_MASK = 22;
-export const DATABASE_PORT = 5432;
 
 export function createNetwork(build: PlaneBuild): Network {
   const { args } = build;

@@ -1,5 +1,6 @@
-import type * as pulumi from "@pulumi/pulumi";
+import type { Making } from "../making.ts";
 import type { Location } from "../policyDocument.ts";
+import type { PostgresSize } from "../postgres.ts";
 import type { Tags } from "../tags.ts";
 
 /** Everything a plane can be told; the stack fills in defaults per environment. */
@@ -17,7 +18,7 @@ export interface SharedPlaneArgs {
   readonly protect: boolean;
   readonly waitForSteadyState: boolean;
   readonly network: NetworkArgs;
-  readonly database: DatabaseArgs;
+  readonly database: PostgresSize;
   readonly router: RouterArgs;
   readonly controller: ControllerArgs;
   readonly containerInsights: boolean;
@@ -33,15 +34,6 @@ export interface NetworkArgs {
   readonly natGateways: "Single" | "OnePerAz";
   /** Who may reach the load balancer. */
   readonly allowedCidrBlocks: readonly string[];
-}
-
-export interface DatabaseArgs {
-  readonly engineVersion: string;
-  readonly instances: number;
-  /** Aurora capacity units, in halves. */
-  readonly minCapacity: number;
-  readonly maxCapacity: number;
-  readonly backupRetentionDays: number;
 }
 
 export interface RouterArgs {
@@ -60,15 +52,8 @@ export interface ControllerArgs {
 }
 
 /** What the parts of a plane share while it is being put together. */
-export interface PlaneBuild {
+export interface PlaneBuild extends Making {
   readonly args: SharedPlaneArgs;
   /** `tenantry-<plane>`: the name of what the plane has one of. */
   readonly name: string;
-  /** Options that make a resource the plane's child. */
-  child(options?: pulumi.CustomResourceOptions): pulumi.CustomResourceOptions;
-  /**
-   * The same for what holds data or names: on a protected plane Pulumi refuses to delete it, before deleting
-   * anything.
-   */
-  kept(options?: pulumi.CustomResourceOptions): pulumi.CustomResourceOptions;
 }

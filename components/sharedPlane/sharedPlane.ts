@@ -15,15 +15,16 @@
  */
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { createBucket } from "../bucket.ts";
+import { createDataKey } from "../dataKey.ts";
+import { arn } from "../policyDocument.ts";
+import { createPostgres, DATABASE_NAME, masterSecretArn } from "../postgres.ts";
 import { type Access, createAccess } from "./access.ts";
-import { createDatabase, DATABASE_NAME } from "./database.ts";
-import { createKey } from "./encryption.ts";
 import { createEntry, type Entry } from "./entry.ts";
 import { createNetwork, type Network } from "./network.ts";
 import type { PlaneBuild, SharedPlaneArgs } from "./planeArgs.ts";
 import { planeNames } from "./planeNames.ts";
 import { createRouter } from "./router.ts";
-import { createBucket } from "./storage.ts";
 
 export class SharedPlane extends pulumi.ComponentResource {
   readonly network: Network;
@@ -50,18 +51,42 @@ export class SharedPlane extends pulumi.ComponentResource {
       kept: (childOptions = {}) => ({ ...childOptions, parent: this, protect: args.protect }),
     };
     this.tenantRolePath = names.tenantRolePath;
-    this.key = createKey(build);
+    this.key = createDataKey(build, {
+      location: args.location,
+      description: `Data of the plane ${args.planeName}`,
+      alias: names.keyAlias,
+      logGroups: arn(args.location, "logs", `log-group:/tenantry/${args.planeName}/*`),
+      deletionDays: args.keyDeletionDays,
+      tags: args.tags,
+    });
     this.network = createNetwork(build);
     const { cluster, namespace } = createCluster(build, names.namespaceName, this.network);
     this.cluster = cluster;
     this.namespace = namespace;
     const kmsKeyArn = this.key.arn;
-    this.dataBucket = createBucket(build, "data", names.dataBucketName, { kmsKeyArn, bucketKey: false });
-    this.snapshotBucket = createBucket(build, "snapshots", names.snapshotBucketName, {
-      kmsKeyArn,
+    const bucket = { kmsKeyArn, forceDestroy: !args.protect, tags: args.tags };
+    const { dataBucketName, snapshotBucketName } = names;
+    this.dataBucket = createBucket(build, "data", {
+      ...bucket,
+      bucketName: dataBucketName,
+      bucketKey: false,
+    });
+    this.snapshotBucket = createBucket(build, "snapshots", {
+      ...bucket,
+      bucketName: snapshotBucketName,
       bucketKey: true,
     });
-    this.database = createDatabase(build, this.network, kmsKeyArn);
+    this.database = createPostgres(build, {
+      identifier: names.name,
+      description: `Database of ${args.planeName}`,
+      size: args.database,
+      subnetIds: this.network.privateSubnetIds,
+      securityGroupId: this.network.databaseGroup.id,
+      kmsKeyArn,
+      deletionProtection: args.protect,
+      finalSnapshotName: args.protect ? names.finalSnapshotName : undefined,
+      tags: args.tags,
+    });
     this.databaseMasterSecretArn = masterSecretArn(this.database);
     this.entry = createEntry(build, this.network);
     this.router = createRouter(build, {
@@ -104,16 +129,4 @@ function createCluster(build: PlaneBuild, namespaceName: string, network: Networ
     build.kept({ deleteBeforeReplace: true }),
   );
   return { cluster, namespace };
-}
-
-function masterSecretArn(database: aws.rds.Cluster): pulumi.Output<string> {
-  return database.masterUserSecrets.apply((secrets) => {
-    const [first] = secrets;
-    if (first === undefined) {
-      throw new Error(
-        "Cannot read the database's master secret: RDS must manage the password, got no secret",
-      );
-    }
-    return first.secretArn;
-  });
 }

@@ -1,6 +1,6 @@
 import { createValidatedPolicy, validateResourcePolicy } from "@cloud-copilot/iam-policy";
 import { runSimulation, runUnsafeSimulation, type Simulation } from "@cloud-copilot/iam-simulate";
-import { keyPolicy } from "../../components/sharedPlane/encryption.ts";
+import { keyPolicy } from "../../components/dataKey.ts";
 
 /** One account for all planes: the worst case for anything that two of them might share. */
 export const ACCOUNT = "123456789012";
@@ -23,7 +23,7 @@ export interface Access {
 
 /** A key's own policy decides whether IAM may; the plane's lets the account's IAM decide. */
 const KEY_POLICY = createValidatedPolicy(
-  keyPolicy({ partition: "aws", region: "eu-west-1", accountId: ACCOUNT }, "any"),
+  keyPolicy({ partition: "aws", region: "eu-west-1", accountId: ACCOUNT }, "arn:aws:logs:*:*:log-group:*"),
   validateResourcePolicy,
   { name: "key" },
 );

@@ -1,10 +1,15 @@
 import * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
-import { type PolicyDocument, policyDocument, type ResourcePolicyStatement } from "../policyDocument.ts";
-import type { PlaneBuild } from "./planeArgs.ts";
+import type { Making } from "./making.ts";
+import { type PolicyDocument, policyDocument, type ResourcePolicyStatement } from "./policyDocument.ts";
+import type { Tags } from "./tags.ts";
 
-export interface BucketChoices {
-  readonly kmsKeyArn: pulumi.Output<string>;
+export interface BucketArgs {
+  readonly bucketName: string;
+  /** Whether it may be deleted with objects in it. */
+  readonly forceDestroy: boolean;
+  readonly tags: Tags;
+  readonly kmsKeyArn: pulumi.Input<string>;
   /**
    * One key per bucket instead of one per object costs fewer KMS calls, but takes the object out of the encryption
    * context, by which tenants' use of the key is told apart: off for tenant data.
@@ -18,18 +23,16 @@ const ABANDONED_UPLOAD_DAYS = 7;
 
 /** A bucket that is encrypted, versioned, private, and answers to TLS only. */
 export function createBucket(
-  build: PlaneBuild,
+  make: Making,
   logicalName: string,
-  bucketName: string,
-  { kmsKeyArn, bucketKey }: BucketChoices,
+  { bucketName, forceDestroy, tags, kmsKeyArn, bucketKey }: BucketArgs,
 ): aws.s3.Bucket {
-  const { args } = build;
   const bucket = new aws.s3.Bucket(
     logicalName,
-    { bucket: bucketName, forceDestroy: !args.protect, tags: args.tags },
-    build.kept({ deleteBeforeReplace: true }),
+    { bucket: bucketName, forceDestroy, tags },
+    make.kept({ deleteBeforeReplace: true }),
   );
-  const ofBucket = build.child({ deleteBeforeReplace: true });
+  const ofBucket = make.child({ deleteBeforeReplace: true });
   const versioning = new aws.s3.BucketVersioning(
     logicalName,
     { bucket: bucket.id, versioningConfiguration: { status: "Enabled" } },
@@ -62,7 +65,7 @@ export function createBucket(
   new aws.s3.BucketPolicy(
     logicalName,
     { bucket: bucket.id, policy: bucket.arn.apply((bucketArn) => JSON.stringify(tlsOnly(bucketArn))) },
-    build.child({ dependsOn: block, deleteBeforeReplace: true }),
+    make.child({ dependsOn: block, deleteBeforeReplace: true }),
   );
   new aws.s3.BucketLifecycleConfiguration(
     logicalName,
@@ -78,7 +81,7 @@ export function createBucket(
         },
       ],
     },
-    build.child({ dependsOn: versioning, deleteBeforeReplace: true }),
+    make.child({ dependsOn: versioning, deleteBeforeReplace: true }),
   );
   return bucket;
 }
