@@ -1,20 +1,48 @@
 import { z } from "zod";
 import { at, pageOf, pageQuery, tenantIdSchema, uuid } from "./common.ts";
 import { defineRoutes } from "./route.ts";
-import { JOURNAL_ENTRY_TYPES, OPERATION_KINDS, OPERATION_STATUSES } from "./vocabulary.ts";
+import {
+  COMPENSATIONS,
+  JOURNAL_ENTRY_TYPES,
+  ON_FAILURE,
+  OPERATION_KINDS,
+  OPERATION_STATUSES,
+} from "./vocabulary.ts";
+
+/** Part of every request that gives operations. */
+export const operationOptions = {
+  onFailure: z
+    .enum(ON_FAILURE)
+    .optional()
+    .meta({
+      description:
+        "compensate (default): a failed or cancelled operation is undone, so that the target is as it was before. " +
+        "keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.",
+    }),
+  deadlineMs: z.int().min(1_000).max(86_400_000).optional().meta({
+    description: "From its beginning on; past it the operation is cancelled. Each kind has its own default.",
+  }),
+};
 
 export const operationErrorSchema = z
   .object({
     code: z.string(),
     message: z.string().meta({ description: "In plain words, without secrets" }),
     retryable: z.boolean(),
-    resource: z.string().optional(),
+    step: z.string().optional().meta({ description: "The step that failed" }),
+    resource: z.string().optional().meta({ description: "URN of the resource that failed" }),
+    providerMessage: z.string().optional().meta({ description: "The provider's own words, without secrets" }),
+    undo: z
+      .object({ step: z.string(), code: z.string(), message: z.string() })
+      .optional()
+      .meta({ description: "Why the undoing failed too; the target then needs a person" }),
   })
   .meta({ id: "OperationError" });
 
 export const operationStepSchema = z
   .object({
     name: z.string(),
+    direction: z.enum(["do", "undo"]),
     status: z.enum(["running", "succeeded", "failed"]),
     attempt: z.int(),
     startedAt: at,
@@ -37,6 +65,13 @@ export const operationSchema = z
     attempt: z.int().meta({ description: "Grows when the operation is resumed after a restart" }),
     reason: z.string().nullable(),
     error: operationErrorSchema.nullable(),
+    onFailure: z.enum(ON_FAILURE),
+    compensation: z
+      .enum(COMPENSATIONS)
+      .nullable()
+      .meta({ description: "How the undoing stands; null while nothing has been undone" }),
+    retryOf: uuid.nullable().meta({ description: "The operation that this one tries again" }),
+    deadlineAt: at.nullable().meta({ description: "When it is cancelled; counted from its beginning" }),
     requestedBy: z.string(),
     requestId: z.string(),
     correlationId: z.string(),
@@ -83,6 +118,11 @@ export const operationListQuerySchema = z.strictObject({
 });
 export type OperationListQuery = z.output<typeof operationListQuerySchema>;
 
+export const operationRetrySchema = z
+  .strictObject({ ...operationOptions, reason: z.string().trim().min(3).max(500).optional() })
+  .meta({ id: "OperationRetry" });
+export type OperationRetry = z.output<typeof operationRetrySchema>;
+
 const params = z.strictObject({ operationId: uuid });
 
 export const operationRoutes = defineRoutes({
@@ -127,7 +167,8 @@ export const operationRoutes = defineRoutes({
     tag: "Operations",
     summary: "Ask an operation to stop",
     description:
-      "It stops at the next safe point; what was done stays, and a later deployment goes on from there.",
+      "It stops at the next safe point; what was done is undone, or stays when the operation was asked to keep it. " +
+      "An operation that is being undone already cannot be cancelled.",
     role: "operator",
     params,
     body: z
@@ -136,6 +177,22 @@ export const operationRoutes = defineRoutes({
     bodyOptional: true,
     status: 202,
     response: operationSchema,
-    errors: ["operation_not_found", "operation_finished"],
+    errors: ["operation_not_found", "operation_finished", "operation_compensating"],
+  },
+  operationRetry: {
+    method: "post",
+    path: "/v1/control-plane/operations/:operationId/retry",
+    tag: "Operations",
+    summary: "Try a failed or cancelled operation again",
+    description:
+      "A new operation that names this one as retryOf. It begins at the step that failed when nothing was undone, " +
+      "else from the start. Only the newest operation of its target can be retried.",
+    role: "operator",
+    params,
+    body: operationRetrySchema,
+    bodyOptional: true,
+    status: 202,
+    response: operationSchema,
+    errors: ["operation_not_found", "operation_not_retryable", "operation_in_progress"],
   },
 });

@@ -49,10 +49,16 @@ export const DEPLOYMENT_STATES = [
   "updating",
   "suspending",
   "suspended",
+  "archiving",
+  "archived",
   "failed",
   "deprovisioning",
 ] as const;
 export type DeploymentState = (typeof DEPLOYMENT_STATES)[number];
+
+/** What is wanted of a target, beside what it shows. */
+export const REQUESTED_STATES = ["present", "suspended", "archived", "absent"] as const;
+export type RequestedState = (typeof REQUESTED_STATES)[number];
 
 export const HEALTH_STATES = ["unknown", "healthy", "degraded", "down"] as const;
 export type HealthState = (typeof HEALTH_STATES)[number];
@@ -68,6 +74,8 @@ export const OPERATION_KINDS = [
   "tenant_deploy",
   "tenant_suspend",
   "tenant_reactivate",
+  "tenant_archive",
+  "tenant_restore",
   "tenant_decommission",
   "drift_repair",
 ] as const;
@@ -89,6 +97,10 @@ export const JOURNAL_ENTRY_TYPES = [
   "step_started",
   "step_succeeded",
   "step_failed",
+  "compensating",
+  "undo_started",
+  "undo_succeeded",
+  "undo_failed",
   "progress",
   "waiting",
   "cancel_requested",
@@ -98,6 +110,22 @@ export const JOURNAL_ENTRY_TYPES = [
   "cancelled",
 ] as const;
 export type JournalEntryType = (typeof JOURNAL_ENTRY_TYPES)[number];
+
+/** What a failure or a cancellation leaves: the state before the operation, or what was made so far. */
+export const ON_FAILURE = ["compensate", "keep"] as const;
+export type OnFailure = (typeof ON_FAILURE)[number];
+
+/** How the undoing of an operation stands. */
+export const COMPENSATIONS = ["running", "succeeded", "failed"] as const;
+export type Compensation = (typeof COMPENSATIONS)[number];
+
+/** An archive that is being written is `pending`; one that was deleted stays on record. */
+export const ARCHIVE_STATES = ["pending", "complete", "deleted"] as const;
+export type ArchiveState = (typeof ARCHIVE_STATES)[number];
+
+/** Where a decommissioning stands: waiting for the end of its grace period, destroying, or over. */
+export const DECOMMISSION_STATES = ["waiting", "destroying", "undone", "done"] as const;
+export type DecommissionState = (typeof DECOMMISSION_STATES)[number];
 
 export const DRIFT_SCAN_STATUSES = ["queued", "running", "succeeded", "failed"] as const;
 export type DriftScanStatus = (typeof DRIFT_SCAN_STATUSES)[number];

@@ -6,6 +6,7 @@ import { applyEntry, foldOperation, type OperationState } from "./operationFold.
 import { redact, redactText } from "./redact.ts";
 import type { Reader } from "./registry.ts";
 import type { OperationErrorValue } from "./schema.ts";
+import { stackLeasesEnd } from "./stackLease.ts";
 
 export interface JournalAppend {
   readonly type: JournalEntryType;
@@ -66,24 +67,26 @@ export async function journalAppend(
   return state;
 }
 
-/** An ended operation keeps no lease. */
+/** An ended operation keeps no lease, on itself or on its stack. */
 async function writeState(
-  { db, now }: Bookkeeping,
+  record: Bookkeeping,
   operationId: string,
   state: OperationState,
   journalLength: number,
   error: OperationErrorValue | undefined,
 ): Promise<void> {
-  const { status, currentStep, attempt, startedAt, finishedAt } = state;
+  const { db, now } = record;
+  const { status, currentStep, attempt, compensation, startedAt, finishedAt } = state;
   await db
     .updateTable("operations")
     .set({
-      ...{ status, currentStep, attempt, startedAt, finishedAt, journalLength, updatedAt: now },
+      ...{ status, currentStep, attempt, compensation, startedAt, finishedAt, journalLength, updatedAt: now },
       ...(error === undefined ? {} : { error: toJson(redact(error)) }),
       ...(finishedAt === null ? {} : { leaseOwner: null, leaseExpiresAt: null }),
     })
     .where("operationId", "=", operationId)
     .execute();
+  if (finishedAt !== null) await stackLeasesEnd(record, operationId);
 }
 
 function cleanMessage(entry: JournalAppend): string | null {

@@ -2,11 +2,12 @@ import type { Selectable } from "kysely";
 import type { Page } from "../contract/common.ts";
 import { ProblemError } from "../contract/errors.ts";
 import type { Operation, OperationDetail, OperationListQuery } from "../contract/operation.ts";
-import type { OperationKind } from "../contract/vocabulary.ts";
+import type { OnFailure, OperationKind } from "../contract/vocabulary.ts";
 import { pageAfter, toPage } from "./cursor.ts";
 import { newId } from "./id.ts";
 import { journalAppend, journalState } from "./journal.ts";
 import { fromJson, toJson } from "./json.ts";
+import { queueTurn, refuseWhenFull } from "./queue.ts";
 import { redact, redactText } from "./redact.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { OperationTable } from "./schema.ts";
@@ -17,10 +18,18 @@ export interface OperationCreate {
   readonly targetId: string | null;
   readonly planeName: string | null;
   readonly rolloutId?: string | null;
+  /** Default: compensate. */
+  readonly onFailure?: OnFailure | undefined;
+  /** From its beginning on. */
+  readonly deadlineMs?: number | undefined;
+  readonly retryOf?: string;
   /** What the steps need beyond the records; plain data, no secrets. */
   readonly input?: Record<string, unknown>;
   readonly reason?: string | null;
 }
+
+/** For whoever names none; the service has one for each kind. */
+const DEFAULT_DEADLINE_MS = 7_200_000;
 
 /**
  * Queues an operation and audits `operation.created`. Of one target at most one may be unfinished: the second gets
@@ -31,6 +40,7 @@ export async function operationCreate(change: Change, input: OperationCreate): P
     const live = await operationLiveOfTarget(change.db, input.targetId);
     if (live !== undefined) throw inProgress(live);
   }
+  await refuseWhenFull(change);
   const operationId = newId();
   const { context, now } = change;
   const reason = input.reason ? redactText(input.reason) : null;
@@ -44,6 +54,10 @@ export async function operationCreate(change: Change, input: OperationCreate): P
         targetId: input.targetId,
         planeName: input.planeName,
         rolloutId: input.rolloutId ?? null,
+        onFailure: input.onFailure ?? "compensate",
+        compensation: null,
+        deadlineMs: input.deadlineMs ?? DEFAULT_DEADLINE_MS,
+        retryOf: input.retryOf ?? null,
         input: toJson(redact(input.input ?? {})),
         reason,
         requestedBy: context.actor.id,
@@ -57,6 +71,8 @@ export async function operationCreate(change: Change, input: OperationCreate): P
         leaseOwner: null,
         leaseExpiresAt: null,
         fencingToken: 0,
+        turn: await queueTurn(change, input.tenantId),
+        dispatchedAt: null,
         createdAt: now,
         updatedAt: now,
         startedAt: null,
@@ -182,6 +198,10 @@ function fromRow(row: Selectable<OperationTable>): Operation {
     attempt: row.attempt,
     reason: row.reason,
     error: row.error === null ? null : fromJson(row.error),
+    onFailure: row.onFailure,
+    compensation: row.compensation,
+    retryOf: row.retryOf,
+    deadlineAt: deadlineOf(row),
     requestedBy: row.requestedBy,
     requestId: row.requestId,
     correlationId: row.correlationId,
@@ -190,4 +210,8 @@ function fromRow(row: Selectable<OperationTable>): Operation {
     startedAt: row.startedAt,
     finishedAt: row.finishedAt,
   };
+}
+
+function deadlineOf({ startedAt, deadlineMs }: Selectable<OperationTable>): string | null {
+  return startedAt === null ? null : new Date(Date.parse(startedAt) + deadlineMs).toISOString();
 }

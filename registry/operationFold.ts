@@ -1,5 +1,5 @@
 import type { OperationStep } from "../contract/operation.ts";
-import type { JournalEntryType, OperationStatus } from "../contract/vocabulary.ts";
+import type { Compensation, JournalEntryType, OperationStatus } from "../contract/vocabulary.ts";
 
 /**
  * What an operation is, folded from its journal. The journal is the truth; this function alone says which entry
@@ -7,7 +7,8 @@ import type { JournalEntryType, OperationStatus } from "../contract/vocabulary.t
  * they own the operation, or that one has lost its way.
  *
  * Steps run one at a time. `resumed` ends a wait, or takes up an operation whose worker died; then the step that was
- * running counts as failed and may be started again. After succeeded, failed and cancelled nothing follows.
+ * running counts as failed and may be started again. `compensating` turns the operation round for good: from then on
+ * steps are undone and none is done, whoever takes it up. After succeeded, failed and cancelled nothing follows.
  */
 export interface FoldEntry {
   readonly type: JournalEntryType;
@@ -21,6 +22,7 @@ export interface OperationState {
   readonly attempt: number;
   readonly currentStep: string | null;
   readonly cancelRequested: boolean;
+  readonly compensation: Compensation | null;
   readonly steps: readonly OperationStep[];
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
@@ -33,6 +35,7 @@ const LEGAL: Readonly<Record<OperationStatus | "none", readonly JournalEntryType
     "step_started",
     "step_succeeded",
     "step_failed",
+    "compensating",
     "progress",
     "waiting",
     "cancel_requested",
@@ -46,6 +49,28 @@ const LEGAL: Readonly<Record<OperationStatus | "none", readonly JournalEntryType
   failed: [],
   cancelled: [],
 };
+
+/** Instead, once an operation is being undone. */
+const LEGAL_COMPENSATING: Readonly<Record<"running" | "waiting", readonly JournalEntryType[]>> = {
+  running: [
+    "undo_started",
+    "undo_succeeded",
+    "undo_failed",
+    "progress",
+    "waiting",
+    "resumed",
+    "failed",
+    "cancelled",
+  ],
+  waiting: ["resumed", "progress", "failed", "cancelled"],
+};
+
+/** What may follow. */
+export function legalEntries(state: OperationState | undefined): readonly JournalEntryType[] {
+  const status = state?.status ?? "none";
+  const turned = state?.compensation === "running" && (status === "running" || status === "waiting");
+  return turned ? LEGAL_COMPENSATING[status] : LEGAL[status];
+}
 
 export class IllegalJournalEntry extends Error {
   constructor(message: string) {
@@ -64,11 +89,11 @@ export function foldOperation(entries: readonly FoldEntry[]): OperationState | u
 
 /** The next state, or IllegalJournalEntry. */
 export function applyEntry(state: OperationState | undefined, entry: FoldEntry): OperationState {
-  const status = state?.status ?? "none";
-  if (!LEGAL[status].includes(entry.type)) {
-    const legal = LEGAL[status].join(", ") || "nothing";
+  const legal = legalEntries(state);
+  if (!legal.includes(entry.type)) {
+    const status = state?.compensation === "running" ? "compensating" : (state?.status ?? "none");
     throw new IllegalJournalEntry(
-      `Cannot append ${entry.type}: after ${status} the journal takes ${legal}, got ${entry.type}.`,
+      `Cannot append ${entry.type}: after ${status} the journal takes ${legal.join(", ") || "nothing"}, got ${entry.type}.`,
     );
   }
   if (state === undefined) {
@@ -77,6 +102,7 @@ export function applyEntry(state: OperationState | undefined, entry: FoldEntry):
       attempt: 0,
       currentStep: null,
       cancelRequested: false,
+      compensation: null,
       steps: [],
       startedAt: null,
       finishedAt: null,
@@ -89,7 +115,18 @@ type Transition = (state: OperationState, entry: FoldEntry) => OperationState;
 
 const end =
   (status: OperationStatus): Transition =>
-  (state, entry) => ({ ...closeStep(state, "failed", entry), status, finishedAt: entry.at });
+  (state, entry) => ({
+    ...closeStep(state, "failed", entry),
+    status,
+    compensation: state.compensation === null ? null : isUndone(state) ? "succeeded" : "failed",
+    finishedAt: entry.at,
+  });
+
+/** Whether everything that was begun to be undone has been. */
+function isUndone({ steps }: OperationState): boolean {
+  const last = steps.at(-1);
+  return last === undefined || last.direction === "do" || last.status === "succeeded";
+}
 
 const TRANSITIONS: Readonly<Record<JournalEntryType, Transition>> = {
   created: (state) => state,
@@ -98,9 +135,13 @@ const TRANSITIONS: Readonly<Record<JournalEntryType, Transition>> = {
   cancel_requested: (state) => ({ ...state, cancelRequested: true }),
   waiting: (state, entry) => ({ ...closeStep(state, "failed", entry), status: "waiting" }),
   resumed: (state, entry) => resume(state, entry),
-  step_started: startStep,
+  step_started: (state, entry) => startStep(state, entry, "do"),
   step_succeeded: (state, entry) => closeStep(requireStep(state, entry), "succeeded", entry),
   step_failed: (state, entry) => closeStep(requireStep(state, entry), "failed", entry),
+  compensating: (state, entry) => ({ ...closeStep(state, "failed", entry), compensation: "running" }),
+  undo_started: (state, entry) => startStep(state, entry, "undo"),
+  undo_succeeded: (state, entry) => closeStep(requireStep(state, entry), "succeeded", entry),
+  undo_failed: (state, entry) => closeStep(requireStep(state, entry), "failed", entry),
   succeeded: (state, entry) => {
     if (state.currentStep !== null) {
       throw new IllegalJournalEntry(`Cannot append succeeded: step ${state.currentStep} must end first.`);
@@ -118,15 +159,21 @@ function resume(state: OperationState, entry: FoldEntry): OperationState {
   return { ...closeStep(state, "failed", entry), status: "running", attempt, startedAt };
 }
 
-function startStep(state: OperationState, entry: FoldEntry): OperationState {
+function startStep(
+  state: OperationState,
+  entry: FoldEntry,
+  direction: OperationStep["direction"],
+): OperationState {
   const name = entry.step ?? "";
-  if (name === "") throw new IllegalJournalEntry("Cannot append step_started: it must name its step.");
+  if (name === "") throw new IllegalJournalEntry(`Cannot append ${entry.type}: it must name its step.`);
   if (state.currentStep !== null) {
     throw new IllegalJournalEntry(`Cannot start step ${name}: step ${state.currentStep} must end first.`);
   }
-  const attempt = state.steps.filter((step) => step.name === name).length + 1;
+  const earlier = state.steps.filter((step) => step.name === name && step.direction === direction);
+  const attempt = earlier.length + 1;
   const step: OperationStep = {
     name,
+    direction,
     status: "running",
     attempt,
     startedAt: entry.at,

@@ -1,8 +1,15 @@
+import type { ArchiveManifest } from "../contract/archive.ts";
+import type { CertifiedTarget } from "../contract/decommission.ts";
 import type { DriftScan } from "../contract/drift.ts";
+import type { Manifest } from "../contract/manifest.ts";
+import type { ReconcileVerdict } from "../contract/reconcile.ts";
 import type { RouteState } from "../contract/routing.ts";
 import type {
   ApiKeyRole,
+  ArchiveState,
+  Compensation,
   DataClassification,
+  DecommissionState,
   DeploymentState,
   DriftFindingKind,
   DriftFindingStatus,
@@ -11,9 +18,11 @@ import type {
   EnvironmentName,
   HealthState,
   IsolationLevel,
+  OnFailure,
   OperationKind,
   OperationStatus,
   PlanKey,
+  RequestedState,
   RolloutStatus,
   RolloutTargetStatus,
   SuspensionMode,
@@ -50,6 +59,17 @@ export interface Schema {
   rolloutTargets: RolloutTargetTable;
   routes: RouteTable;
   routingVersions: RoutingVersionTable;
+  tenantManifests: TenantManifestTable;
+  reconcileLeaders: ReconcileLeaderTable;
+  reconcileStates: ReconcileStateTable;
+  processes: ProcessTable;
+  stackLeases: StackLeaseTable;
+  jobLeases: JobLeaseTable;
+  queueTurns: QueueTurnTable;
+  archives: ArchiveTable;
+  decommissions: DecommissionTable;
+  signingKeys: SigningKeyTable;
+  certificates: CertificateTable;
   schemaMigrations: SchemaMigrationTable;
 }
 
@@ -123,7 +143,10 @@ export interface TargetTable {
   projectName: string;
   stackName: string;
   deploymentState: DeploymentState;
-  requestedState: "present" | "suspended" | "absent";
+  requestedState: RequestedState;
+  suspensionMode: SuspensionMode | null;
+  /** What removing it took away, for the deletion certificate. */
+  deletion: Json<TargetDeletion> | null;
   clusterName: string | null;
   serviceNamespace: string | null;
   routingTarget: string | null;
@@ -169,6 +192,11 @@ export interface OperationTable {
   targetId: string | null;
   planeName: string | null;
   rolloutId: string | null;
+  onFailure: OnFailure;
+  compensation: Compensation | null;
+  /** Counted from `startedAt`. */
+  deadlineMs: number;
+  retryOf: string | null;
   input: Json<Record<string, unknown>>;
   reason: string | null;
   requestedBy: string;
@@ -184,6 +212,10 @@ export interface OperationTable {
   leaseExpiresAt: string | null;
   /** Grows with each claim; a journal entry under an older token is refused. */
   fencingToken: number;
+  /** Its place in the queue; see queue.ts. */
+  turn: number;
+  /** When other processes were told of it; null: not yet. */
+  dispatchedAt: string | null;
   createdAt: string;
   updatedAt: string;
   startedAt: string | null;
@@ -194,7 +226,10 @@ export interface OperationErrorValue {
   code: string;
   message: string;
   retryable: boolean;
+  step?: string;
   resource?: string;
+  providerMessage?: string;
+  undo?: { step: string; code: string; message: string };
 }
 
 /** Append-only. */
@@ -379,6 +414,144 @@ export interface RoutingVersionTable {
   planeName: string;
   version: number;
   changedAt: string;
+}
+
+/** The manifest last applied to a tenant; `held…` once somebody has forced an edit past it. */
+export interface TenantManifestTable {
+  tenantId: string;
+  digest: string;
+  manifest: Json<Manifest>;
+  file: string | null;
+  appliedBy: string;
+  appliedAt: string;
+  heldReason: string | null;
+  heldBy: string | null;
+  heldAt: string | null;
+}
+
+/** Who reconciles; `token` grows with each change of holder. */
+export interface ReconcileLeaderTable {
+  name: string;
+  holder: string;
+  token: number;
+  expiresAt: string;
+  lastPass: Json<ReconcilePass> | null;
+}
+
+export interface ReconcilePass {
+  finishedAt: string;
+  durationMs: number;
+  inSync: number;
+  outOfSync: number;
+}
+
+/** What the last pass found not to be as declared; what is as declared has no row. */
+export interface ReconcileStateTable {
+  tenantId: string;
+  planeName: string;
+  targetId: string | null;
+  verdict: ReconcileVerdict;
+  action: string | null;
+  reason: string;
+  desired: string;
+  observed: string;
+  attempts: number;
+  nextAttemptAt: string | null;
+  since: string;
+  updatedAt: string;
+}
+
+export interface ProcessTable {
+  processId: string;
+  /** Where its pid means something. */
+  hostId: string;
+  pid: number;
+  /** Opaque; tells it from a later process with the same pid. */
+  processStartedAt: string;
+  role: "all" | "api" | "worker";
+  registeredAt: string;
+  heartbeatAt: string;
+  stoppedAt: string | null;
+}
+
+/** Kept when free, with its last token, so that tokens only grow. */
+export interface StackLeaseTable {
+  targetId: string;
+  holder: string | null;
+  processId: string | null;
+  token: number;
+  expiresAt: string | null;
+  takenAt: string;
+}
+
+export interface JobLeaseTable {
+  name: string;
+  processId: string | null;
+  token: number;
+  expiresAt: string | null;
+}
+
+/** How far the queue has been served (`served`), and the last turn given to a tenant (`tenant/<id>`). */
+export interface QueueTurnTable {
+  name: string;
+  turn: number;
+}
+
+export type TargetDeletion = Pick<
+  CertifiedTarget,
+  "resourcesDeleted" | "database" | "objectsDeleted" | "scheduledForDeletion"
+>;
+
+export interface ArchiveTable {
+  archiveId: string;
+  tenantId: string;
+  targetId: string;
+  planeName: string;
+  state: ArchiveState;
+  bucket: string;
+  prefix: string;
+  manifest: Json<ArchiveManifest>;
+  releaseNumber: number | null;
+  retainUntil: string;
+  createdAt: string;
+  restoredAt: string | null;
+  deletedAt: string | null;
+}
+
+/** At most one of a tenant has not ended. */
+export interface DecommissionTable {
+  decommissionId: string;
+  tenantId: string;
+  state: DecommissionState;
+  statusBefore: TenantStatus;
+  /** The targets that were running and were suspended for it: what an undoing takes back. */
+  blockedTargets: Json<string[]>;
+  reason: string;
+  requestedBy: string;
+  requestId: string;
+  correlationId: string;
+  requestedAt: string;
+  graceUntil: string;
+  endedAt: string | null;
+}
+
+/** Append-only: a certificate can be checked with the key it was signed with, whatever key signs now. */
+export interface SigningKeyTable {
+  keyId: string;
+  algorithm: "Ed25519";
+  /** PEM. */
+  publicKey: string;
+  createdAt: string;
+}
+
+/** Append-only. `body` is the canonical JSON that the signature is over. */
+export interface CertificateTable {
+  certificateId: string;
+  tenantId: string;
+  body: string;
+  keyId: string;
+  signature: string;
+  createdAt: string;
 }
 
 export interface SchemaMigrationTable {

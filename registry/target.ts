@@ -9,7 +9,7 @@ import { pageAfter, toPage } from "./cursor.ts";
 import { newId } from "./id.ts";
 import { fromJson, toJson } from "./json.ts";
 import type { Change, Reader } from "./registry.ts";
-import type { TargetObservationTable, TargetTable } from "./schema.ts";
+import type { TargetDeletion, TargetObservationTable, TargetTable } from "./schema.ts";
 
 export interface TargetCreate {
   readonly tenantId: string;
@@ -27,6 +27,7 @@ export type TargetPatch = Partial<
     Target,
     | "deploymentState"
     | "requestedState"
+    | "suspensionMode"
     | "clusterName"
     | "serviceNamespace"
     | "routingTarget"
@@ -38,7 +39,10 @@ export type TargetPatch = Partial<
     | "lastOperationStatus"
     | "deletedAt"
   >
-> & { readonly appliedSpec?: Record<string, unknown> | null };
+> & {
+  readonly appliedSpec?: Record<string, unknown> | null;
+  readonly deletion?: TargetDeletion | null;
+};
 
 /** Audits `target.created`. It starts absent: a record of intent, nothing in the cloud yet. */
 export async function targetCreate(change: Change, input: TargetCreate): Promise<Target> {
@@ -57,6 +61,8 @@ export async function targetCreate(change: Change, input: TargetCreate): Promise
     stackName: input.stackName,
     deploymentState: "absent",
     requestedState,
+    suspensionMode: null,
+    deletion: null,
     clusterName: null,
     serviceNamespace: null,
     routingTarget: null,
@@ -109,18 +115,17 @@ export async function targetUpdate(
   options: TargetUpdateOptions = {},
 ): Promise<Target> {
   const before = await targetGet(change.db, targetId);
-  const { appliedSpec, ...plain } = patch;
+  const { appliedSpec, deletion, ...plain } = patch;
   const fields = Object.entries(plain).filter(
     ([name, value]) => value !== undefined && before[name as keyof Target] !== value,
   );
-  if (fields.length === 0 && appliedSpec === undefined) return before;
+  if (fields.length === 0 && appliedSpec === undefined && deletion === undefined) return before;
   await change.db
     .updateTable("targets")
     .set({
       ...Object.fromEntries(fields),
-      ...(appliedSpec === undefined
-        ? {}
-        : { appliedSpec: appliedSpec === null ? null : toJson(appliedSpec) }),
+      ...(appliedSpec === undefined ? {} : { appliedSpec: appliedSpec && toJson(appliedSpec) }),
+      ...(deletion === undefined ? {} : { deletion: deletion && toJson(deletion) }),
       recordVersion: before.recordVersion + 1,
       updatedAt: change.now,
     })
@@ -137,6 +142,22 @@ export async function targetUpdate(
     details: { planeName: before.planeName, changed, ...options.details },
   });
   return await targetGet(change.db, targetId);
+}
+
+/** Gives an absent target the next generation: the names of its last one may be taken for a while after its deletion. */
+export async function targetNextGeneration(
+  change: Change,
+  targetId: string,
+  next: Pick<Target, "generation" | "stackName">,
+): Promise<void> {
+  const { tenantId, generation } = await targetGet(change.db, targetId);
+  await change.db.updateTable("targets").set(next).where("targetId", "=", targetId).execute();
+  await change.audit({
+    action: "target.generation_ended",
+    target: { type: "target", id: targetId },
+    tenantId,
+    details: { generation, next: next.generation },
+  });
 }
 
 export interface TargetObservation {
@@ -186,6 +207,19 @@ export async function targetAppliedSpec(
     .where("targetId", "=", targetId)
     .executeTakeFirst();
   return row?.appliedSpec ? fromJson(row.appliedSpec) : null;
+}
+
+/** What removing each of a tenant's targets took away, those long gone included; oldest first. */
+export async function targetDeletions(
+  db: Reader,
+  tenantId: string,
+): Promise<(Target & { readonly deletion: TargetDeletion | null })[]> {
+  const rows = await targets(db)
+    .where("targets.tenantId", "=", tenantId)
+    .orderBy("targets.createdAt")
+    .orderBy("targets.targetId")
+    .execute();
+  return rows.map((row) => ({ ...fromRow(row), deletion: row.deletion && fromJson(row.deletion) }));
 }
 
 /** All of a tenant's, oldest first, deleted ones left out: never more than there are planes and generations. */
@@ -298,6 +332,6 @@ export function versionOf(current: number | null, goal: number | null): VersionS
 }
 
 function fromRow(row: Row): Target {
-  const { planeId: _planeId, appliedSpec: _appliedSpec, ...rest } = row;
+  const { planeId: _planeId, appliedSpec: _appliedSpec, deletion: _deletion, ...rest } = row;
   return { ...rest, version: versionOf(row.currentReleaseNumber, row.targetReleaseNumber) };
 }

@@ -1,7 +1,9 @@
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import type { OperationKind } from "../contract/vocabulary.ts";
 import { dataFolder } from "../launcher/dataFolder.ts";
+import { defaultHostId } from "./host.ts";
 
 /**
  * The settings of one control service, read once at start from flags and TENANTRY_* variables; a flag wins over
@@ -20,8 +22,28 @@ const settingsSchema = z.strictObject({
   /** 0 takes a free port; server.json tells which. */
   port: whole(0, 65_535).default(7070),
   cloud: z.enum(["local", "aws"]).default("local"),
-  /** Operations that run at the same time. */
+  /** The registry in PostgreSQL, for any number of processes; without it a SQLite file in the data folder, for one. */
+  databaseUrl: z.string().min(1).optional(),
+  /** `api` answers requests, `worker` runs operations and keeps the fleet in sight, `all` does both. */
+  role: z.enum(["all", "api", "worker"]).default("all"),
+  /** Where this process's pid means something: the same for all services of one machine or container, and no other's. */
+  hostId: z
+    .string()
+    .regex(/^[A-Za-z0-9._:-]{1,128}$/, "must be 1 to 128 letters, digits, dots, colons or dashes")
+    .default(() => defaultHostId()),
+  /** How long a claim on an operation or a stack holds unless renewed; it is renewed three times as often. */
+  leaseMs: whole(3_000, 600_000).default(60_000),
+  /** How long before its lease ends a service that cannot renew it stops what it runs, and how long others wait after. */
+  killTimeMs: whole(500, 120_000).default(20_000),
+  /** Operations that run at the same time in this process. */
   concurrency: whole(1, 64).default(2),
+  /** Operations that run at the same time in all processes together. */
+  planeConcurrency: whole(1, 1_000).default(64),
+  tenantConcurrency: whole(1, 1_000).default(4),
+  /** What an operation is taken to need; it waits while less is free and another runs here. */
+  operationMemoryMb: whole(0, 1_000_000).default(280),
+  /** Less than this free where the data folder lies, and nothing new is begun. */
+  diskReserveMb: whole(0, 1_000_000).default(64),
   /** Warm engine processes, about 175 MB each. */
   engineWorkers: whole(1, 64).default(2),
   /** How long an operation waits for the services to become steady and healthy. */
@@ -72,6 +94,17 @@ export const limits = {
   progressPerFlush: 20,
   progressPerOperation: 1_000,
   operationLeaseMs: 60_000,
+  /** From an operation's beginning on, for requests that name no deadline: ten times what is usual. */
+  operationDeadlineMs: {
+    tenant_activate: 3_600_000,
+    tenant_deploy: 3_600_000,
+    tenant_suspend: 1_800_000,
+    tenant_reactivate: 3_600_000,
+    tenant_archive: 14_400_000,
+    tenant_restore: 14_400_000,
+    tenant_decommission: 7_200_000,
+    drift_repair: 3_600_000,
+  } satisfies Readonly<Partial<Record<OperationKind, number>>>,
   /** Nudges wake the workers at once; this is for the nudge that was lost. */
   wakeEveryMs: 5_000,
   candidates: 200,
@@ -91,7 +124,16 @@ const flags = {
   host: "host",
   port: "port",
   cloud: "cloud",
+  "database-url": "databaseUrl",
+  role: "role",
+  "host-id": "hostId",
+  "lease-ms": "leaseMs",
+  "kill-time-ms": "killTimeMs",
   concurrency: "concurrency",
+  "plane-concurrency": "planeConcurrency",
+  "tenant-concurrency": "tenantConcurrency",
+  "operation-memory-mb": "operationMemoryMb",
+  "disk-reserve-mb": "diskReserveMb",
   "engine-workers": "engineWorkers",
   "steady-timeout-ms": "steadyTimeoutMs",
   "steady-poll-ms": "steadyPollMs",
@@ -111,7 +153,16 @@ const help: Readonly<Record<FlagName, string>> = {
   host: "address to listen on (127.0.0.1)",
   port: "port to listen on, 0 for any free one (7070)",
   cloud: "local or aws (local)",
-  concurrency: "operations at once (2)",
+  "database-url": "postgres://… of the registry, for several services (default: SQLite in the data folder)",
+  role: "all, api or worker (all); api and worker need --database-url",
+  "host-id": "name of this machine or container among those that run the service (made from its name and ids)",
+  "lease-ms": "how long a claim on an operation holds without renewal (60000)",
+  "kill-time-ms": "how long a lost service is given to stop what it ran, before and after its lease ends (20000)",
+  concurrency: "operations at once in this process (2)",
+  "plane-concurrency": "operations at once on one plane, in all services together (64)",
+  "tenant-concurrency": "operations at once for one tenant, in all services together (4)",
+  "operation-memory-mb": "memory an operation is taken to need; the next waits while less is free (280)",
+  "disk-reserve-mb": "less than this free in the data folder makes the service read-only (64)",
   "engine-workers": "warm engine processes, about 175 MB each (2)",
   "steady-timeout-ms": "how long an operation waits for healthy services (600000)",
   "steady-poll-ms": "how often it looks (1000)",

@@ -1,17 +1,25 @@
 import type { Page } from "../../contract/common.ts";
 import { ProblemError } from "../../contract/errors.ts";
-import type { Operation, OperationDetail, OperationListQuery } from "../../contract/operation.ts";
+import type {
+  Operation,
+  OperationDetail,
+  OperationListQuery,
+  OperationRetry,
+} from "../../contract/operation.ts";
+import type { Target } from "../../contract/target.ts";
 import { journalAppend, journalList, journalState } from "../../registry/journal.ts";
 import * as registry from "../../registry/operation.ts";
 import { isFinished } from "../../registry/operationFold.ts";
 import type { Change } from "../../registry/registry.ts";
-import { targetGet } from "../../registry/target.ts";
+import { targetFind, targetGet } from "../../registry/target.ts";
+import { tenantTransitionRequest } from "../../registry/tenantLifecycle.ts";
 import { limits } from "../config.ts";
 import type { OperationInput } from "../operations/saga.ts";
 import { sagas } from "../operations/sagas.ts";
 import { authorize } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
 import type { EventFeed } from "./eventFeed.ts";
+import { requestOperations } from "./requestOperations.ts";
 
 export async function operationList(
   context: RequestContext,
@@ -53,6 +61,7 @@ export async function operationCancel(
   const operation = await changeAs(context, async (change) => {
     const before = await registry.operationGet(change.db, operationId);
     if (isFinished(before.status)) throw alreadyFinished(before);
+    if (before.compensation !== null) throw beingUndone(before);
     await requestCancel(change, before);
     await change.audit({
       action: "operation.cancel_requested",
@@ -81,8 +90,90 @@ async function requestCancel(change: Change, operation: Operation): Promise<void
   await journalAppend(change, operationId, [{ type: "cancel_requested" }, { type: "cancelled" }]);
   const input = (await registry.operationInput(change.db, operationId)) as OperationInput;
   const target = await targetGet(change.db, targetId);
-  const ended = { operation, input, target, results: {}, outcome: "cancelled", begun: false } as const;
+  const ended = {
+    operation,
+    input,
+    target,
+    results: {},
+    outcome: "cancelled",
+    left: "unchanged",
+    begun: false,
+  } as const;
   await sagas[kind].end(change, ended);
+}
+
+/**
+ * A new operation that asks for the same again. What was undone is done from the start; what was kept is gone on with from
+ * the step that failed.
+ */
+export async function operationRetry(
+  context: RequestContext,
+  operationId: string,
+  options: OperationRetry,
+): Promise<Operation> {
+  await authorize(context, "operationRetry");
+  return changeAs(context, async (change) => {
+    const failed = await registry.operationGet(change.db, operationId);
+    const target = await retryableTarget(change, failed);
+    const input = (await registry.operationInput(change.db, operationId)) as OperationInput;
+    const { before: _before, wanted, continues: _continues, ...asked } = input;
+    if (wanted === undefined) throw notRetryable(failed, "it was asked for before retries were known");
+    const goesOn = failed.compensation === null && failed.startedAt !== null;
+    change.afterCommit(() => context.nudges.nudge("operations"));
+    const reason = options.reason ?? failed.reason ?? undefined;
+    const [operation] = await requestOperations(change, [target], {
+      ...{
+        kind: failed.kind,
+        state: wanted.state,
+        patch: wanted.patch,
+        transition: wanted.transition,
+        reason,
+      },
+      input: { ...asked, ...(goesOn && { continues: operationId }) },
+      onFailure: options.onFailure ?? failed.onFailure,
+      deadlineMs: options.deadlineMs,
+      retryOf: operationId,
+    });
+    if (operation === undefined) throw new Error("Cannot retry: one target must give one operation");
+    if (wanted.transition !== undefined) {
+      await tenantTransitionRequest(change, target.tenantId, wanted.transition, { reason });
+    }
+    return operation;
+  });
+}
+
+/** The operation must have failed or been cancelled, and nothing may have happened to its target since. */
+async function retryableTarget(change: Change, operation: Operation): Promise<Target> {
+  const { operationId, status, targetId } = operation;
+  if (status !== "failed" && status !== "cancelled") {
+    throw notRetryable(operation, `it must have failed or been cancelled, and is ${status}`);
+  }
+  const target = targetId === null ? undefined : await targetFind(change.db, targetId);
+  if (target === undefined || target.deletedAt !== null) {
+    throw notRetryable(operation, "its target is gone");
+  }
+  if (target.lastOperationId !== operationId) {
+    throw notRetryable(operation, `operation ${target.lastOperationId} came after it`);
+  }
+  return target;
+}
+
+function notRetryable(operation: Operation, why: string): ProblemError {
+  return new ProblemError("operation_not_retryable", {
+    detail: `Cannot retry operation ${operation.operationId}: ${why}.`,
+    hint: "Ask for what is wanted now with a new request.",
+    errors: [{ path: "operation.status", message: "allows no retry", value: operation.status }],
+  });
+}
+
+function beingUndone(operation: Operation): ProblemError {
+  return new ProblemError("operation_compensating", {
+    detail: `Cannot cancel operation ${operation.operationId}: it is being undone already, and that must end.`,
+    hint: "Follow its events until it has ended.",
+    errors: [
+      { path: "operation.compensation", message: "allows no cancelling", value: operation.compensation },
+    ],
+  });
 }
 
 function alreadyFinished(operation: Operation): ProblemError {

@@ -1,19 +1,27 @@
 import type { Operation } from "../../contract/operation.ts";
 import type { Target } from "../../contract/target.ts";
-import type { DeploymentState, OperationKind } from "../../contract/vocabulary.ts";
+import type { DeploymentState, OnFailure, OperationKind } from "../../contract/vocabulary.ts";
 import { operationCreate } from "../../registry/operation.ts";
 import type { Change } from "../../registry/registry.ts";
 import { type TargetPatch, targetUpdate } from "../../registry/target.ts";
+import type { TransitionAction } from "../../registry/tenantLifecycle.ts";
+import { limits } from "../config.ts";
 import type { OperationInput } from "../operations/saga.ts";
 
 export interface OperationRequest {
   readonly kind: OperationKind;
   /** What the target shows while the operation is under way. */
   readonly state: DeploymentState;
-  readonly input: Omit<OperationInput, "before">;
+  readonly input: Omit<OperationInput, "before" | "wanted">;
   readonly patch?: TargetPatch;
   readonly reason?: string | undefined;
   readonly rolloutId?: string;
+  readonly onFailure?: OnFailure | undefined;
+  /** Default: what `limits` has for the kind. */
+  readonly deadlineMs?: number | undefined;
+  /** Where the tenant as a whole is to go: asked for again when the operation is retried. */
+  readonly transition?: TransitionAction | undefined;
+  readonly retryOf?: string;
 }
 
 /** One operation a target, with what is wanted written on the target. The second on a target that has one is refused. */
@@ -32,14 +40,20 @@ async function requestOperation(
   target: Target,
   request: OperationRequest,
 ): Promise<Operation> {
-  const { kind, state, patch, rolloutId = null, reason = null } = request;
+  const { kind, state, patch = {}, transition, rolloutId = null, reason = null } = request;
   const { tenantId, targetId, planeName } = target;
   const { deploymentState, requestedState, targetReleaseNumber, lastOperationStatus, drift } = target;
   const before = { deploymentState, requestedState, targetReleaseNumber, lastOperationStatus, drift };
-  const input: OperationInput = { ...request.input, before };
-  const facts = { kind, tenantId, targetId, planeName, rolloutId, reason };
-  const operation = await operationCreate(change, { ...facts, input: { ...input } });
-  const wanted = { ...patch, deploymentState: state, lastOperationStatus: "queued" as const };
-  await targetUpdate(change, targetId, { ...wanted, lastOperationId: operation.operationId }, { reason });
+  const wanted = { state, patch, ...(transition && { transition }) };
+  const input: OperationInput = { ...request.input, before, wanted };
+  const { onFailure, deadlineMs = limits.operationDeadlineMs[kind], retryOf } = request;
+  const facts = { kind, tenantId, targetId, planeName, rolloutId, reason, onFailure, deadlineMs };
+  const operation = await operationCreate(change, {
+    ...facts,
+    ...(retryOf && { retryOf }),
+    input: { ...input },
+  });
+  const shown = { ...patch, deploymentState: state, lastOperationStatus: "queued" as const };
+  await targetUpdate(change, targetId, { ...shown, lastOperationId: operation.operationId }, { reason });
   return operation;
 }

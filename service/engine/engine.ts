@@ -29,6 +29,11 @@ export interface RunHooks {
   onEvent?(event: EngineEvent): void;
   /** Abort cancels the run: SIGINT, wait, SIGINT, wait, SIGKILL. The run then rejects with code `cancelled`. */
   readonly signal?: AbortSignal;
+  /**
+   * Until when the caller may rely on being the only one at the stack, by monotonic.ts's clock. Past it the worker stops
+   * the CLI by itself, also when the caller's process is frozen; the run rejects with code `lease_lost`.
+   */
+  readonly lease?: { deadline(): number };
 }
 
 /** Pulumi's operation names, as they come; the ones that matter are listed, others pass through as they are. */
@@ -147,6 +152,7 @@ export interface PendingOperation {
 
 export type EngineErrorCode =
   | "cancelled"
+  | "lease_lost"
   | "timed_out"
   | "stack_locked"
   | "stack_not_found"

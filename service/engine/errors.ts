@@ -70,6 +70,7 @@ export function isRetryable(code: EngineErrorCode): boolean {
     case "engine_busy":
       return true;
     case "cancelled":
+    case "lease_lost":
     case "stack_not_found":
     case "plane_not_found":
     case "identity_mismatch":

@@ -23,6 +23,16 @@ export const DEFAULT_STOP_LIMITS: StopLimits = { gracefulMs: 10_000, impatientMs
 
 /** A SIGKILLed process is gone within this, or the machine has a problem we cannot solve. */
 const KILL_WAIT_MS = 5_000;
+/** For the looks at a lease's deadline, a busy machine, and timers that are late. */
+const KILL_MARGIN_MS = 5_000;
+
+/** The longest that a CLI may run on after its run was told to stop, whatever it is doing. */
+export function killTimeMs(stop: StopLimits): number {
+  return stop.gracefulMs + stop.impatientMs + KILL_WAIT_MS + KILL_MARGIN_MS;
+}
+
+/** A successor on another host waits this long after a lease has run out. */
+export const ENGINE_KILL_TIME_MS = killTimeMs(DEFAULT_STOP_LIMITS);
 const POLL_MS = 25;
 
 export function identifyProcess(pid: number): ProcessIdentity {

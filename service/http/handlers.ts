@@ -73,6 +73,8 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     },
     operationCancel: ({ params, body }, { context }) =>
       operation.operationCancel(context, params.operationId, body.reason),
+    operationRetry: ({ params, body }, { context }) =>
+      operation.operationRetry(context, params.operationId, body),
 
     planeRecord: ({ body }, { context }) => plane.planeRecord(context, body),
     planeList: ({ query }, { context }) => plane.planeList(context, query),

@@ -1,4 +1,3 @@
-import type { Operation } from "../../contract/operation.ts";
 import { type JournalAppend, journalAppend, LeaseLostError } from "../../registry/journal.ts";
 import { operationInput } from "../../registry/operation.ts";
 import { IllegalJournalEntry } from "../../registry/operationFold.ts";
@@ -7,49 +6,53 @@ import type { OperationErrorValue } from "../../registry/schema.ts";
 import { targetGet } from "../../registry/target.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
 import { limits } from "../config.ts";
-import { describeFailure } from "./failure.ts";
-import { type PastRun, pastRunOf } from "./pastRun.ts";
-import { createProgress } from "./progress.ts";
-import { backoffMs, pause, stepRetry } from "./retry.ts";
-import type { EndedRun, OperationInput, Saga, Step, StepResults, StepRun } from "./saga.ts";
+import { ENGINE_KILL_TIME_MS } from "../engine/processes.ts";
+import { compensate } from "./compensate.ts";
+import { append, doStep, type Execution, errorOf, keptOf } from "./execution.ts";
+import { type KeptLease, keepLease } from "./lease.ts";
+import { type Cause, continued, type PastRun, pastRunOf } from "./pastRun.ts";
+import type { EndedRun, OperationInput, Saga } from "./saga.ts";
 import { sagas } from "./sagas.ts";
+import { isHandedOver, type OperationStop } from "./stop.ts";
 
-/** One claimed operation from its first step to its end, or to the point where the process stops. */
-interface Execution {
-  readonly service: ServiceContext;
-  readonly operation: Operation;
-  readonly fencingToken: number;
-  readonly input: OperationInput;
-  readonly targetId: string;
-  readonly signal: AbortSignal;
-  said: number;
-}
-
+/**
+ * One claimed operation from its first step to its end, or to the point where the process stops.
+ *
+ * It goes forward through the saga's steps; a failure for good, a cancellation or the deadline turn it round, and then it is
+ * undone (compensate.ts) unless it was asked to keep what it made. Everything is in the journal before it happens, so
+ * whoever takes the operation up after a crash goes on in the same direction from the same step. Nothing is written
+ * without the fencing token of the claim.
+ */
 export async function executeOperation(
   service: ServiceContext,
-  { operation, fencingToken }: ClaimedOperation,
-  stop: AbortController,
+  claimed: ClaimedOperation,
+  stop: OperationStop,
 ): Promise<void> {
+  const { operation, fencingToken } = claimed;
   const { operationId, targetId } = operation;
   if (targetId === null) throw new Error(`Cannot run operation ${operationId}: it must name a target`);
-  const input = await service.registry.read((db) => operationInput(db, operationId));
-  const past = await service.registry.read((db) => pastRunOf(db, operationId));
-  const base = { service, operation, fencingToken, targetId, signal: stop.signal, said: 0 };
-  const execution: Execution = { ...base, input: input as OperationInput };
-  const keepLease = renewLease(execution, stop);
+  const lease = await leaseOf(service, claimed, stop);
   const startedAt = Date.now();
   try {
+    const input = (await service.registry.read((db) => operationInput(db, operationId))) as OperationInput;
+    const past = await pastOf(service, operationId, input);
+    const execution = { service, operation, fencingToken, targetId, stop, lease, input, said: 0 };
     if (!(await begin(execution, past.begun))) return;
-    if (past.cancelRequested) stop.abort("cancel");
-    const outcome = await runSteps(execution, sagas[operation.kind], past);
+    const disarm = await armDeadline(execution);
+    const outcome = await run(execution, sagas[operation.kind], past).finally(disarm);
     if (outcome === undefined) return;
-    service.metrics.operationSeconds.observe(
-      { kind: operation.kind, status: outcome },
-      (Date.now() - startedAt) / 1000,
-    );
+    const seconds = (Date.now() - startedAt) / 1000;
+    service.metrics.operationSeconds.observe({ kind: operation.kind, status: outcome }, seconds);
   } finally {
-    clearInterval(keepLease);
+    lease.stop();
   }
+}
+
+async function pastOf(service: ServiceContext, operationId: string, input: OperationInput): Promise<PastRun> {
+  return service.registry.read(async (db) => {
+    const own = await pastRunOf(db, operationId);
+    return input.continues === undefined ? own : continued(own, await pastRunOf(db, input.continues));
+  });
 }
 
 /** False when somebody cancelled it between the claim and its beginning. */
@@ -63,118 +66,116 @@ async function begin(execution: Execution, again: boolean): Promise<boolean> {
   }
 }
 
-/** Undefined when the process stops or the lease is lost: then nothing more may be written but the release. */
-async function runSteps(
+/** Undefined when somebody else goes on: then nothing more may be written but the release. */
+async function run(
   execution: Execution,
   saga: Saga,
   past: PastRun,
 ): Promise<EndedRun["outcome"] | undefined> {
-  const results: Record<string, Readonly<Record<string, unknown>>> = { ...past.results };
-  let outcome: EndedRun["outcome"] = "succeeded";
-  let error: OperationErrorValue | undefined;
+  const results: MutableResults = { ...past.results };
+  const steps = new Set(past.steps);
   try {
-    for (const step of saga.steps) {
-      if (results[step.name] !== undefined && step.inMemory === undefined) continue;
-      execution.signal.throwIfAborted();
-      const cutOffRunId = past.cutOff?.step === step.name ? past.cutOff.runId : undefined;
-      results[step.name] = await runStep(execution, step, results, cutOffRunId);
+    if (past.cancelRequested) execution.stop.abort("cancel");
+    const cause = past.cause ?? (await goForward(execution, saga, past, results, steps));
+    if (cause === undefined) {
+      await end(execution, saga, { results, outcome: "succeeded", left: "new", begun: true }, undefined);
+      return "succeeded";
     }
+    const { left, error } = await compensate(execution, saga, { cause, results, steps, past });
+    await end(execution, saga, { results, outcome: cause.outcome, left, begun: true }, error);
+    return cause.outcome;
   } catch (thrown) {
-    const { reason } = execution.signal;
+    const { reason } = execution.stop.undoing;
     if (thrown instanceof LeaseLostError || reason === "lease_lost") return undefined;
     if (reason === "shutdown") return void (await giveBack(execution));
-    outcome = reason === "cancel" ? "cancelled" : "failed";
-    error = outcome === "failed" ? describeFailure(thrown) : undefined;
-    if (error?.code === "internal") logUnforeseen(execution, thrown);
+    throw thrown;
   }
-  await end(execution, saga, { results, outcome, begun: true }, error);
-  return outcome;
 }
 
-async function runStep(
+type MutableResults = Record<string, Readonly<Record<string, unknown>>>;
+
+/** Undefined when every step has succeeded, else why not. Throws when somebody else is to go on. */
+async function goForward(
   execution: Execution,
-  step: Step,
-  results: StepResults,
-  cutOffRunId: string | undefined,
-): Promise<Record<string, unknown>> {
-  const { service, operation, signal } = execution;
-  for (let attempt = 1; ; attempt += 1) {
-    const runId = `${operation.operationId}-${execution.fencingToken}-${step.name}-${attempt}`;
-    await append(execution, [{ type: "step_started", step: step.name, data: { runId, attempt } }]);
-    const progress = createProgress((entry) => say(execution, step.name, entry.message, entry.data));
-    try {
-      const target = await service.registry.read((db) => targetGet(db, execution.targetId));
-      const hooks = { runId, signal, onEvent: progress.onEvent };
-      const run: StepRun = {
-        ...{ service, operation, input: execution.input, target, results, hooks },
-        cutOffRunId: attempt === 1 ? cutOffRunId : undefined,
-        say: (message, data) => say(execution, step.name, message, data),
-      };
-      const result = await step.run(run);
-      await progress.flush();
-      const kept = Object.entries(result).filter(([name]) => step.inMemory?.includes(name) !== true);
-      const data = Object.fromEntries(kept);
-      await append(execution, [{ type: "step_succeeded", step: step.name, data }]);
-      return result;
-    } catch (thrown) {
-      await progress.flush();
-      await failStep(execution, step, attempt, thrown);
+  saga: Saga,
+  past: PastRun,
+  results: MutableResults,
+  steps: Set<string>,
+): Promise<Cause | undefined> {
+  const { stop } = execution;
+  let current: string | undefined;
+  try {
+    for (const [place, step] of saga.steps.entries()) {
+      const before = results[step.name];
+      if (before !== undefined && step.inMemory === undefined) continue;
+      stop.doing.throwIfAborted();
+      current = step.name;
+      steps.add(step.name);
+      const cutOffRunId = past.cutOff?.step === step.name ? past.cutOff.runId : undefined;
+      const result = await doStep(execution, step, results, cutOffRunId);
+      results[step.name] = result;
+      if (before === undefined || isSame(keptOf(step, before), keptOf(step, result))) continue;
+      // It has another result than before the interruption, so what came of the earlier one is done again.
+      for (const later of saga.steps.slice(place + 1)) delete results[later.name];
     }
+    return undefined;
+  } catch (thrown) {
+    const { reason } = stop.doing;
+    if (thrown instanceof LeaseLostError || isHandedOver(reason) || isHandedOver(stop.undoing.reason))
+      throw thrown;
+    if (reason === "cancel") return { outcome: "cancelled", error: undefined };
+    if (reason === "deadline") return { outcome: "cancelled", error: tooLate(current) };
+    const error = errorOf(current, thrown);
+    if (error.code === "internal") logUnforeseen(execution, thrown);
+    return { outcome: "failed", error };
   }
 }
 
-/** Notes the failure; returns when the step may be tried again, after waiting, and else throws it on. */
-async function failStep(execution: Execution, step: Step, attempt: number, thrown: unknown): Promise<void> {
-  const { signal, service } = execution;
-  if (thrown instanceof LeaseLostError || signal.reason === "lease_lost") throw thrown;
-  const { code, message, retryable } = describeFailure(thrown);
-  const again = retryable && attempt < stepRetry.attempts && !signal.aborted;
-  await append(execution, [
-    { type: "step_failed", step: step.name, message, data: { code, retryable, again } },
-  ]);
-  if (!again) throw thrown;
-  service.metrics.stepRetries.inc({ step: step.name });
-  const waitMs = backoffMs(stepRetry, attempt);
-  await say(
-    execution,
-    step.name,
-    `Trying again in ${waitMs} ms (attempt ${attempt + 1} of ${stepRetry.attempts})`,
-  );
-  await pause(waitMs, signal);
-  signal.throwIfAborted();
+function isSame(one: Record<string, unknown>, other: Record<string, unknown>): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
-/** Progress is told, not promised: past its bound it is dropped. */
-async function say(
-  execution: Execution,
-  step: string,
-  message: string,
-  data: Record<string, unknown> = {},
-): Promise<void> {
-  execution.said += 1;
-  if (execution.said > limits.progressPerOperation) return;
-  await append(execution, [{ type: "progress", step, message, data }]);
+function tooLate(step: string | undefined): OperationErrorValue {
+  const where = step === undefined ? "" : ` at step ${step}`;
+  const message =
+    `Cannot finish: the operation must end within its deadline, and was${where} when it passed. ` +
+    "Find out what takes so long, or ask again with a longer deadlineMs.";
+  return { code: "deadline_exceeded", message, retryable: false, ...(step && { step }) };
 }
 
-async function append(execution: Execution, entries: readonly JournalAppend[]): Promise<void> {
-  const { service, operation, fencingToken } = execution;
+/** Counted from the operation's beginning, so a restart does not prolong it. */
+async function armDeadline({ service, operation, stop }: Execution): Promise<() => void> {
   const { operationId } = operation;
-  await service.registry.record((record) => journalAppend(record, operationId, entries, fencingToken));
-  service.nudges.nudge(`operation:${operationId}`);
+  const row = await service.registry.read((db) =>
+    db
+      .selectFrom("operations")
+      .select(["startedAt", "deadlineMs"])
+      .where("operationId", "=", operationId)
+      .executeTakeFirst(),
+  );
+  if (row?.startedAt == null) return () => undefined;
+  const leftMs = Date.parse(row.startedAt) + row.deadlineMs - Date.now();
+  const timer = setTimeout(() => stop.abort("deadline"), Math.max(0, leftMs));
+  return () => clearTimeout(timer);
 }
 
 /** The terminal journal entry, the observed state and the audit event: one transaction. */
 async function end(
   execution: Execution,
   saga: Saga,
-  ended: Pick<EndedRun, "results" | "outcome" | "begun">,
+  ended: Pick<EndedRun, "results" | "outcome" | "begun" | "left">,
   error: OperationErrorValue | undefined,
 ): Promise<void> {
   const { service, operation, input, fencingToken, targetId } = execution;
   const { operationId, tenantId, kind, reason } = operation;
-  const { outcome } = ended;
+  const { outcome, left } = ended;
   await service.registry.change(controllerFor(operation), async (change) => {
-    const entry = { type: outcome, message: error?.message ?? null, ...(error && { error }) };
+    const entry: JournalAppend = {
+      type: outcome,
+      message: error?.message ?? null,
+      data: { left },
+      ...(error && { error }),
+    };
     await journalAppend(change, operationId, [entry], fencingToken);
     const target = await targetGet(change.db, targetId);
     await saga.end(change, { operation, input, target, ...ended });
@@ -184,7 +185,7 @@ async function end(
       tenantId,
       reason,
       outcome: outcome === "succeeded" ? "succeeded" : "failed",
-      details: { kind, targetId, ...(error && { code: error.code, message: error.message }) },
+      details: { kind, targetId, left, ...(error && { code: error.code, message: error.message }) },
     });
     await change.outbox({ type: `operation.${outcome}`, tenantId, payload: { operationId, kind, targetId } });
   });
@@ -197,16 +198,25 @@ async function giveBack({ service, operation, fencingToken }: Execution): Promis
 }
 
 /** A lease that cannot be renewed stops the run: somebody else may work on the stack by now. */
-function renewLease({ service, operation, fencingToken }: Execution, stop: AbortController): NodeJS.Timeout {
+function leaseOf(
+  service: ServiceContext,
+  claimed: ClaimedOperation,
+  stop: OperationStop,
+): Promise<KeptLease> {
+  const { operation, fencingToken } = claimed;
   const { operationId } = operation;
-  return setInterval(() => {
-    service.registry
-      .record((record) => operationRenew(record, operationId, fencingToken, limits.operationLeaseMs))
-      .catch((thrown: unknown) => {
-        service.log.error({ err: thrown, operationId }, "cannot renew the lease");
-        if (thrown instanceof LeaseLostError) stop.abort("lease_lost");
-      });
-  }, limits.operationLeaseMs / 3);
+  const { operationLeaseMs } = limits;
+  return keepLease({
+    leaseMs: operationLeaseMs,
+    killTimeMs: ENGINE_KILL_TIME_MS,
+    renew: () =>
+      service.registry.record((record) =>
+        operationRenew(record, operationId, fencingToken, operationLeaseMs),
+      ),
+    isLost: (thrown) => thrown instanceof LeaseLostError,
+    onLost: () => stop.abort("lease_lost"),
+    onError: (thrown) => service.log.error({ err: thrown, operationId }, "cannot renew the lease"),
+  });
 }
 
 function logUnforeseen({ service, operation }: Execution, thrown: unknown): void {

@@ -8,6 +8,7 @@ interface CodedError {
   readonly message: string;
   readonly retryable?: boolean;
   readonly resource?: { readonly urn: string };
+  readonly providerMessage?: string;
 }
 
 /** What a person reads about a failed step. Errors without a code of ours keep their text in the log alone. */
@@ -17,8 +18,12 @@ export function describeFailure(thrown: unknown): OperationErrorValue {
     return { code: "internal", message, retryable: false };
   }
   const message = thrown.message.slice(0, maxMessageChars);
-  const resource = thrown.resource === undefined ? {} : { resource: thrown.resource.urn };
-  return { code: thrown.code, message, retryable: thrown.retryable === true, ...resource };
+  const { code, resource, providerMessage } = thrown;
+  return {
+    ...{ code, message, retryable: thrown.retryable === true },
+    ...(resource && { resource: resource.urn }),
+    ...(providerMessage && { providerMessage: providerMessage.slice(0, maxMessageChars) }),
+  };
 }
 
 /** Node's own errors carry a code too, in capitals; their messages may hold paths and are not for callers. */

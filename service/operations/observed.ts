@@ -1,7 +1,16 @@
+import type { Target } from "../../contract/target.ts";
 import { driftFindingsResolve } from "../../registry/driftFinding.ts";
 import type { Change } from "../../registry/registry.ts";
-import { type TargetPatch, targetObserve, targetsOfTenant, targetUpdate } from "../../registry/target.ts";
+import {
+  type TargetPatch,
+  targetAppliedSpec,
+  targetNextGeneration,
+  targetObserve,
+  targetsOfTenant,
+  targetUpdate,
+} from "../../registry/target.ts";
 import { tenantGet, tenantWrite } from "../../registry/tenant.ts";
+import { stackName } from "../../stacks/tenant/names.ts";
 import type { EndedRun } from "./saga.ts";
 import { resolvedOf } from "./steps.ts";
 
@@ -48,21 +57,40 @@ function placeOf(outputs: Record<string, unknown>): TargetPatch {
 }
 
 /**
- * An operation that failed or was cancelled half-way leaves a failed target: what was made is still there, and another
- * operation goes on from it. Cancelled in the queue, it leaves everything as it was.
+ * An operation that failed or was cancelled: the target is as it was before, or, when what was made is still there, failed,
+ * and another operation goes on from it.
  */
 export async function recordUnfinished(change: Change, run: EndedRun): Promise<void> {
-  const { target, operation, input, outcome, begun } = run;
+  const { target, operation, input, outcome, begun, left } = run;
   const { reason } = operation;
-  const action = `target.${operation.kind}_${outcome}`;
-  if (begun || input.before === undefined) {
+  const options = { action: `target.${operation.kind}_${outcome}`, reason, details: { left } };
+  if (left === "between" || left === "new" || input.before === undefined) {
     const patch = { deploymentState: "failed", lastOperationStatus: outcome } as const;
-    await targetUpdate(change, target.targetId, patch, { action, reason });
+    await targetUpdate(change, target.targetId, patch, options);
     return;
   }
   const { drift: _drift, ...before } = input.before;
-  await targetUpdate(change, target.targetId, before, { action, reason });
+  const patch: TargetPatch = {
+    ...before,
+    ...(left === "old" && { deploymentState: await undoneState(change, run) }),
+    ...(begun && { lastOperationStatus: outcome }),
+  };
+  await targetUpdate(change, target.targetId, patch, options);
+  if (left === "old" && patch.deploymentState === "absent") await nextGeneration(change, target);
   await withdrawRequest(change, target.tenantId);
+}
+
+async function nextGeneration(change: Change, target: Target): Promise<void> {
+  const generation = target.generation + 1;
+  const next = { generation, stackName: stackName(target.planeName, generation) };
+  await targetNextGeneration(change, target.targetId, next);
+}
+
+/** Undoing puts back the spec that was applied last, whatever an earlier failure had made of it since. */
+async function undoneState(change: Change, { target }: EndedRun): Promise<Target["deploymentState"]> {
+  const applied = await targetAppliedSpec(change.db, target.targetId);
+  if (applied === null) return "absent";
+  return applied.workload === "suspended" ? "suspended" : "ready";
 }
 
 /** With nothing left that leads there, the tenant no longer goes where it was to go. */

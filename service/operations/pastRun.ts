@@ -1,6 +1,14 @@
+import type { JournalEntry } from "../../contract/operation.ts";
 import { journalList } from "../../registry/journal.ts";
 import type { Reader } from "../../registry/registry.ts";
+import type { OperationErrorValue } from "../../registry/schema.ts";
 import { limits } from "../config.ts";
+
+/** Why an operation is being undone, and how it will end. */
+export interface Cause {
+  readonly outcome: "failed" | "cancelled";
+  readonly error: OperationErrorValue | undefined;
+}
 
 /** What the journal says of earlier runs of an operation. */
 export interface PastRun {
@@ -8,28 +16,59 @@ export interface PastRun {
   readonly cancelRequested: boolean;
   /** Of the steps that succeeded. */
   readonly results: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Steps that were begun, whether or not they succeeded: what they did may be there. */
+  readonly steps: ReadonlySet<string>;
+  /** Set once the operation was turned round: it is undone, never done, from there on. */
+  readonly cause: Cause | undefined;
+  readonly undone: ReadonlySet<string>;
   /** The step that was running when the process ended, and the name of its engine run. */
   readonly cutOff: { readonly step: string; readonly runId: string } | undefined;
 }
 
 export async function pastRunOf(db: Reader, operationId: string): Promise<PastRun> {
-  const results: Record<string, Record<string, unknown>> = {};
-  let begun = false;
-  let cancelRequested = false;
-  let open: PastRun["cutOff"];
-  let after = 0;
-  for (;;) {
+  const past = createFold();
+  for (let after = 0; ; ) {
     const entries = await journalList(db, operationId, after, limits.journalReadEntries);
-    for (const { type, step, data, sequence } of entries) {
-      after = sequence;
+    for (const entry of entries) past.add(entry);
+    if (entries.length < limits.journalReadEntries) return past.read();
+    after = entries.at(-1)?.sequence ?? after;
+  }
+}
+
+/** As if the steps of an operation that kept what it had made were this one's own. */
+export function continued(own: PastRun, earlier: PastRun): PastRun {
+  return {
+    ...own,
+    results: { ...earlier.results, ...own.results },
+    steps: new Set([...earlier.steps, ...own.steps]),
+  };
+}
+
+function createFold(): { add(entry: JournalEntry): void; read(): PastRun } {
+  const results: Record<string, Record<string, unknown>> = {};
+  const [steps, undone] = [new Set<string>(), new Set<string>()];
+  let [begun, cancelRequested] = [false, false];
+  let cause: Cause | undefined;
+  let cutOff: PastRun["cutOff"];
+  return {
+    add({ type, step, data }) {
       if (type === "started" || type === "resumed") begun = true;
       if (type === "cancel_requested") cancelRequested = true;
-      if (step === null) continue;
-      if (type === "step_started") open = { step, runId: String(data.runId) };
+      if (type === "compensating") cause = causeOf(data);
+      if (step === null) return;
+      if (type === "step_started") steps.add(step);
       if (type === "step_succeeded") results[step] = data;
-      if (type === "step_succeeded" || type === "step_failed") open = undefined;
-    }
-    if (entries.length < limits.journalReadEntries) break;
-  }
-  return { begun, cancelRequested, results, cutOff: open };
+      if (type === "undo_succeeded") undone.add(step);
+      if (type === "step_started" || type === "undo_started") cutOff = { step, runId: String(data.runId) };
+      else if (type !== "progress") cutOff = undefined;
+    },
+    read: () => ({ begun, cancelRequested, results, steps, cause, undone, cutOff }),
+  };
+}
+
+function causeOf({ outcome, error }: Record<string, unknown>): Cause {
+  return {
+    outcome: outcome === "cancelled" ? "cancelled" : "failed",
+    error: (error ?? undefined) as OperationErrorValue | undefined,
+  };
 }

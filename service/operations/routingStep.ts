@@ -11,6 +11,8 @@ import type { Step, StepRun } from "./saga.ts";
  */
 export const publishRoutingStep: Step = {
   name: "publish_routing",
+  idempotence: "A route that is set already is set again to the same, and the snapshot is published anew.",
+  undo: restoreRouting,
   async run(run) {
     const { target } = run;
     const wish = wishOf(target.requestedState, placeOf(run));

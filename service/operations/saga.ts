@@ -1,14 +1,19 @@
 import type { Operation } from "../../contract/operation.ts";
 import type { Target } from "../../contract/target.ts";
-import type { OperationKind } from "../../contract/vocabulary.ts";
+import type { DeploymentState, OperationKind } from "../../contract/vocabulary.ts";
 import type { Change } from "../../registry/registry.ts";
+import type { TargetPatch } from "../../registry/target.ts";
+import type { TransitionAction } from "../../registry/tenantLifecycle.ts";
 import type { ServiceContext } from "../app/context.ts";
 import type { RunHooks } from "../engine/engine.ts";
 
 /**
- * What an operation's file defines: the steps in their order, and what the registry says when they have ended. A step
- * has no undo: each can be repeated (the engine goes on from the stack's state, names are deterministic), so an
- * operation that fails leaves what it made in place, visible as a failed target, and the next one goes on from there.
+ * What an operation's file defines: the steps in their order, and what the registry says when they have ended.
+ *
+ * An operation leaves the old state or the new one. A step may be run again at any time, after a crash or a
+ * failure, and says in words why that is harmless. When one fails for good, or the operation is cancelled or late, what
+ * its steps have done is undone in reverse order, beginning with the step that failed (execute.ts); with
+ * `onFailure: keep` it stays, for a person to look at and to retry from the failed step.
  */
 export interface Saga {
   readonly kind: OperationKind;
@@ -19,10 +24,18 @@ export interface Saga {
 
 export interface Step {
   readonly name: string;
+  /** One sentence: why doing it again, or after half of it was done, is harmless. */
+  readonly idempotence: string;
   /** Members of the result that later steps need but the journal does not keep; a resumed run repeats the step. */
   readonly inMemory?: readonly string[];
   /** What it returns is kept in the journal; later steps and a resumed run find it under the step's name. */
   run(run: StepRun): Promise<Record<string, unknown>>;
+  /**
+   * Brings back what was before the operation, also when `run` ended in the middle; may be run again like `run`. It
+   * finds the target and its applied spec as the request left them, and in `results` what the journal keeps. A step without
+   * it has nothing to bring back; "impossible" means that from this step on there is only forward, by a retry.
+   */
+  readonly undo?: "impossible" | ((run: StepRun) => Promise<void>);
 }
 
 export type StepResults = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -46,6 +59,11 @@ export interface EndedRun {
   readonly target: Target;
   readonly results: StepResults;
   readonly outcome: "succeeded" | "failed" | "cancelled";
+  /**
+   * What the steps have left: the new state; the old one, after undoing; what was there, when nothing that needs undoing
+   * had begun; or something between, with `keep`, past a step that cannot be undone, or when undoing failed.
+   */
+  readonly left: "new" | "old" | "unchanged" | "between";
   /** Whether any step ran; an operation cancelled in the queue has left everything as it was. */
   readonly begun: boolean;
 }
@@ -54,11 +72,23 @@ export interface EndedRun {
 export interface OperationInput {
   readonly releaseNumber?: number;
   readonly force?: boolean;
+  /** What a retry asks for again: the request had written it on the target and the tenant. */
+  readonly wanted?: WantedState;
+  /** A retry that goes on from the failed step: the operation whose steps' results still hold. */
+  readonly continues?: string;
   /** Where the target stood when the operation was asked for; it goes back there when cancelled before it began. */
   readonly before?: Pick<
     Target,
     "deploymentState" | "requestedState" | "targetReleaseNumber" | "lastOperationStatus" | "drift"
   >;
+}
+
+export interface WantedState {
+  /** What the target shows while the operation is under way. */
+  readonly state: DeploymentState;
+  readonly patch: TargetPatch;
+  /** Where the tenant as a whole was to go. */
+  readonly transition?: TransitionAction;
 }
 
 /** A step's failure with a stable code. Engine and cloud errors carry the same members and need no wrapping. */

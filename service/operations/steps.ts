@@ -32,6 +32,7 @@ export interface WorkloadFacts {
 export function resolveSpecStep(workloadOf: (target: WorkloadFacts) => Workload): Step {
   return {
     name: "resolve_spec",
+    idempotence: "It only reads the registry; a repeat sees what is recorded by then.",
     inMemory: ["spec"],
     async run(run) {
       const { target, service, input } = run;
@@ -76,6 +77,7 @@ export function resolvedOf(results: StepRun["results"]): ResolvedResult {
 
 export const deployStep: Step = {
   name: "deploy",
+  idempotence: "The engine goes on from the stack's state, and recovery adopts what an interrupted run made.",
   async run(run) {
     const { spec, digest } = resolvedOf(run.results);
     if (isUnchanged(run, digest)) {
@@ -91,10 +93,41 @@ export const deployStep: Step = {
     await run.say(`${result.resources} resources are as specified`);
     return { unchanged: false, refreshed, ...kept(result) };
   },
+  async undo(run) {
+    if (run.results.deploy?.unchanged === true) return;
+    const spec = await specBefore(run);
+    const { engine } = run.service;
+    if (spec === undefined) {
+      const stack = { ...stackOf(run), tenantId: run.target.tenantId };
+      const { deleted } = await withRecovery(run, () => engine.destroy(stack, run.hooks));
+      return run.say(`The target was not there before: ${deleted} resources are deleted`);
+    }
+    const { resources } = await withRecovery(run, () => engine.up(spec, run.hooks));
+    return run.say(`${resources} resources are as release ${spec.release.number} had them`);
+  },
 };
+
+/** The spec of the last deployment that succeeded; undefined when there was none. */
+async function specBefore(run: StepRun): Promise<TenantSpec | undefined> {
+  const applied = await run.service.registry.read((db) => targetAppliedSpec(db, run.target.targetId));
+  if (applied === null) return undefined;
+  const parsed = TenantSpec.safeParse(applied);
+  if (!parsed.success) {
+    throw new StepError(
+      "spec_unreadable",
+      "Cannot go back: the target's last spec must be readable by this version, and is not. Deploy a release instead.",
+      { cause: parsed.error },
+    );
+  }
+  // Task counts that a suspension had set to zero come back only when they are written.
+  const wasStopped = run.target.requestedState === "suspended" && parsed.data.workload !== "suspended";
+  return wasStopped ? { ...parsed.data, workload: "resuming" } : parsed.data;
+}
 
 export const repairStep: Step = {
   name: "repair",
+  idempotence: "It compares the cloud with the state each time and changes only what differs.",
+  undo: "impossible",
   async run(run) {
     const { spec } = resolvedOf(run.results);
     const result = await withRecovery(run, () => run.service.engine.repair(spec, run.hooks));
@@ -105,6 +138,7 @@ export const repairStep: Step = {
 
 export const verifyStep: Step = {
   name: "verify",
+  idempotence: "It only looks.",
   async run(run) {
     const { findings, checked } = await run.service.engine.drift(stackOf(run), run.hooks);
     if (findings.length > 0) {
@@ -142,6 +176,7 @@ function isUnchanged(run: StepRun, digest: string): boolean {
 /** Waits until as many healthy tasks run as are wanted, or the deadline says that they never will. */
 export const steadyStep: Step = {
   name: "wait_until_steady",
+  idempotence: "It only looks.",
   async run(run) {
     if (run.results.deploy?.unchanged === true) return { skipped: true };
     const { steadyTimeoutMs, steadyPollMs } = run.service.settings;

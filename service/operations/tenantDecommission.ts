@@ -10,6 +10,8 @@ const namedOrphans = 10;
 
 const destroyStep: Step = {
   name: "destroy",
+  idempotence: "What is deleted is no longer in the stack's state; a stack that is gone counts as destroyed.",
+  undo: "impossible",
   async run(run) {
     const { tenantId } = run.target;
     const stack = { ...stackOf(run), tenantId };
@@ -22,6 +24,7 @@ const destroyStep: Step = {
 /** Asks the cloud, not the state, what is left. Listings lag on AWS, so finding something is worth another look. */
 const orphanScanStep: Step = {
   name: "scan_for_orphans",
+  idempotence: "It only looks.",
   async run(run) {
     const { region, tenantId, planeName } = run.target;
     const tags = { "tenantry:tenant-id": tenantId, "tenantry:plane": planeName };

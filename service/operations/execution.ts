@@ -1,0 +1,177 @@
+import type { Operation } from "../../contract/operation.ts";
+import { type JournalAppend, journalAppend, LeaseLostError } from "../../registry/journal.ts";
+import type { OperationErrorValue } from "../../registry/schema.ts";
+import { targetGet } from "../../registry/target.ts";
+import type { ServiceContext } from "../app/context.ts";
+import { limits } from "../config.ts";
+import { describeFailure } from "./failure.ts";
+import type { KeptLease } from "./lease.ts";
+import { createProgress } from "./progress.ts";
+import { backoffMs, pause, stepRetry } from "./retry.ts";
+import type { OperationInput, Step, StepResults, StepRun } from "./saga.ts";
+import { isHandedOver, type OperationStop } from "./stop.ts";
+
+/** What all parts of one operation's run share, and how one step of it is done or undone. */
+export interface Execution {
+  readonly service: ServiceContext;
+  readonly operation: Operation;
+  readonly fencingToken: number;
+  readonly input: OperationInput;
+  readonly targetId: string;
+  readonly stop: OperationStop;
+  readonly lease: KeptLease;
+  said: number;
+}
+
+export async function append(execution: Execution, entries: readonly JournalAppend[]): Promise<void> {
+  const { service, operation, fencingToken } = execution;
+  const { operationId } = operation;
+  await service.registry.record((record) => journalAppend(record, operationId, entries, fencingToken));
+  service.nudges.nudge(`operation:${operationId}`);
+}
+
+/** Progress is told, not promised: past its bound it is dropped. */
+export async function say(
+  execution: Execution,
+  step: string,
+  message: string,
+  data: Record<string, unknown> = {},
+): Promise<void> {
+  execution.said += 1;
+  if (execution.said > limits.progressPerOperation) return;
+  await append(execution, [{ type: "progress", step, message, data }]);
+}
+
+/** Doing and undoing differ in the words of the journal, in what interrupts them, and in what they call. */
+interface Direction {
+  readonly name: "do" | "undo";
+  readonly started: JournalAppend["type"];
+  readonly succeeded: JournalAppend["type"];
+  readonly failed: JournalAppend["type"];
+  readonly signalOf: (stop: OperationStop) => AbortSignal;
+  readonly call: (step: Step, run: StepRun) => Promise<Record<string, unknown>>;
+}
+
+const DO: Direction = {
+  name: "do",
+  started: "step_started",
+  succeeded: "step_succeeded",
+  failed: "step_failed",
+  signalOf: (stop) => stop.doing,
+  call: (step, run) => step.run(run),
+};
+
+const UNDO: Direction = {
+  name: "undo",
+  started: "undo_started",
+  succeeded: "undo_succeeded",
+  failed: "undo_failed",
+  signalOf: (stop) => stop.undoing,
+  call: async (step, run) => {
+    if (typeof step.undo === "function") await step.undo(run);
+    return {};
+  },
+};
+
+export function doStep(
+  execution: Execution,
+  step: Step,
+  results: StepResults,
+  cutOffRunId: string | undefined,
+): Promise<Record<string, unknown>> {
+  return attempt(execution, step, results, cutOffRunId, DO);
+}
+
+export async function undoStep(
+  execution: Execution,
+  step: Step,
+  results: StepResults,
+  cutOffRunId: string | undefined,
+): Promise<void> {
+  await attempt(execution, step, results, cutOffRunId, UNDO);
+}
+
+/** Tries until it succeeds, fails in a way that trying again does not mend, or has failed too often. */
+async function attempt(
+  execution: Execution,
+  step: Step,
+  results: StepResults,
+  cutOffRunId: string | undefined,
+  direction: Direction,
+): Promise<Record<string, unknown>> {
+  const signal = direction.signalOf(execution.stop);
+  for (let attempt = 1; ; attempt += 1) {
+    signal.throwIfAborted();
+    const runId = runIdOf(execution, step, attempt, direction);
+    await append(execution, [{ type: direction.started, step: step.name, data: { runId, attempt } }]);
+    const progress = createProgress((entry) => say(execution, step.name, entry.message, entry.data));
+    try {
+      const hooks = { runId, signal, onEvent: progress.onEvent, lease: execution.lease };
+      const leftOver = attempt === 1 ? cutOffRunId : undefined;
+      const run = await stepRun(execution, step, results, hooks, leftOver);
+      const result = await direction.call(step, run);
+      await progress.flush();
+      await append(execution, [{ type: direction.succeeded, step: step.name, data: keptOf(step, result) }]);
+      return result;
+    } catch (thrown) {
+      await progress.flush();
+      await fail(execution, step, attempt, thrown, direction);
+    }
+  }
+}
+
+async function stepRun(
+  execution: Execution,
+  step: Step,
+  results: StepResults,
+  hooks: StepRun["hooks"],
+  cutOffRunId: string | undefined,
+): Promise<StepRun> {
+  const { service, operation, input } = execution;
+  const target = await service.registry.read((db) => targetGet(db, execution.targetId));
+  return {
+    ...{ service, operation, input, target, results, hooks, cutOffRunId },
+    say: (message, data) => say(execution, step.name, message, data),
+  };
+}
+
+/** What the journal keeps of a step's result. */
+export function keptOf(step: Step, result: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(result).filter(([name]) => step.inMemory?.includes(name) !== true),
+  );
+}
+
+/** Notes the failure; returns when the step may be tried again, after waiting, and else throws it on. */
+async function fail(
+  execution: Execution,
+  step: Step,
+  attempt: number,
+  thrown: unknown,
+  direction: Direction,
+): Promise<void> {
+  const { service, stop } = execution;
+  const signal = direction.signalOf(stop);
+  if (thrown instanceof LeaseLostError || isHandedOver(signal.reason)) throw thrown;
+  const { code, message, retryable } = describeFailure(thrown);
+  const again = retryable && attempt < stepRetry.attempts && !signal.aborted;
+  const data = { code, retryable, again };
+  await append(execution, [{ type: direction.failed, step: step.name, message, data }]);
+  if (!again) throw thrown;
+  service.metrics.stepRetries.inc({ step: step.name });
+  const waitMs = backoffMs(stepRetry, attempt);
+  const words = `Trying again in ${waitMs} ms (attempt ${attempt + 1} of ${stepRetry.attempts})`;
+  await say(execution, step.name, words);
+  await pause(waitMs, signal);
+}
+
+/** The failure of a step as the operation's error. */
+export function errorOf(step: string | undefined, thrown: unknown): OperationErrorValue {
+  return { ...describeFailure(thrown), ...(step === undefined ? {} : { step }) };
+}
+
+function runIdOf(execution: Execution, step: Step, attempt: number, { name }: Direction): string {
+  const { operation, fencingToken } = execution;
+  const what = name === "do" ? step.name : `undo-${step.name}`;
+  return `${operation.operationId}-${fencingToken}-${what}-${attempt}`;
+}
