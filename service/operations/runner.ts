@@ -11,6 +11,7 @@ import { limits } from "../config.ts";
 import { executeOperation } from "./execute.ts";
 import { pause } from "./retry.ts";
 import type { StackLocks } from "./stackLocks.ts";
+import { createOperationStop, type OperationStop } from "./stop.ts";
 
 /**
  * Runs queued operations: oldest first, at most `concurrency` at once, at most one on a stack. It takes no orders: a nudge or a timer
@@ -34,7 +35,7 @@ export interface Runner {
 const owner = "service";
 
 interface Active {
-  readonly stop: AbortController;
+  readonly stop: OperationStop;
   readonly done: Promise<void>;
 }
 
@@ -73,7 +74,7 @@ export function createRunner(service: ServiceContext, locks: StackLocks): Runner
       release();
       return false;
     }
-    const stop = new AbortController();
+    const stop = createOperationStop();
     const done = slots(() => execute(claimed, stop)).finally(() => {
       active.delete(operationId);
       service.metrics.operationsRunning.set(active.size);
@@ -86,7 +87,7 @@ export function createRunner(service: ServiceContext, locks: StackLocks): Runner
   }
 
   /** Never rejects: an operation whose end cannot be written stays claimed and is resumed after a restart. */
-  async function execute(claimed: ClaimedOperation, stop: AbortController): Promise<void> {
+  async function execute(claimed: ClaimedOperation, stop: OperationStop): Promise<void> {
     const { operationId, kind } = claimed.operation;
     try {
       await executeOperation(service, claimed, stop);
