@@ -8,7 +8,7 @@ const only = (from, allowed) => ({
   comment: `${from}/ may import only ${[...allowed, "packages"].join(", ")}`,
   from: { path: `^${from}/` },
   to: {
-    path: "^(contract|components|stacks|registry|service|emulator|launcher|toolchain|cli|console|router|bench|demo|test|script)/",
+    path: "^(contract|components|stacks|registry|service|emulator|launcher|toolchain|cli|console|router|bench|chaos|demo|test|script)/",
     pathNot: [`^${from}/`, ...allowed.map((name) => `^${name}/`)],
   },
 });
@@ -42,7 +42,7 @@ module.exports = {
       "toolchain/",
     ]),
     packageOnlyIn("pulumi-in-programs", "@pulumi/(aws|awsx)/", ["components/", "stacks/"]),
-    packageOnlyIn("aws-sdk-in-cloud", "@aws-sdk/", ["service/cloud/"]),
+    packageOnlyIn("aws-sdk-in-cloud", "@aws-sdk/", ["service/cloud/", "router/s3Source"]),
     packageOnlyIn("pg-in-databases", "pg(-copy-streams)?/", ["registry/", "service/database/"]),
     packageOnlyIn("sqlite-in-storage", "better-sqlite3/", ["registry/", "emulator/"]),
     {

@@ -1,0 +1,199 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Page } from "../contract/common.ts";
+import type { DriftScan } from "../contract/drift.ts";
+import type { Operation, OperationAccepted, OperationDetail } from "../contract/operation.ts";
+import type { Release } from "../contract/release.ts";
+import type { Target } from "../contract/target.ts";
+import type { Tenant } from "../contract/tenant.ts";
+import type { TenantStatus } from "../contract/vocabulary.ts";
+import { releaseBody } from "../demo/fleet.ts";
+import type { CloudResource } from "../demo/listings.ts";
+import { type Client, Refused } from "./client.ts";
+import type { Ledger } from "./ledger.ts";
+import { type Action, type Deed, life } from "./plan.ts";
+import type { Random } from "./random.ts";
+
+/** What everybody in a run shares. */
+export interface Stage {
+  readonly client: Client;
+  readonly ledger: Ledger;
+  readonly plane: string;
+  readonly able: ReadonlySet<Action>;
+  /** Operations that were promised with a 202. */
+  readonly promised: Set<string>;
+  /** Set when no new deed is to be begun. */
+  stopping: boolean;
+  /** Set when nothing is killed any more: from then on a failure is nobody's fault but the service's. */
+  calm: boolean;
+  change(tenantId: string): Promise<CloudResource | undefined>;
+}
+
+/** A tenant as its owner believes it to be. */
+export interface Belief {
+  readonly tenantId: string;
+  readonly slug: string;
+  status: TenantStatus;
+  /** The last release that was deployed; none before the first activation. */
+  release: number | undefined;
+}
+
+/** A person repeats what failed so often while things are killed around them, and so often afterwards. */
+const TRIES = 40;
+const CALM_TRIES = 4;
+const SCAN_WAIT_MS = 10 * 60_000;
+const POLL_MS = 200;
+
+/** Leads tenant after tenant through its life until the stage is stopped; what it believes is checked at the end. */
+export async function act(stage: Stage, seat: number, random: Random, beliefs: Belief[]): Promise<void> {
+  for (let number = 1; !stage.stopping; number += 1) {
+    const own = random.fork(`life ${number}`);
+    const belief = await create(stage, `t${seat}-${number}-${own.whole(0xffff).toString(16)}`);
+    beliefs.push(belief);
+    for (const deed of life(own, stage.able)) {
+      if (stage.stopping) break;
+      if (!(await fulfil(stage, belief, deed))) return;
+    }
+  }
+}
+
+async function create({ client, plane }: Stage, slug: string): Promise<Belief> {
+  const body = { slug, displayName: slug, plan: "starter", planes: [plane] };
+  const { tenantId } = await client.call<Tenant>("POST", "/tenants", body);
+  return { tenantId, slug, status: "draft", release: undefined };
+}
+
+/** Repeats the deed until it is done. False when even in calm it could not be. */
+async function fulfil(stage: Stage, belief: Belief, deed: Deed): Promise<boolean> {
+  let calmTries = 0;
+  for (let turn = 1; turn <= TRIES && calmTries < CALM_TRIES; turn += 1) {
+    if (stage.calm) calmTries += 1;
+    const done = await attempt(stage, belief, deed, turn).catch((error: unknown) => {
+      if (!(error instanceof Refused)) throw error;
+      return refused(stage, belief, deed, error);
+    });
+    if (done) return true;
+    await sleep(POLL_MS + deed.dice * POLL_MS);
+  }
+  stage.ledger.violation(`${belief.slug}: ${deed.action} could not be done, however often it was asked for`);
+  return false;
+}
+
+async function attempt(stage: Stage, belief: Belief, deed: Deed, turn: number): Promise<boolean> {
+  const { operations } = await ask(stage, belief, deed);
+  for (const { operationId } of operations) stage.promised.add(operationId);
+  const cancelled = deed.cancel && turn === 1;
+  const ends = await Promise.all(
+    operations.map((operation) => finish(stage, operation, cancelled, deed.dice)),
+  );
+  const failed = ends.filter(({ status }) => status !== "succeeded");
+  for (const { operationId, kind, status, error } of failed) {
+    const why = error === null ? "" : ` (${error.code}: ${error.message.split("\n")[0]})`;
+    stage.ledger.say(`${belief.slug}: ${kind} ${operationId} ${status}${why}`);
+    if (status === "failed" && (error === null || error.message === "" || error.code === "internal"))
+      stage.ledger.violation(`${kind} ${operationId} failed without saying what a person can do${why}`);
+  }
+  if (failed.length > 0) return false;
+  return confirm(stage, belief, deed);
+}
+
+/** What the service says of the tenant when all has succeeded. */
+async function confirm({ client, ledger }: Stage, belief: Belief, deed: Deed): Promise<boolean> {
+  const { status } = await client.call<Tenant>("GET", `/tenants/${belief.tenantId}`);
+  if (status !== deed.to)
+    ledger.violation(`${belief.slug}: is ${status} after ${deed.action}, and must be ${deed.to}`);
+  belief.status = deed.to;
+  return true;
+}
+
+async function finish(
+  { client }: Stage,
+  { operationId }: Operation,
+  cancel: boolean,
+  dice: number,
+): Promise<OperationDetail> {
+  const path = `/operations/${operationId}`;
+  if (cancel) {
+    await sleep(dice * 2_500);
+    await client
+      .call("POST", `${path}/cancel`, { reason: "somebody changed their mind" })
+      .catch(unlessRefused);
+  }
+  await client.follow(operationId);
+  return client.call<OperationDetail>("GET", path);
+}
+
+/** Ended meanwhile: then there is nothing to cancel. */
+function unlessRefused(error: unknown): void {
+  if (!(error instanceof Refused)) throw error;
+}
+
+/** A refusal is right when an earlier attempt has gone through after all, or something else is under way. */
+async function refused(stage: Stage, belief: Belief, deed: Deed, error: Refused): Promise<boolean> {
+  const { client, ledger } = stage;
+  const { code, operationId } = error.problem;
+  if (code === "operation_in_progress") {
+    if (operationId !== undefined) await client.follow(operationId);
+    return false;
+  }
+  if (code === "illegal_transition") {
+    const { status } = await client.call<Tenant>("GET", `/tenants/${belief.tenantId}`);
+    if (status === deed.to) return confirm(stage, belief, deed);
+  }
+  ledger.violation(`${belief.slug}: ${deed.action} was refused: ${error.message}`);
+  return false;
+}
+
+async function ask(stage: Stage, belief: Belief, deed: Deed): Promise<OperationAccepted> {
+  const { client } = stage;
+  const path = `/tenants/${belief.tenantId}`;
+  const reason = "by chance";
+  switch (deed.action) {
+    case "activate":
+      return client.call("POST", `${path}/activate`, {});
+    case "deploy": {
+      const release = await client.call<Release>("POST", "/releases", releaseBody(`1.${newVersion()}.0`));
+      belief.release = release.number;
+      return client.call("POST", `${path}/deploy`, { releaseNumber: release.number });
+    }
+    case "suspend":
+    case "reactivate":
+    case "archive":
+    case "restore":
+      return client.call("POST", `${path}/${deed.action}`, { reason });
+    case "decommission":
+      return client.call("POST", `${path}/decommission`, { confirmSlug: belief.slug, reason });
+    case "repair":
+      return repair(stage, belief);
+  }
+}
+
+let versions = 0;
+
+function newVersion(): number {
+  versions += 1;
+  return versions;
+}
+
+/** Somebody changes an object by hand; a scan of the tenant finds it and a repair puts it right. */
+async function repair({ client, change }: Stage, belief: Belief): Promise<OperationAccepted> {
+  await change(belief.tenantId);
+  const scope = { tenantIds: [belief.tenantId] };
+  const scan = await client.call<DriftScan>("POST", "/drift/scans", scope);
+  await scanned(client, scan);
+  return client.call("POST", "/drift/repairs", { ...scope, reason: "by chance" });
+}
+
+export async function scanned(client: Client, { scanId }: DriftScan): Promise<DriftScan> {
+  const deadline = Date.now() + SCAN_WAIT_MS;
+  for (;;) {
+    const scan = await client.call<DriftScan>("GET", `/drift/scans/${scanId}`);
+    if (scan.finishedAt !== null) return scan;
+    if (Date.now() > deadline)
+      throw new Error(`Cannot go on: drift scan ${scanId} must end within ${SCAN_WAIT_MS / 1_000} s`);
+    await sleep(POLL_MS);
+  }
+}
+
+export function targetsOf(client: Client, tenantId: string): Promise<Page<Target>> {
+  return client.call("GET", `/tenants/${tenantId}/targets`);
+}

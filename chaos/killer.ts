@@ -1,0 +1,193 @@
+import { basename } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Ledger } from "./ledger.ts";
+import type { RunningStep } from "./observer.ts";
+import type { Victim } from "./plan.ts";
+import { kill, signal } from "./processes.ts";
+import type { Random } from "./random.ts";
+import type { Replica } from "./replica.ts";
+import type { Tally } from "./tally.ts";
+import type { World } from "./world.ts";
+
+/**
+ * Kills by plan, each at a moment that counts: it waits for one of the least hit step kinds to run, lets a random part of
+ * that step pass, freezes the victim, looks into the registry whether the step still runs, and only then kills. So every
+ * counted hit is one, also on steps of a few milliseconds. When none of them comes in time it takes any step, in the
+ * end any moment.
+ */
+export interface Killer {
+  /** Until every kill of the plan is done and everything killed has been started again. */
+  run(plan: readonly Victim[], minutes: number): Promise<void>;
+}
+
+export interface KillerParts {
+  readonly world: World;
+  readonly tally: Tally;
+  readonly ledger: Ledger;
+  readonly random: Random;
+}
+
+/** What a kill needs: whom to freeze, which steps it would meet, and how to do it. */
+interface Shot {
+  readonly pid: number;
+  meets(step: RunningStep): boolean;
+  fire(): Promise<void>;
+}
+
+const LOOK_EVERY_MS = 4;
+/** Longer is no random instant any more: the last moments of a long step are as good as its first. */
+const LONGEST_DELAY_MS = 4_000;
+const LEAST_PATIENCE_MS = 4_000;
+/** How much less rare a step may be for each patience that has passed. */
+const SLACK = 6;
+const AWAY_MS = { service: 1_200, cloud: 1_500 };
+
+export function createKiller({ world, tally, ledger, random }: KillerParts): Killer {
+  const restarts = new Set<Promise<void>>();
+  const typicalMs = new Map<string, number>();
+  const seen = new Map<string, { step: string; sinceMs: number }>();
+
+  function later(ms: number, work: () => Promise<void> | void): void {
+    const restart = sleep(ms)
+      .then(work)
+      .catch((error: unknown) => ledger.violation(`a restart failed: ${String(error)}`))
+      .finally(() => restarts.delete(restart));
+    restarts.add(restart);
+  }
+
+  /** Learns how long steps take while it looks. */
+  async function running(): Promise<RunningStep[]> {
+    const steps = await world.observer.running();
+    const now = Date.now();
+    const keys = new Set(steps.map(keyOf));
+    for (const step of steps)
+      if (!seen.has(keyOf(step))) seen.set(keyOf(step), { step: step.step, sinceMs: now });
+    for (const [key, { step, sinceMs }] of seen) {
+      if (keys.has(key)) continue;
+      seen.delete(key);
+      typicalMs.set(step, 0.7 * (typicalMs.get(step) ?? now - sinceMs) + 0.3 * (now - sinceMs));
+    }
+    return steps;
+  }
+
+  async function shotAt(victim: Victim): Promise<Shot | undefined> {
+    const replica = random.pick(world.replicas);
+    switch (victim) {
+      case "service":
+        return serviceShot(replica);
+      case "worker":
+      case "cli":
+        return engineShot(victim);
+      case "cloud":
+        return cloudShot();
+      default:
+        return undefined;
+    }
+  }
+
+  function serviceShot(replica: Replica): Shot | undefined {
+    const { pid } = replica;
+    if (pid === undefined) return undefined;
+    return {
+      pid,
+      meets: () => true,
+      async fire() {
+        await replica.killService();
+        later(random.next() * AWAY_MS.service, () => replica.start());
+      },
+    };
+  }
+
+  /** A CLI that runs now, or the worker that drives it. */
+  function engineShot(victim: "worker" | "cli"): Shot | undefined {
+    const clis = world.replicas.flatMap((replica) => {
+      const workers = new Set(replica.workers().map(({ pid }) => pid));
+      return replica.clis().filter(({ parentPid }) => workers.has(parentPid));
+    });
+    const cli = clis[random.whole(clis.length)];
+    if (cli === undefined) return undefined;
+    const pid = victim === "cli" ? cli.pid : cli.parentPid;
+    const runId = basename(cli.folder);
+    return { pid, meets: ({ operationId }) => runId.startsWith(operationId), fire: () => kill(pid) };
+  }
+
+  async function cloudShot(): Promise<Shot | undefined> {
+    const pid = await world.cloud.pid();
+    if (pid === undefined) return undefined;
+    return {
+      pid,
+      meets: () => true,
+      async fire() {
+        await world.cloud.kill();
+        later(random.next() * AWAY_MS.cloud, () => world.cloud.ensure());
+      },
+    };
+  }
+
+  /** The steps that were met, or undefined when the moment had passed. */
+  async function strike(
+    victim: Victim,
+    worthy: (step: RunningStep) => boolean,
+  ): Promise<string[] | undefined> {
+    const worth = (await running()).filter(worthy);
+    if (worth.length === 0) return undefined;
+    const aim = random.pick(worth);
+    const shot = await shotAt(victim);
+    if (shot === undefined || !shot.meets(aim)) return undefined;
+    await sleep(random.next() * Math.min(typicalMs.get(aim.step) ?? 0, LONGEST_DELAY_MS));
+    signal(shot.pid, "SIGSTOP");
+    const met = (await world.observer.running()).filter((step) => shot.meets(step) && isStep(step));
+    if (!met.some((step) => keyOf(step) === keyOf(aim))) {
+      signal(shot.pid, "SIGCONT");
+      return undefined;
+    }
+    await shot.fire();
+    return met.map(({ step }) => step);
+  }
+
+  async function one(victim: Victim, patienceMs: number): Promise<void> {
+    const startedAtMs = Date.now();
+    for (;;) {
+      const passed = (Date.now() - startedAtMs) / patienceMs;
+      const limit = passed >= 1 ? Number.POSITIVE_INFINITY : tally.least + Math.floor(passed * SLACK);
+      const met = await strike(victim, (step) => isStep(step) && tally.hits(step.step) <= limit);
+      if (met !== undefined) return told(victim, met);
+      if (passed >= 2 && (await anyMoment(victim))) return told(victim, []);
+      await sleep(LOOK_EVERY_MS);
+    }
+  }
+
+  async function anyMoment(victim: Victim): Promise<boolean> {
+    const shot = await shotAt(victim);
+    await shot?.fire();
+    return shot !== undefined;
+  }
+
+  let number = 0;
+  function told(victim: Victim, met: readonly string[]): void {
+    tally.hit(victim, met);
+    number += 1;
+    ledger.say(`kill ${number}: ${victim} during ${met.length === 0 ? "no step" : met.join(", ")}`);
+  }
+
+  return {
+    async run(plan, minutes) {
+      const startedAtMs = Date.now();
+      const slotMs = (minutes * 60_000) / plan.length;
+      for (const [index, victim] of plan.entries()) {
+        await sleep(Math.max(0, startedAtMs + (index + 0.5 * random.next()) * slotMs - Date.now()));
+        await one(victim, Math.max(LEAST_PATIENCE_MS, slotMs));
+      }
+      while (restarts.size > 0) await Promise.all(restarts);
+    },
+  };
+}
+
+function keyOf({ operationId, step, attempt }: RunningStep): string {
+  return `${operationId} ${step} ${attempt}`;
+}
+
+/** Between two steps there is nothing to count. */
+function isStep({ step }: RunningStep): boolean {
+  return !step.endsWith("/-");
+}

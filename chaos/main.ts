@@ -1,0 +1,142 @@
+/**
+ * script/chaos: random lives of tenants over HTTP while everything that serves them is killed, and then the count of what is
+ * left.
+ *
+ * It promises that the plan (lives, kinds of kills, their order) follows from the seed alone, that only processes of its
+ * own making are killed, and that the verdict is read from the registry, the state backend and the cloud, not from what
+ * a service says of itself. It does not promise that a run repeats exactly: at which instant a kill meets which step is the
+ * machine's affair. Standard output has one line of JSON, standard error what happens; exit code 0 says that all is clean.
+ * When it is not, the data folder stays, and is named.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { routes } from "../contract/routes.ts";
+import { releaseBody } from "../demo/fleet.ts";
+import { Listings, ofTenant } from "../demo/listings.ts";
+import { sagas } from "../service/operations/sagas.ts";
+import { act, type Belief, type Stage } from "./actor.ts";
+import { createClient } from "./client.ts";
+import { createKiller } from "./killer.ts";
+import { createLedger, type Ledger } from "./ledger.ts";
+import { type Options, readOptions } from "./options.ts";
+import { type Action, killPlan, type Victim } from "./plan.ts";
+import { createRandom } from "./random.ts";
+import { readStateFolder } from "./stacks.ts";
+import { createTally } from "./tally.ts";
+import { judge } from "./verdict.ts";
+import { watchOverlaps } from "./watch.ts";
+import { openSqliteWorld, type World } from "./world.ts";
+
+const PLANE = "dev-eu-west-1";
+const SETTLE_WITHIN_MS = 15 * 60_000;
+const LEAST_HITS = 3;
+
+/** Actions without a route are left out: an older service can be tried too. */
+function ableActions(): ReadonlySet<Action> {
+  const always: Action[] = ["activate", "deploy", "suspend", "reactivate", "repair", "decommission"];
+  const optional = (["archive", "restore"] as const).filter((action) =>
+    Object.values(routes).some(({ path }) => path.endsWith(`/:tenantId/${action}`)),
+  );
+  return new Set([...always, ...optional]);
+}
+
+/** `<operation kind>/<step>` of every saga that a life can lead to. */
+function stepKinds(able: ReadonlySet<Action>): string[] {
+  return Object.values(sagas)
+    .filter(({ kind }) => able.has(kind.replace(/^(tenant|drift)_/, "") as Action))
+    .flatMap(({ kind, steps }) => steps.map(({ name }) => `${kind}/${name}`));
+}
+
+function createStage(world: World, ledger: Ledger, able: ReadonlySet<Action>): Stage {
+  const listings = new Listings(world.dataDir, () => world.cloud.controlUrl());
+  const key = world.replicas.find(({ adminKey }) => adminKey !== undefined)?.adminKey ?? "";
+  const urls = world.replicas.map(({ url }) => url);
+  return {
+    ...{ ledger, able, plane: PLANE, promised: new Set<string>(), stopping: false, calm: false },
+    client: createClient({ ledger, key, urls }),
+    async change(tenantId) {
+      const queue = ofTenant(await listings.cloud("by-hand"), tenantId).find(({ type }) =>
+        /queue:Queue$/.test(type),
+      );
+      if (queue !== undefined) await listings.byHand("PATCH", queue, { visibilityTimeoutSeconds: 7 });
+      return queue;
+    },
+  };
+}
+
+async function run(options: Options, dataDir: string, ledger: Ledger): Promise<boolean> {
+  const random = createRandom(options.seed);
+  const able = ableActions();
+  const world = await openSqliteWorld({ dataDir, ledger });
+  try {
+    const stage = createStage(world, ledger, able);
+    const tally = createTally(stepKinds(able));
+    const beliefs: Belief[] = [];
+    const watch = watchOverlaps(world, ledger);
+    await stage.client.call("POST", "/releases", releaseBody("1.0.0"));
+    const seats = Array.from({ length: options.tenants }, (_, seat) =>
+      act(stage, seat + 1, random.fork(`seat ${seat + 1}`), beliefs),
+    );
+    const lives = Promise.all(seats);
+    const victims: Victim[] = ["service", "worker", "cli", "cloud"];
+    const killer = createKiller({ world, tally, ledger, random: random.fork("killer") });
+    await killer.run(killPlan(random.fork("kills"), options.kills, victims), options.minutes);
+    Object.assign(stage, { stopping: true, calm: true });
+    ledger.say("nothing is killed any more; letting everything settle");
+    await settled(world, lives, ledger);
+    watch.stop();
+    const state = readStateFolder(join(dataDir, "state"));
+    const verdict = await judge({ world, stage, state, beliefs, ledger });
+    for (const line of tally.table()) process.stderr.write(`${line}\n`);
+    const rare = tally.below(LEAST_HITS);
+    if (options.kills >= 200 && rare.length > 0)
+      ledger.violation(`hit fewer than ${LEAST_HITS} times: ${rare.join(", ")}`);
+    const invariants = ledger.violations.length === 0 ? "ok" : ledger.violations;
+    process.stdout.write(`${JSON.stringify({ kills: options.kills, ...verdict, invariants })}\n`);
+    const { operations, auditVerified, ...faults } = verdict;
+    return (
+      operations > 0 && auditVerified && invariants === "ok" && Object.values(faults).every((n) => n === 0)
+    );
+  } finally {
+    await world.stop();
+  }
+}
+
+/** All services and the cloud up, all lives at a rest, no operation unfinished. Bounded: what is not done then is stuck. */
+async function settled(world: World, lives: Promise<unknown>, ledger: Ledger): Promise<void> {
+  for (const replica of world.replicas) replica.start();
+  await world.cloud.ensure();
+  await Promise.all(world.replicas.map((replica) => replica.untilReady()));
+  const deadline = Date.now() + SETTLE_WITHIN_MS;
+  const late = new AbortController();
+  const tooLate = sleep(SETTLE_WITHIN_MS, true, { signal: late.signal }).catch(() => false);
+  if (await Promise.race([lives.then(() => false), tooLate]))
+    ledger.violation(`lives did not come to a rest within ${SETTLE_WITHIN_MS / 60_000} minutes`);
+  late.abort();
+  while (Date.now() < deadline) {
+    const open = (await world.observer.operations()).filter(({ finishedAt }) => finishedAt === null);
+    if (open.length === 0) return;
+    await sleep(500);
+  }
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2));
+  if (options === undefined) return;
+  const ledger = createLedger();
+  const dataDir =
+    options.keep === undefined ? await mkdtemp(join(tmpdir(), "tenantry-chaos-")) : resolve(options.keep);
+  let clean = false;
+  try {
+    clean = await run(options, dataDir, ledger);
+  } catch (error) {
+    ledger.say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+  if (clean && options.keep === undefined) await rm(dataDir, { recursive: true, force: true });
+  else ledger.say(`the data folder is kept: ${dataDir}`);
+  process.exit(clean ? 0 : 1);
+}
+
+await main();

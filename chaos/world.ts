@@ -1,0 +1,129 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { root, run } from "../demo/processes.ts";
+import { ensureLocalCloud, findLocalCloud, stopLocalCloud } from "../launcher/localCloud.ts";
+import type { Ledger } from "./ledger.ts";
+import { type Observer, observeSqlite } from "./observer.ts";
+import { kill, look } from "./processes.ts";
+import { Replica } from "./replica.ts";
+
+/** The installation under test: its folder, its cloud, its services, its registry. */
+export interface World {
+  readonly dataDir: string;
+  readonly replicas: readonly Replica[];
+  readonly observer: Observer;
+  /** Of the plane all tenants are put on. */
+  readonly cloud: CloudProcess;
+  /** Of every folder that may hold something of the installation. */
+  readonly folders: readonly string[];
+  /** What `script/audit verify` is given. */
+  readonly registry: string;
+  readonly environment: NodeJS.ProcessEnv;
+  /** Must not be found anywhere but where they are kept. */
+  secrets(): Promise<ReadonlyMap<string, string>>;
+  stop(): Promise<void>;
+}
+
+export interface CloudProcess {
+  pid(): Promise<number | undefined>;
+  ensure(): Promise<void>;
+  kill(): Promise<void>;
+  controlUrl(): Promise<string>;
+}
+
+export interface WorldOptions {
+  readonly dataDir: string;
+  readonly ledger: Ledger;
+}
+
+/** Small delays, so that a kill meets calls in flight, and a run does not take a day. */
+const PROFILE = { latencyMs: 8, jitterMs: 8, ecsSteadyMs: 250 };
+export const LOCAL_FLAGS = [
+  ...["--concurrency", "2", "--engine-workers", "2", "--steady-poll-ms", "150"],
+  ...["--steady-timeout-ms", "60000", "--health-poll-ms", "60000", "--drain-ms", "5000"],
+];
+
+export async function openSqliteWorld({ dataDir, ledger }: WorldOptions): Promise<World> {
+  const environment = cleanEnvironment({ TENANTRY_DATA: dataDir, TENANTRY_CLOUD: "local" });
+  const cloud = createCloud(dataDir);
+  await bringUpPlane(dataDir, environment, cloud, ledger);
+  const options = { name: "one", dataDir, port: await freePort(), flags: LOCAL_FLAGS, env: environment };
+  const replica = new Replica(options, ledger);
+  replica.start();
+  await replica.untilReady();
+  const registry = join(dataDir, "registry.sqlite");
+  const observer = observeSqlite(registry);
+  return {
+    ...{ dataDir, cloud, observer, registry, environment, replicas: [replica], folders: [dataDir] },
+    async secrets() {
+      const passphrase = await readFile(join(dataDir, "passphrase"), "utf8");
+      return new Map([
+        ["the passphrase of the state", passphrase.trim()],
+        ["the admin key", replica.adminKey ?? ""],
+      ]);
+    },
+    async stop() {
+      await replica.stop();
+      await observer.close();
+      await stopLocalCloud({ dataDir });
+    },
+  };
+}
+
+export async function bringUpPlane(
+  dataDir: string,
+  env: NodeJS.ProcessEnv,
+  cloud: CloudProcess,
+  ledger: Ledger,
+): Promise<void> {
+  ledger.say("bringing up the plane");
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await cloud.ensure();
+  const command = [join(root, "script/pulumi"), "up", "--stack", "dev", "--yes", "--skip-preview"] as const;
+  await run([...command, "--non-interactive"], { env, logFile: join(dataDir, "plane.log") });
+  const response = await fetch(new URL("/v1/profile", await cloud.controlUrl()), {
+    method: "PUT",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(PROFILE),
+  });
+  if (!response.ok)
+    throw new Error(`Cannot slow the cloud down: ${response.status} ${await response.text()}`);
+}
+
+export function createCloud(dataDir: string): CloudProcess {
+  const announced = async () => {
+    const text = await readFile(join(dataDir, "cloud", "emulator.json"), "utf8").catch(() => "{}");
+    const { pid } = JSON.parse(text) as { pid?: number };
+    // The number may be another process's by now.
+    const ours = look(pid ?? -1)?.command.includes(join(dataDir, "cloud")) === true;
+    return ours ? pid : undefined;
+  };
+  return {
+    pid: announced,
+    ensure: async () => void (await ensureLocalCloud({ dataDir })),
+    async kill() {
+      const pid = await announced();
+      if (pid !== undefined) await kill(pid);
+    },
+    controlUrl: async () =>
+      (await findLocalCloud(dataDir))?.controlUrl ?? (await ensureLocalCloud({ dataDir })).controlUrl,
+  };
+}
+
+/** The caller's own settings must not reach the services: a shell may point at real state. */
+export function cleanEnvironment(added: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(TENANTRY|PULUMI|AWS)_/.test(name));
+  return { ...Object.fromEntries(kept), ...added };
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
