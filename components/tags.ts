@@ -12,6 +12,10 @@ export const TAG = {
   release: "tenantry:release",
   specDigest: "tenantry:spec-digest",
   service: "tenantry:service",
+  dataClassification: "tenantry:data-classification",
+  isolation: "tenantry:isolation",
+  /** On a plane that is one tenant's alone. */
+  dedicatedTo: "tenantry:dedicated-to",
 } as const;
 
 export type Tags = Readonly<Record<string, string>>;

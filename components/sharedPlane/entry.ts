@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
 import { SERVICE_PORT } from "../tenantServiceSet/services.ts";
+import { RECENT_TLS_POLICY } from "../tls.ts";
 import type { Network } from "./network.ts";
 import type { PlaneBuild } from "./planeArgs.ts";
 
@@ -18,8 +19,6 @@ export interface Entry {
   readonly routerRule: aws.lb.ListenerRule;
 }
 
-/** TLS 1.3, and 1.2 with forward secrecy only. */
-const TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06";
 const VALIDATION_TTL_SECONDS = 300;
 const DELEGATION_TTL_SECONDS = 3600;
 const DEREGISTRATION_DELAY_SECONDS = 30;
@@ -177,7 +176,7 @@ function createListeners(
       loadBalancerArn: loadBalancer.arn,
       port: 443,
       protocol: "HTTPS",
-      sslPolicy: TLS_POLICY,
+      sslPolicy: RECENT_TLS_POLICY,
       certificateArn,
       defaultActions: [
         {

@@ -1,5 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import type { Place } from "./place.ts";
 import type { ScalingBounds } from "./scaling.ts";
 import type { ServiceName } from "./services.ts";
 import { serviceTags, type TenantBuild } from "./tenantArgs.ts";
@@ -13,15 +14,16 @@ export function createAutoscaling(
   build: TenantBuild,
   service: ServiceName,
   ecsService: aws.ecs.Service,
+  place: Place,
   bounds: ScalingBounds,
 ): void {
-  const { layout, plane } = build.args;
+  const { layout } = build.args;
   const target = new aws.appautoscaling.Target(
     service,
     {
       serviceNamespace: "ecs",
       scalableDimension: "ecs:service:DesiredCount",
-      resourceId: pulumi.interpolate`service/${plane.clusterName}/${ecsService.name}`,
+      resourceId: pulumi.interpolate`service/${place.clusterName}/${ecsService.name}`,
       minCapacity: bounds.minCount,
       maxCapacity: bounds.maxCount,
       tags: serviceTags(build, service),

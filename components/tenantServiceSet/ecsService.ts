@@ -3,6 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { arn } from "../policyDocument.ts";
 import { createAutoscaling } from "./autoscaling.ts";
 import { containerDefinitions } from "./container.ts";
+import { entryOf } from "./ownEntry.ts";
+import type { Place } from "./place.ts";
 import { serviceScaling } from "./scaling.ts";
 import type { ServiceParts } from "./serviceParts.ts";
 import { SERVICE_SHAPES, type ServiceName } from "./services.ts";
@@ -15,25 +17,28 @@ export function createEcsService(
   service: ServiceName,
   shared: SharedParts,
   parts: ServiceParts,
+  place: Place,
 ): aws.ecs.Service {
-  const { layout, plane, services, workload, waitForSteadyState } = build.args;
+  const { layout, services, workload, waitForSteadyState } = build.args;
   const scaling = serviceScaling(services[service], workload);
+  const { after, ...entry } = entryOf(place.entry, service);
   const ecsService = new aws.ecs.Service(
     service,
     {
       name: layout.services[service].serviceName,
-      cluster: plane.clusterArn,
+      cluster: place.clusterArn,
       launchType: "FARGATE",
-      taskDefinition: createTaskDefinition(build, service, shared, parts).arn,
+      taskDefinition: createTaskDefinition(build, service, shared, parts, place).arn,
       desiredCount: scaling.desiredCount,
       deploymentMinimumHealthyPercent: 100,
       deploymentMaximumPercent: 200,
       deploymentCircuitBreaker: { enable: true, rollback: true },
       networkConfiguration: {
-        subnets: [...plane.privateSubnetIds],
-        securityGroups: [shared.securityGroup.id, plane.taskSecurityGroupId],
+        subnets: place.network.taskSubnetIds,
+        securityGroups: [place.taskGroup.id, ...place.sharedGroupIds],
         assignPublicIp: false,
       },
+      ...entry,
       ...(parts.discovery === undefined ? {} : { serviceRegistries: { registryArn: parts.discovery.arn } }),
       enableEcsManagedTags: true,
       propagateTags: "SERVICE",
@@ -42,11 +47,11 @@ export function createEcsService(
     },
     build.named({
       // A task that starts before its role may read its secret fails, and the service with it.
-      dependsOn: [parts.task.policy, shared.execution.policy],
+      dependsOn: [parts.task.policy, shared.execution.policy, ...after],
       ignoreChanges: scaling.ignoreDesiredCount ? ["desiredCount"] : [],
     }),
   );
-  if (scaling.bounds !== undefined) createAutoscaling(build, service, ecsService, scaling.bounds);
+  if (scaling.bounds !== undefined) createAutoscaling(build, service, ecsService, place, scaling.bounds);
   return ecsService;
 }
 
@@ -55,6 +60,7 @@ function createTaskDefinition(
   service: ServiceName,
   shared: SharedParts,
   parts: ServiceParts,
+  place: Place,
 ): aws.ecs.TaskDefinition {
   const { layout, location, services } = build.args;
   const args = services[service];
@@ -63,13 +69,13 @@ function createTaskDefinition(
     arn(location, "secretsmanager", `secret:${name}`),
   ]);
   const definitions = pulumi
-    .all([parts.logGroup.name, parts.secret.arn, shared.queue.url])
-    .apply(([logGroupName, secretArn, queueUrl]) =>
+    .all([parts.logGroup.name, platformVariables(build, service, parts, shared, place)])
+    .apply(([logGroupName, platform]) =>
       containerDefinitions({
         service,
         image: args.image,
         settings: args.settings,
-        platform: platformVariables(build, service, secretArn, queueUrl),
+        platform,
         secrets: Object.fromEntries(secrets),
         logGroupName,
         region: location.region,
@@ -96,21 +102,23 @@ function createTaskDefinition(
 function platformVariables(
   build: TenantBuild,
   service: ServiceName,
-  secretArn: string,
-  queueUrl: string,
-): Readonly<Record<string, string>> {
+  parts: ServiceParts,
+  shared: SharedParts,
+  { database, bucketName }: Place,
+): pulumi.Output<Readonly<Record<string, string>>> {
   const { layout, plane, tenantId, slug } = build.args;
   const shape = SERVICE_SHAPES[service];
-  return {
+  const variables: Record<string, pulumi.Input<string>> = {
     TENANT_ID: tenantId,
     TENANT_SLUG: slug,
     TENANT_ENVIRONMENT: plane.environment,
-    TENANT_CREDENTIALS_SECRET: secretArn,
+    TENANT_CREDENTIALS_SECRET: parts.secret.arn,
     TENANT_PUBLIC_NAME: layout.publicName,
     TENANT_PRIVATE_DOMAIN: layout.routingTarget,
-    DATABASE_HOST: plane.databaseEndpoint,
-    DATABASE_PORT: String(plane.databasePort),
-    ...(shape.storage ? { DATA_BUCKET: plane.dataBucketName, DATA_PREFIX: layout.storagePrefix } : {}),
-    ...(shape.queue === "none" ? {} : { WORK_QUEUE_URL: queueUrl }),
+    DATABASE_HOST: database.endpoint,
+    DATABASE_PORT: pulumi.output(database.port).apply(String),
+    ...(shape.storage ? { DATA_BUCKET: bucketName, DATA_PREFIX: layout.storagePrefix } : {}),
+    ...(shape.queue === "none" ? {} : { WORK_QUEUE_URL: shared.queue.url }),
   };
+  return pulumi.output(variables);
 }

@@ -56,6 +56,15 @@ function targetNames(identity: TargetIdentity): string[] {
     `queue ${layout.deadLetterQueueName}`,
     `role ${layout.executionRoleName.toLowerCase()}`,
     `target ${layout.routingTarget}`,
+    `cluster ${layout.own.clusterName}`,
+    `bucket ${layout.own.bucketName}`,
+    `alias ${layout.own.keyAlias}`,
+    `database ${layout.own.databaseIdentifier}`,
+    `snapshot ${layout.own.finalSnapshotName}`,
+    `group ${layout.own.databaseGroupName}`,
+    `group ${layout.own.entryGroupName}`,
+    `balancer ${layout.own.loadBalancerName}`,
+    ...services.map(({ targetGroupName }) => `target group ${targetGroupName}`),
     ...services.map(({ roleName }) => `role ${roleName.toLowerCase()}`),
     ...services.map(({ serviceName }) => `service ${serviceName}`),
     ...services.map(({ logGroupName }) => `logs ${logGroupName}`),
@@ -130,12 +139,17 @@ describe("tenantLayout", () => {
         expect(layout.queueName).toMatch(/^[A-Za-z0-9_-]{1,80}$/);
         expect(layout.deadLetterQueueName).toMatch(/^[A-Za-z0-9_-]{1,80}$/);
         expect(layout.executionRoleName).toMatch(/^[\w+=,.@-]{1,64}$/);
+        expect(layout.own.bucketName).toMatch(/^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/);
+        expect(layout.own.databaseIdentifier).toMatch(/^(?!.*--)[a-z][a-z0-9-]{0,59}[a-z0-9]$/);
+        expect(layout.own.loadBalancerName).toMatch(/^[a-z0-9][a-z0-9-]{0,30}[a-z0-9]$/);
+        expect(layout.own.keyAlias).toMatch(/^alias\/(?!aws\/)[\w/-]{1,249}$/);
         expect(layout.securityGroupName).toMatch(/^(?!sg-)[\w .:/()#,@[\]+=&;{}!$*-]{1,255}$/);
         for (const service of SERVICE_NAMES) {
           const names = layout.services[service];
           expect(names.roleName).toMatch(/^[\w+=,.@-]{1,64}$/);
           expect(names.serviceName).toMatch(/^[A-Za-z0-9_-]{1,255}$/);
           expect(names.logGroupName).toMatch(/^[.\-_/#A-Za-z0-9]{1,512}$/);
+          expect(names.targetGroupName).toMatch(/^[a-z0-9][a-z0-9-]{0,30}[a-z0-9]$/);
           expect(names.secretName).toMatch(/^[A-Za-z0-9/_+=.@-]{1,512}$/);
           const labels = (names.discoveryName ?? "none").split(".");
           for (const label of labels) expect(label).toMatch(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);

@@ -34,6 +34,8 @@ export interface ServiceNames {
   readonly secretName: string;
   /** Cloud Map name inside the plane's namespace; absent for services without HTTP. */
   readonly discoveryName: string | undefined;
+  /** Of the target group behind a load balancer of the tenant's own. */
+  readonly targetGroupName: string;
 }
 
 export interface TenantLayout {
@@ -52,6 +54,21 @@ export interface TenantLayout {
   /** `<service>.<routingTarget>` is the private name of an HTTP service. */
   readonly routingTarget: string;
   readonly services: Readonly<Record<ServiceName, ServiceNames>>;
+  readonly own: OwnNames;
+}
+
+/** Names of what only a tenant in hybrid or dedicated placement has. */
+export interface OwnNames {
+  readonly clusterName: string;
+  readonly bucketName: string;
+  readonly keyAlias: string;
+  readonly databaseIdentifier: string;
+  readonly finalSnapshotName: string;
+  readonly databaseGroupName: string;
+  readonly entryGroupName: string;
+  readonly loadBalancerName: string;
+  /** Of the private DNS namespace in a network of the tenant's own. */
+  readonly namespaceName: string;
 }
 
 const TENANT_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -79,6 +96,7 @@ export function tenantLayout(identity: TargetIdentity): TenantLayout {
       secretPath: `${secretPrefix}${service}/`,
       secretName: `${secretPrefix}${service}/g${generation}/credentials`,
       discoveryName: SERVICE_SHAPES[service].http ? `${service}.${key}` : undefined,
+      targetGroupName: `tn-${shortHash(key, service)}`,
     },
   ]);
   return {
@@ -93,6 +111,24 @@ export function tenantLayout(identity: TargetIdentity): TenantLayout {
     publicName: publicName(identity),
     routingTarget: `${key}.${identity.namespaceName}`,
     services: Object.fromEntries(services) as Record<ServiceName, ServiceNames>,
+    own: ownNames(identity, key, hash),
+  };
+}
+
+function ownNames(identity: TargetIdentity, key: string, hash: string): OwnNames {
+  const prefix = keyPrefix(identity.environment);
+  return {
+    clusterName: key,
+    // The whole id, as in a queue's name: the boundary reads the owner from it. The hash tells generations apart.
+    bucketName: `${prefix}${identity.tenantId}-${hash}`,
+    keyAlias: `alias/${key}`,
+    databaseIdentifier: key,
+    finalSnapshotName: `${key}-final`,
+    databaseGroupName: `${key}-database`,
+    entryGroupName: `${key}-entry`,
+    // A load balancer's name has 32 characters at most: no room for the generation, which is in the hash.
+    loadBalancerName: `${prefix}${identity.tenantId.slice(0, 8)}-${hash}`,
+    namespaceName: `${key}.${identity.namespaceName}`,
   };
 }
 

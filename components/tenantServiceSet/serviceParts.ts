@@ -1,4 +1,5 @@
 import * as aws from "@pulumi/aws";
+import type { Place } from "./place.ts";
 import { taskRolePolicy } from "./policies.ts";
 import type { ServiceName } from "./services.ts";
 import { createTaskRole, type TaskRole } from "./taskRole.ts";
@@ -15,14 +16,15 @@ export interface ServiceParts {
 /** Short, as a task's address goes with the task. */
 const DISCOVERY_TTL_SECONDS = 10;
 
-export function createServiceParts(build: TenantBuild, service: ServiceName): ServiceParts {
+export function createServiceParts(build: TenantBuild, service: ServiceName, place: Place): ServiceParts {
   const { layout, plane } = build.args;
   const names = layout.services[service];
   const tags = serviceTags(build, service);
-  const task = createTaskRole(build, service, names.roleName, taskRolePolicy(service, build.scope), tags);
+  const policy = place.scope.apply((scope) => taskRolePolicy(service, scope));
+  const task = createTaskRole(build, service, names.roleName, policy, tags);
   const logGroup = new aws.cloudwatch.LogGroup(
     service,
-    { name: names.logGroupName, retentionInDays: plane.logRetentionDays, kmsKeyId: plane.kmsKeyArn, tags },
+    { name: names.logGroupName, retentionInDays: plane.logRetentionDays, kmsKeyId: place.kmsKeyArn, tags },
     build.named(),
   );
   // Only the container: whoever owns the credentials writes the value, so that none ever enters Pulumi's state.
@@ -31,25 +33,28 @@ export function createServiceParts(build: TenantBuild, service: ServiceName): Se
     {
       name: names.secretName,
       description: `Credentials of ${service}`,
-      kmsKeyId: plane.kmsKeyArn,
+      kmsKeyId: place.kmsKeyArn,
       recoveryWindowInDays: plane.secretRecoveryDays,
       tags,
     },
     build.named(),
   );
-  return { logGroup, task, secret, discovery: createDiscovery(build, service) };
+  return { logGroup, task, secret, discovery: createDiscovery(build, service, place) };
 }
 
-function createDiscovery(build: TenantBuild, service: ServiceName): aws.servicediscovery.Service | undefined {
-  const { layout, plane } = build.args;
-  const name = layout.services[service].discoveryName;
+function createDiscovery(
+  build: TenantBuild,
+  service: ServiceName,
+  place: Place,
+): aws.servicediscovery.Service | undefined {
+  const name = build.args.layout.services[service].discoveryName;
   if (name === undefined) return undefined;
   return new aws.servicediscovery.Service(
     service,
     {
-      name,
+      name: place.network.ownNamespace ? service : name,
       dnsConfig: {
-        namespaceId: plane.serviceNamespaceId,
+        namespaceId: place.network.namespaceId,
         dnsRecords: [{ type: "A", ttl: DISCOVERY_TTL_SECONDS }],
         routingPolicy: "MULTIVALUE",
       },

@@ -1,14 +1,13 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import type { Place } from "./place.ts";
 import { executionRolePolicy } from "./policies.ts";
-import { SERVICE_PORT } from "./services.ts";
 import { createTaskRole, type TaskRole } from "./taskRole.ts";
 import { serviceTags, type TenantBuild } from "./tenantArgs.ts";
 
 /** What the services of one tenant have in common. */
 export interface SharedParts {
   readonly execution: TaskRole;
-  readonly securityGroup: aws.ec2.SecurityGroup;
   readonly queue: aws.sqs.Queue;
 }
 
@@ -19,41 +18,18 @@ const QUEUE_VISIBILITY_SECONDS = 300;
 const DEAD_LETTER_RETENTION_SECONDS = 14 * 24 * 3600;
 const LONG_POLL_SECONDS = 20;
 
-export function createSharedParts(build: TenantBuild): SharedParts {
+export function createSharedParts(build: TenantBuild, place: Place): SharedParts {
   const { layout, tags } = build.args;
-  const policy = executionRolePolicy(build.scope);
+  const policy = place.scope.apply(executionRolePolicy);
   return {
     execution: createTaskRole(build, "execution", layout.executionRoleName, policy, tags),
-    securityGroup: createSecurityGroup(build),
-    queue: createWorkQueue(build),
+    queue: createWorkQueue(build, place),
   };
 }
 
-/** Rules are written inside the group, so that one added by hand is drift; apart from it, none would be seen. */
-function createSecurityGroup(build: TenantBuild): aws.ec2.SecurityGroup {
-  const { layout, plane, tags } = build.args;
-  const port = { protocol: "tcp", fromPort: SERVICE_PORT, toPort: SERVICE_PORT };
-  const outward = { description: "Outward", protocol: "-1", fromPort: 0, toPort: 0 };
-  return new aws.ec2.SecurityGroup(
-    "tasks",
-    {
-      name: layout.securityGroupName,
-      description: "Tasks of one tenant",
-      vpcId: plane.vpcId,
-      ingress: [
-        { ...port, description: "From the router", securityGroups: [plane.routerSecurityGroupId] },
-        { ...port, description: "Between the tenant's own services", self: true },
-      ],
-      egress: [{ ...outward, cidrBlocks: ["0.0.0.0/0"] }],
-      tags: { ...tags, Name: layout.securityGroupName },
-    },
-    build.named(),
-  );
-}
-
-function createWorkQueue(build: TenantBuild): aws.sqs.Queue {
-  const { layout, plane } = build.args;
-  const common = { kmsMasterKeyId: plane.kmsKeyArn, tags: serviceTags(build, "discovery-worker") };
+function createWorkQueue(build: TenantBuild, place: Place): aws.sqs.Queue {
+  const { layout } = build.args;
+  const common = { kmsMasterKeyId: place.kmsKeyArn, tags: serviceTags(build, "discovery-worker") };
   const deadLetters = new aws.sqs.Queue(
     "work-dead",
     {

@@ -1,4 +1,5 @@
 import * as aws from "@pulumi/aws";
+import type * as pulumi from "@pulumi/pulumi";
 import { type PolicyDocument, taskTrustPolicy } from "../policyDocument.ts";
 import type { Tags } from "../tags.ts";
 import type { TenantBuild } from "./tenantArgs.ts";
@@ -13,7 +14,7 @@ export function createTaskRole(
   build: TenantBuild,
   logicalName: string,
   name: string,
-  policy: PolicyDocument,
+  policy: pulumi.Output<PolicyDocument>,
   tags: Tags,
 ): TaskRole {
   const { location, plane } = build.args;
@@ -30,7 +31,7 @@ export function createTaskRole(
   );
   const rolePolicy = new aws.iam.RolePolicy(
     logicalName,
-    { name: "own-resources", role: role.name, policy: JSON.stringify(policy) },
+    { name: "own-resources", role: role.name, policy: policy.apply((document) => JSON.stringify(document)) },
     build.named(),
   );
   return { role, policy: rolePolicy };

@@ -1,8 +1,9 @@
 import type * as pulumi from "@pulumi/pulumi";
+import type { Making } from "../making.ts";
 import type { Location } from "../policyDocument.ts";
 import { TAG, type Tags } from "../tags.ts";
+import type { Isolation } from "./isolation.ts";
 import type { TenantLayout } from "./layout.ts";
-import type { PolicyScope } from "./policies.ts";
 import type { Workload } from "./scaling.ts";
 import type { ServiceName } from "./services.ts";
 
@@ -11,17 +12,29 @@ export interface TenantPlane {
   readonly environment: string;
   readonly planeName: string;
   readonly vpcId: string;
+  readonly availabilityZones: readonly string[];
+  readonly publicSubnetIds: readonly string[];
   readonly privateSubnetIds: readonly string[];
+  /** In the order of the private subnets; told by planes that can give tenants subnets of their own. */
+  readonly privateRouteTableIds?: readonly string[] | undefined;
+  /** Who may reach a load balancer; everybody where the plane does not say. */
+  readonly allowedCidrBlocks?: readonly string[] | undefined;
   readonly routerSecurityGroupId: string;
   readonly taskSecurityGroupId: string;
   readonly clusterName: string;
   readonly clusterArn: string;
   readonly serviceNamespaceId: string;
+  readonly loadBalancerDnsName: string;
+  readonly dnsZoneId: string;
+  readonly certificateArn: string;
   readonly dataBucketName: string;
   readonly dataBucketArn: string;
   readonly kmsKeyArn: string;
+  readonly databaseClusterIdentifier: string;
   readonly databaseEndpoint: string;
   readonly databasePort: number;
+  readonly databaseName: string;
+  readonly databaseMasterSecretArn: string;
   readonly tenantBoundaryArn: string;
   readonly tenantRolePath: string;
   readonly logRetentionDays: number;
@@ -43,6 +56,7 @@ export interface TenantServiceSetArgs {
   readonly layout: TenantLayout;
   readonly location: Location;
   readonly plane: TenantPlane;
+  readonly isolation: Isolation;
   readonly tenantId: string;
   readonly slug: string;
   readonly services: Readonly<Record<ServiceName, ServiceArgs>>;
@@ -54,9 +68,8 @@ export interface TenantServiceSetArgs {
 }
 
 /** What the parts of a tenant share while they are being put together. */
-export interface TenantBuild {
+export interface TenantBuild extends Making {
   readonly args: TenantServiceSetArgs;
-  readonly scope: PolicyScope;
   /** Options that make a resource the component's child, with the component's hooks. */
   child(options?: pulumi.CustomResourceOptions): pulumi.CustomResourceOptions;
   /** The same for what has a name of its own: AWS still holds the old one's name when it is replaced. */
@@ -64,7 +77,7 @@ export interface TenantBuild {
 }
 
 export function tenantBuild(args: TenantServiceSetArgs, parent: pulumi.Resource): TenantBuild {
-  const { layout, location, plane, hooks } = args;
+  const { hooks } = args;
   const child = (options: pulumi.CustomResourceOptions = {}): pulumi.CustomResourceOptions => ({
     ...options,
     parent,
@@ -72,8 +85,9 @@ export function tenantBuild(args: TenantServiceSetArgs, parent: pulumi.Resource)
   });
   return {
     args,
-    scope: { layout, location, dataBucketArn: plane.dataBucketArn, kmsKeyArn: plane.kmsKeyArn },
     child,
+    // What is kept of a tenant that goes is decided before its stack is destroyed, by the operation that does so.
+    kept: child,
     named: (options = {}) => child({ ...options, deleteBeforeReplace: true }),
   };
 }

@@ -23,6 +23,15 @@ export const PlaneOutputs = z.object({
   availabilityZones: z.array(text).min(2),
   publicSubnetIds: z.array(text).min(2),
   privateSubnetIds: z.array(text).min(2),
+  /** In the order of the private subnets, for tenants with subnets of their own; planes of before do not tell. */
+  privateRouteTableIds: z.array(text).min(2).optional(),
+  vpcCidrBlock: text.optional(),
+  /** Who may reach a load balancer of the plane or of a tenant on it. Default: everybody. */
+  allowedCidrBlocks: z.array(text).min(1).optional(),
+  /** What a dedicated tenant gets here: a VPC, or subnets in the plane's. Default: a VPC. */
+  dedicatedNetwork: z.enum(["vpc", "subnets"]).optional(),
+  /** The one tenant that the plane is for; everybody's without. */
+  dedicatedTo: z.uuid().lowercase().optional(),
   routerSecurityGroupId: text,
   /** Worn by every tenant task beside its own group; what shared services such as the database admit. */
   taskSecurityGroupId: text,
@@ -43,6 +52,8 @@ export const PlaneOutputs = z.object({
   dataBucketArn: text,
   snapshotBucketName: text,
   snapshotBucketArn: text,
+  /** Planes made before tenants could be archived have none until their next `pulumi up`. */
+  archiveBucketName: text.optional(),
   kmsKeyArn: text,
   databaseClusterIdentifier: text,
   databaseEndpoint: text,

@@ -6,21 +6,23 @@
  * it talks to beyond the provider settings in the spec.
  */
 import * as aws from "@pulumi/aws";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { TAG, type Tags } from "../../components/tags.ts";
 import {
   type TargetIdentity,
   type TenantLayout,
   tenantLayout,
 } from "../../components/tenantServiceSet/layout.ts";
+import type { Place, PlaceDatabase } from "../../components/tenantServiceSet/place.ts";
 import type { ServiceArgs } from "../../components/tenantServiceSet/tenantArgs.ts";
 import { TenantServiceSet } from "../../components/tenantServiceSet/tenantServiceSet.ts";
 import { awsProviderArgs } from "../provider.ts";
+import type { DatabaseCluster } from "./data.ts";
 import { assertSpecIdentity } from "./identity.ts";
 import { identityHooks } from "./identityHook.ts";
 import type { StackIdentity } from "./names.ts";
 import { secretRefsOf } from "./secretRefs.ts";
-import { SERVICE_NAMES, type ServiceName, specDigest, TenantSpec } from "./spec.ts";
+import { type Isolation, SERVICE_NAMES, type ServiceName, specDigest, TenantSpec } from "./spec.ts";
 
 /** What a tenant's stack tells the control service. */
 export interface TenantOutputs {
@@ -30,7 +32,22 @@ export interface TenantOutputs {
   readonly generation: number;
   readonly specDigest: string;
   readonly releaseNumber: number;
-  readonly clusterName: string;
+  readonly isolation: string;
+  /** Of the plane or the tenant's own, as are all that follow: what is effective. */
+  readonly clusterName: pulumi.Input<string>;
+  readonly vpcId: pulumi.Input<string>;
+  readonly kmsKeyArn: pulumi.Input<string>;
+  readonly bucketName: pulumi.Input<string>;
+  readonly databaseClusterIdentifier: pulumi.Input<string>;
+  readonly databaseEndpoint: pulumi.Input<string>;
+  readonly databasePort: pulumi.Input<number>;
+  readonly databaseName: string;
+  /** Of the database's administrator; the value is in no state. */
+  readonly adminSecretArn: pulumi.Input<string>;
+  readonly loadBalancerDnsName: pulumi.Input<string>;
+  /** Absent where the tenant shares the plane's. */
+  readonly ownDataBucketName?: pulumi.Input<string>;
+  readonly ownDatabase?: pulumi.Input<DatabaseCluster>;
   readonly serviceNamespace: string;
   /** The private name below which the tenant's HTTP services answer: `<service>.<routingTarget>`. */
   readonly routingTarget: string;
@@ -57,6 +74,7 @@ export function tenantProgram(spec: TenantSpec, identity: StackIdentity): () => 
         layout,
         location: { partition: plane.outputs.partition, region: plane.region, accountId: plane.accountId },
         plane: plane.outputs,
+        isolation: checked.isolation,
         tenantId: tenant.tenantId,
         slug: tenant.slug,
         services,
@@ -67,7 +85,11 @@ export function tenantProgram(spec: TenantSpec, identity: StackIdentity): () => 
       },
       { provider },
     );
-    return { ...facts(checked, layout), services: set.serviceArns };
+    return {
+      ...facts(checked, layout),
+      ...effective(checked.isolation, set.place),
+      services: set.serviceArns,
+    };
   };
 }
 
@@ -87,7 +109,44 @@ function targetIdentity({ tenant, environment, generation, plane }: TenantSpec):
   };
 }
 
-function facts(spec: TenantSpec, layout: TenantLayout): Omit<TenantOutputs, "services"> {
+function ownDatabase({ name, adminSecretArn, ...database }: PlaceDatabase): pulumi.Input<DatabaseCluster> {
+  return pulumi.output({ ...database, databaseName: name, masterSecretArn: adminSecretArn });
+}
+
+type Effective = Pick<
+  TenantOutputs,
+  | "clusterName"
+  | "vpcId"
+  | "kmsKeyArn"
+  | "bucketName"
+  | "databaseClusterIdentifier"
+  | "databaseEndpoint"
+  | "databasePort"
+  | "databaseName"
+  | "adminSecretArn"
+  | "loadBalancerDnsName"
+  | "ownDataBucketName"
+  | "ownDatabase"
+>;
+
+function effective(isolation: Isolation, { network, database, ...place }: Place): Effective {
+  return {
+    ...(isolation.bucket === "own" ? { ownDataBucketName: place.bucketName } : {}),
+    ...(isolation.database === "own" ? { ownDatabase: ownDatabase(database) } : {}),
+    clusterName: place.clusterName,
+    vpcId: network.vpcId,
+    kmsKeyArn: place.kmsKeyArn,
+    bucketName: place.bucketName,
+    databaseClusterIdentifier: database.clusterIdentifier,
+    databaseEndpoint: database.endpoint,
+    databasePort: database.port,
+    databaseName: database.name,
+    adminSecretArn: database.adminSecretArn,
+    loadBalancerDnsName: place.loadBalancerDnsName,
+  };
+}
+
+function facts(spec: TenantSpec, layout: TenantLayout): Omit<TenantOutputs, "services" | keyof Effective> {
   return {
     tenantId: spec.tenant.tenantId,
     environment: spec.environment,
@@ -95,7 +154,7 @@ function facts(spec: TenantSpec, layout: TenantLayout): Omit<TenantOutputs, "ser
     generation: spec.generation,
     specDigest: specDigest(spec),
     releaseNumber: spec.release.number,
-    clusterName: spec.plane.outputs.clusterName,
+    isolation: spec.isolation.level,
     serviceNamespace: spec.plane.outputs.serviceNamespaceName,
     routingTarget: layout.routingTarget,
     publicName: layout.publicName,
@@ -111,6 +170,8 @@ function tenantTags(spec: TenantSpec): Tags {
     [TAG.plane]: spec.plane.name,
     [TAG.plan]: spec.plan.key,
     [TAG.release]: String(spec.release.number),
+    [TAG.isolation]: spec.isolation.level,
+    [TAG.dataClassification]: spec.tenant.dataClassification,
     [TAG.specDigest]: specDigest(spec),
   };
 }

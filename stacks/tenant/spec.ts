@@ -1,11 +1,27 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import {
+  ISOLATION_LEVELS,
+  isolationOf,
+  NETWORKS,
+  OWNERSHIPS,
+} from "../../components/tenantServiceSet/isolation.ts";
 import { SERVICE_NAMES } from "../../components/tenantServiceSet/services.ts";
 import { Environment, PlaneOutputs } from "../plane/outputs.ts";
 import { ProviderSettings } from "../provider.ts";
 import { canonicalJson } from "./canonicalJson.ts";
 
-export { SERVICE_NAMES, SERVICE_SHAPES, type ServiceName } from "../../components/tenantServiceSet/services.ts";
+export {
+  type DedicatedNetwork,
+  type Isolation,
+  type IsolationLevel,
+  isolationOf,
+} from "../../components/tenantServiceSet/isolation.ts";
+export {
+  SERVICE_NAMES,
+  SERVICE_SHAPES,
+  type ServiceName,
+} from "../../components/tenantServiceSet/services.ts";
 
 /**
  * The spec: everything one target's stack depends on, resolved and frozen as JSON. The tenant program is a pure
@@ -31,6 +47,33 @@ export type ServiceRelease = z.infer<typeof ServiceRelease>;
 
 const services = z.enum(SERVICE_NAMES);
 
+const ownership = z.enum(OWNERSHIPS);
+const IsolationParts = z
+  .strictObject({
+    level: z.enum(ISOLATION_LEVELS),
+    cluster: ownership,
+    queues: z.literal("own"),
+    bucket: ownership,
+    database: ownership,
+    key: ownership,
+    network: z.enum(NETWORKS),
+    cidrBlock: z.cidrv4().nullable(),
+    loadBalancer: ownership,
+  })
+  .refine(({ network, cidrBlock }) => (network === "shared") === (cidrBlock === null), {
+    message: "must come with a cidrBlock exactly where the network is not shared",
+    path: ["cidrBlock"],
+  })
+  .refine(({ network, loadBalancer }) => (network === "shared") === (loadBalancer === "shared"), {
+    message: "must be the tenant's own exactly where the network is",
+    path: ["loadBalancer"],
+  });
+/** Specs of before there were modes say the word alone. */
+const SpecIsolation = z.preprocess(
+  (value) => (value === "pooled" ? isolationOf("pooled") : value),
+  IsolationParts,
+);
+
 /**
  * `resuming` is `running` for the first run after `suspended`: the task counts are written instead of being left
  * to autoscaling. Without it they would stay at the suspended zero, which autoscaling never raises by itself.
@@ -46,10 +89,12 @@ export const TenantSpec = z.strictObject({
     tenantId: z.uuid().lowercase(),
     slug: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "must be a DNS label"),
     displayName: z.string().min(1).max(200),
+    /** How carefully its data must be treated; a tag on everything it has. */
+    dataClassification: z.string().min(1).max(64).default("confidential"),
   }),
   environment: Environment,
   generation: z.int().min(1).max(GENERATION_MAX),
-  isolation: z.literal("pooled"),
+  isolation: SpecIsolation,
   plane: z.strictObject({
     name: z.string().min(1),
     region: z.string().min(1),

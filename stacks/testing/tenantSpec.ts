@@ -1,6 +1,6 @@
 import { SERVICE_NAMES } from "../../components/tenantServiceSet/services.ts";
 import type { PlaneOutputs } from "../plane/outputs.ts";
-import type { ServiceName, TenantSpec } from "../tenant/spec.ts";
+import { type Isolation, isolationOf, type ServiceName, type TenantSpec } from "../tenant/spec.ts";
 
 /** A complete plane and a complete spec for tests; every part can be overridden. */
 export interface SpecChoices {
@@ -17,6 +17,7 @@ export interface SpecChoices {
   readonly settings?: Readonly<Record<string, string>>;
   readonly secretRefs?: Readonly<Record<string, string>>;
   readonly plane?: PlaneOutputs;
+  readonly isolation?: Isolation;
 }
 
 export const TENANT_ID = "0b54c7a1-6f43-4a0e-9a55-6d2f1c3e8b01";
@@ -40,6 +41,8 @@ export function planeOutputs(
     availabilityZones: [`${region}a`, `${region}b`],
     publicSubnetIds: ["subnet-0000000000000000a", "subnet-0000000000000000b"],
     privateSubnetIds: ["subnet-0000000000000000c", "subnet-0000000000000000d"],
+    privateRouteTableIds: ["rtb-0000000000000000c", "rtb-0000000000000000d"],
+    vpcCidrBlock: "10.32.0.0/16",
     routerSecurityGroupId: "sg-0000000000000000a",
     taskSecurityGroupId: "sg-0000000000000000b",
     clusterName: `tenantry-${plane}`,
@@ -57,6 +60,7 @@ export function planeOutputs(
     dataBucketArn: `arn:aws:s3:::tenantry-${plane}-${ACCOUNT_ID}-data`,
     snapshotBucketName: `tenantry-${plane}-${ACCOUNT_ID}-snapshots`,
     snapshotBucketArn: `arn:aws:s3:::tenantry-${plane}-${ACCOUNT_ID}-snapshots`,
+    archiveBucketName: `tenantry-${plane}-${ACCOUNT_ID}-archive`,
     kmsKeyArn: at("kms", "key/11111111-2222-4333-8444-666666666666"),
     databaseClusterIdentifier: `tenantry-${plane}`,
     databaseEndpoint: `tenantry-${plane}.cluster-abc.${region}.rds.amazonaws.com`,
@@ -80,10 +84,11 @@ export function tenantSpec(choices: SpecChoices = {}): TenantSpec {
       tenantId: choices.tenantId ?? TENANT_ID,
       slug: choices.slug ?? "acme",
       displayName: "Acme",
+      dataClassification: "confidential",
     },
     environment: outputs.environment,
     generation: choices.generation ?? 1,
-    isolation: "pooled",
+    isolation: choices.isolation ?? isolationOf("pooled"),
     plane: { name: outputs.planeName, region: outputs.region, accountId: outputs.accountId, outputs },
     plan: {
       key: choices.planKey ?? "starter",

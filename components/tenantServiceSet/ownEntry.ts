@@ -1,0 +1,189 @@
+import * as aws from "@pulumi/aws";
+import type * as pulumi from "@pulumi/pulumi";
+import { RECENT_TLS_POLICY } from "../tls.ts";
+import type { TenantNetwork } from "./ownNetwork.ts";
+import { SERVICE_NAMES, SERVICE_PORT, SERVICE_SHAPES, type ServiceName } from "./services.ts";
+import { serviceTags, type TenantBuild } from "./tenantArgs.ts";
+
+/**
+ * A load balancer of the tenant's own: its public name leads past the plane's router, and `/<service>/…` to the
+ * tenant's service of that name. Anything else is a 404.
+ */
+export interface TenantEntry {
+  readonly loadBalancer: aws.lb.LoadBalancer;
+  readonly group: aws.ec2.SecurityGroup;
+  readonly targets: ReadonlyMap<ServiceName, EntryTarget>;
+}
+
+export interface EntryTarget {
+  readonly targetGroup: aws.lb.TargetGroup;
+  /** A service may only start once its target group hangs on a listener. */
+  readonly rule: aws.lb.ListenerRule;
+}
+
+const HEALTH_PATH = "/health";
+const DEREGISTRATION_DELAY_SECONDS = 30;
+const FIRST_PRIORITY = 100;
+
+export function createTenantEntry(build: TenantBuild, network: TenantNetwork): TenantEntry {
+  const { layout, plane, tags } = build.args;
+  const group = createEntryGroup(build, network);
+  const loadBalancer = new aws.lb.LoadBalancer(
+    "entry",
+    {
+      name: layout.own.loadBalancerName,
+      loadBalancerType: "application",
+      internal: false,
+      subnets: network.publicSubnetIds,
+      securityGroups: [group.id],
+      dropInvalidHeaderFields: true,
+      tags,
+    },
+    build.named(),
+  );
+  const listener = createListeners(build, loadBalancer);
+  // More exact than the plane's wildcard, so DNS prefers it.
+  new aws.route53.Record(
+    "public",
+    {
+      zoneId: plane.dnsZoneId,
+      name: layout.publicName,
+      type: "A",
+      aliases: [{ name: loadBalancer.dnsName, zoneId: loadBalancer.zoneId, evaluateTargetHealth: true }],
+    },
+    build.named(),
+  );
+  const targets = SERVICE_NAMES.filter((service) => SERVICE_SHAPES[service].http).map(
+    (service, index): [ServiceName, EntryTarget] => [
+      service,
+      createTarget(build, service, network, listener, FIRST_PRIORITY + index),
+    ],
+  );
+  return { loadBalancer, group, targets: new Map(targets) };
+}
+
+function createEntryGroup(build: TenantBuild, network: TenantNetwork): aws.ec2.SecurityGroup {
+  const { layout, plane, tags } = build.args;
+  const clients = (port: number) => ({
+    description: "Clients",
+    protocol: "tcp",
+    fromPort: port,
+    toPort: port,
+    cidrBlocks: [...(plane.allowedCidrBlocks ?? ["0.0.0.0/0"])],
+  });
+  return new aws.ec2.SecurityGroup(
+    "entry",
+    {
+      name: layout.own.entryGroupName,
+      description: "Load balancer of one tenant",
+      vpcId: network.vpcId,
+      ingress: [clients(443), clients(80)],
+      egress: [
+        {
+          description: "To the tenant's tasks",
+          protocol: "tcp",
+          fromPort: SERVICE_PORT,
+          toPort: SERVICE_PORT,
+          cidrBlocks: [network.cidrBlock ?? "0.0.0.0/0"],
+        },
+      ],
+      tags: { ...tags, Name: layout.own.entryGroupName },
+    },
+    build.named(),
+  );
+}
+
+function createListeners(build: TenantBuild, loadBalancer: aws.lb.LoadBalancer): aws.lb.Listener {
+  const { plane, tags } = build.args;
+  new aws.lb.Listener(
+    "http",
+    {
+      loadBalancerArn: loadBalancer.arn,
+      port: 80,
+      protocol: "HTTP",
+      defaultActions: [
+        { type: "redirect", redirect: { port: "443", protocol: "HTTPS", statusCode: "HTTP_301" } },
+      ],
+      tags,
+    },
+    build.named(),
+  );
+  return new aws.lb.Listener(
+    "https",
+    {
+      loadBalancerArn: loadBalancer.arn,
+      port: 443,
+      protocol: "HTTPS",
+      sslPolicy: RECENT_TLS_POLICY,
+      // The plane's wildcard certificate covers the tenant's public name.
+      certificateArn: plane.certificateArn,
+      defaultActions: [
+        {
+          type: "fixed-response",
+          fixedResponse: {
+            contentType: "text/plain",
+            messageBody: "Nothing answers here",
+            statusCode: "404",
+          },
+        },
+      ],
+      tags,
+    },
+    build.named(),
+  );
+}
+
+function createTarget(
+  build: TenantBuild,
+  service: ServiceName,
+  network: TenantNetwork,
+  listener: aws.lb.Listener,
+  priority: number,
+): EntryTarget {
+  const { layout } = build.args;
+  const tags = serviceTags(build, service);
+  const targetGroup = new aws.lb.TargetGroup(
+    service,
+    {
+      name: layout.services[service].targetGroupName,
+      port: SERVICE_PORT,
+      protocol: "HTTP",
+      targetType: "ip",
+      vpcId: network.vpcId,
+      deregistrationDelay: DEREGISTRATION_DELAY_SECONDS,
+      healthCheck: { path: HEALTH_PATH, matcher: "200-299", interval: 15, timeout: 5 },
+      tags,
+    },
+    build.named(),
+  );
+  const rule = new aws.lb.ListenerRule(
+    service,
+    {
+      listenerArn: listener.arn,
+      priority,
+      conditions: [
+        { hostHeader: { values: [layout.publicName] } },
+        { pathPattern: { values: [`/${service}`, `/${service}/*`] } },
+      ],
+      actions: [{ type: "forward", targetGroupArn: targetGroup.arn }],
+      tags,
+    },
+    build.named(),
+  );
+  return { targetGroup, rule };
+}
+
+/** What an ECS service says to hang on the entry. */
+export function entryOf(
+  entry: TenantEntry | undefined,
+  service: ServiceName,
+): { readonly loadBalancers?: aws.types.input.ecs.ServiceLoadBalancer[]; readonly after: pulumi.Resource[] } {
+  const target = entry?.targets.get(service);
+  if (target === undefined) return { after: [] };
+  const hung = {
+    targetGroupArn: target.targetGroup.arn,
+    containerName: service,
+    containerPort: SERVICE_PORT,
+  };
+  return { loadBalancers: [hung], after: [target.rule] };
+}
