@@ -38,7 +38,11 @@ export type Job = ProgramJob | StateJob;
 
 export type JobResult = PreviewResult | UpResult | DriftResult | DestroyResult;
 
-export type ToWorker = { readonly type: "run"; readonly job: Job } | { readonly type: "cancel" };
+export type ToWorker =
+  | { readonly type: "run"; readonly job: Job; readonly leaseDeadlineMs?: number }
+  /** By monotonic.ts's clock: past it the worker ends its CLI without being told. */
+  | { readonly type: "lease"; readonly deadlineMs: number }
+  | { readonly type: "cancel" };
 
 export type FromWorker =
   | { readonly type: "ready" }

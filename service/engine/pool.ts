@@ -33,8 +33,12 @@ export interface PoolListener {
   onEvent(event: EngineEvent): void;
 }
 
+export interface Lease {
+  deadline(): number;
+}
+
 export interface Pool {
-  start(job: Job, listener: PoolListener): PoolRun;
+  start(job: Job, listener: PoolListener, lease?: Lease): PoolRun;
   close(): Promise<void>;
 }
 
@@ -45,14 +49,18 @@ const ORPHAN_GRACE_MS = 5_000;
 /** Beyond the stop limits: a worker that does not report the end of its stopped CLI is hung and is killed. */
 const REPORT_LIMIT_MS = 3_000;
 const STDERR_TAIL_CHARS = 2_000;
+/** How often a worker hears until when it may go on. */
+const LEASE_TELL_MS = 1_000;
 
 interface Task {
   readonly job: Job;
   readonly listener: PoolListener;
   readonly settle: (end: WorkerEnd) => void;
+  readonly lease: Lease | undefined;
   cancelled: boolean;
   cli?: ProcessIdentity;
   watchdog?: NodeJS.Timeout;
+  leaseTimer?: NodeJS.Timeout;
 }
 
 interface Worker {
@@ -99,8 +107,19 @@ export function createPool(options: PoolOptions): Pool {
       const task = queue.shift();
       if (task === undefined) return;
       worker.task = task;
-      send(worker, { type: "run", job: task.job });
+      begin(worker, task);
     }
+  };
+
+  const begin = (worker: Worker, task: Task): void => {
+    const { job, lease } = task;
+    if (lease === undefined) {
+      send(worker, { type: "run", job });
+      return;
+    }
+    send(worker, { type: "run", job, leaseDeadlineMs: lease.deadline() });
+    const tell = () => send(worker, { type: "lease", deadlineMs: lease.deadline() });
+    task.leaseTimer = setInterval(tell, LEASE_TELL_MS);
   };
 
   const receive = (worker: Worker, message: FromWorker): void => {
@@ -126,7 +145,7 @@ export function createPool(options: PoolOptions): Pool {
     worker.runs += 1;
     const worn = worker.runs >= options.maxRunsPerWorker || end.rssBytes > options.maxWorkerBytes;
     if (end.error !== undefined || worn) retire(worker);
-    clearTimeout(task.watchdog);
+    disarm(task);
     task.settle(end);
     dispatch();
   };
@@ -146,7 +165,7 @@ export function createPool(options: PoolOptions): Pool {
     delete worker.task;
     if (!closed && !worker.retired) replaceLost(worker, how);
     if (task === undefined) return;
-    clearTimeout(task.watchdog);
+    disarm(task);
     task.settle(await endOfLost(task, how));
   };
 
@@ -168,7 +187,7 @@ export function createPool(options: PoolOptions): Pool {
   for (let i = 0; i < options.workers; i += 1) spawnWorker();
 
   return {
-    start(job, listener) {
+    start(job, listener, lease) {
       if (closed) throw new EngineError("engine_closed", "Cannot run: the engine has been closed.");
       if (queue.length >= options.maxQueuedRuns) {
         throw new EngineError(
@@ -179,7 +198,7 @@ export function createPool(options: PoolOptions): Pool {
       while (workers.size < options.workers) spawnWorker();
       let task: Task | undefined;
       const done = new Promise<WorkerEnd>((settle) => {
-        task = { job, listener, settle, cancelled: false };
+        task = { job, listener, settle, lease, cancelled: false };
         queue.push(task);
       });
       dispatch();
@@ -239,6 +258,11 @@ async function endOfLost(task: Task, how: string): Promise<WorkerEnd> {
         `Cannot finish ${job.kind} stack ${stack}: its worker process died (${how}).`,
       );
   return errorEnd(error, killed);
+}
+
+function disarm(task: Task): void {
+  clearTimeout(task.watchdog);
+  clearInterval(task.leaseTimer);
 }
 
 function errorEnd(error: EngineError, killed: boolean): WorkerEnd {

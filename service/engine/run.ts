@@ -21,12 +21,14 @@ export interface RunListener {
   onEvent(event: EngineEvent): void;
 }
 
+export type CancelReason = "cancelled" | "lease_lost";
+
 /** One job under way. */
 export interface Run {
   /** Never rejects. */
   readonly done: Promise<Omit<WorkerEnd, "type" | "rssBytes">>;
-  /** Escalates until the CLI is gone; `done` then settles with code `cancelled`. */
-  cancel(): void;
+  /** Escalates until the CLI is gone; `done` then settles with the reason as its code. */
+  cancel(reason: CancelReason): void;
 }
 
 /** Everything one run carries through its functions. */
@@ -36,7 +38,7 @@ interface Context {
   readonly redact: Redactor;
   readonly listener: RunListener;
   cli?: ProcessIdentity;
-  cancelled: boolean;
+  cancelled: CancelReason | undefined;
   killed: boolean;
   programError?: unknown;
 }
@@ -47,15 +49,15 @@ export function createRun(job: Job, factory: ProgramFactory, listener: RunListen
     log: createRunLog(),
     redact: createRedactor(job.env),
     listener,
-    cancelled: false,
+    cancelled: undefined,
     killed: false,
   };
-  return { done: settle(context, factory), cancel: () => cancel(context) };
+  return { done: settle(context, factory), cancel: (reason) => cancel(context, reason) };
 }
 
-function cancel(context: Context): void {
-  if (context.cancelled) return;
-  context.cancelled = true;
+function cancel(context: Context, reason: CancelReason): void {
+  if (context.cancelled !== undefined) return;
+  context.cancelled = reason;
   if (context.cli !== undefined) void stopCli(context, context.cli);
 }
 
@@ -176,7 +178,9 @@ function toEngineError(context: Context, error: unknown): EngineError {
   const action = `${context.job.kind} stack ${context.job.target.projectName}/${context.job.target.stackName}`;
   if (context.cancelled) {
     const how = context.killed ? "by force: it did not end when told to" : "as asked";
-    return new EngineError("cancelled", `Cannot finish ${action}: it was cancelled, ${how}.`, {
+    const why =
+      context.cancelled === "lease_lost" ? "its lease ran out and it was stopped" : "it was cancelled";
+    return new EngineError(context.cancelled, `Cannot finish ${action}: ${why}, ${how}.`, {
       cause: error,
     });
   }

@@ -53,13 +53,17 @@ export function createRuns(options: RunsOptions): Runs {
       const job = await prepare(options, request, runId);
       const entry: Active = {
         timedOut: false,
-        run: options.pool.start(job, {
-          onCli: (cli) => {
-            entry.cli = cli;
-            void recordCli(job.runDir, cli);
+        run: options.pool.start(
+          job,
+          {
+            onCli: (cli) => {
+              entry.cli = cli;
+              void recordCli(job.runDir, cli);
+            },
+            onEvent: (event) => tell(hooks, event),
           },
-          onEvent: (event) => tell(hooks, event),
-        }),
+          hooks.lease,
+        ),
       };
       active.set(runId, entry);
       try {
