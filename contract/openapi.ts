@@ -52,6 +52,12 @@ const ifMatch = z
   .string()
   .optional()
   .meta({ description: "The recordVersion you have read", example: '"3"' });
+const forceReason = z
+  .string()
+  .min(3)
+  .max(LIMITS.reasonChars)
+  .optional()
+  .meta({ description: "Does it to a manifest's tenant all the same, until its next apply; audited" });
 const requestId = z
   .string()
   .max(128)
@@ -72,6 +78,7 @@ function describeOperation(operationId: string, route: Route): ZodOpenApiOperati
     "X-Request-Id": requestId,
     ...(isMutation(route) ? { "Idempotency-Key": idempotencyKey } : {}),
     ...(route.errors.includes("version_conflict") ? { "If-Match": ifMatch } : {}),
+    ...(route.errors.includes("managed_by_manifest") ? { "X-Tenantry-Force-Reason": forceReason } : {}),
     ...(route.produces === "text/event-stream" ? { "Last-Event-ID": lastEventId } : {}),
   });
   return {
@@ -90,7 +97,10 @@ function describeOperation(operationId: string, route: Route): ZodOpenApiOperati
       : {
           requestBody: {
             required: route.bodyOptional !== true,
-            content: { "application/json": { schema: route.body } },
+            content: {
+              "application/json": { schema: route.body },
+              ...(route.acceptsYaml === true ? { "application/yaml": { schema: { type: "string" } } } : {}),
+            },
           },
         }),
     responses: { [String(route.status)]: describeSuccess(route), ...describeErrors(route) },
@@ -140,7 +150,8 @@ export function errorCodesOf(route: Route): ErrorCode[] {
     codes.add("invalid_request");
   if (route.body !== undefined)
     codes.add("malformed_json").add("body_too_large").add("unsupported_media_type");
-  if (isMutation(route)) codes.add("idempotency_key_reuse").add("idempotency_in_progress").add("busy");
+  if (isMutation(route))
+    codes.add("idempotency_key_reuse").add("idempotency_in_progress").add("busy").add("storage_full");
   return [...codes];
 }
 

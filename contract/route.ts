@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { ErrorCode } from "./errors.ts";
 import type { ApiKeyRole } from "./vocabulary.ts";
 
-export type Method = "get" | "post" | "patch" | "delete";
+export type Method = "get" | "post" | "put" | "patch" | "delete";
 
 /** One operation of the API as a value: what the HTTP layer mounts, OpenAPI describes and clients call. */
 export interface Route {
@@ -19,10 +19,17 @@ export interface Route {
   readonly body?: z.ZodType;
   /** A request without a body counts as `{}`. */
   readonly bodyOptional?: boolean;
+  /** YAML text is taken too, as the body `{ documents: [text] }`. */
+  readonly acceptsYaml?: true;
   readonly status: 200 | 201 | 202 | 204;
   /** Absent when the answer is no JSON; `produces` then says what it is. */
   readonly response?: z.ZodType;
-  readonly produces?: "text/event-stream" | "text/plain" | "text/html" | "application/json";
+  readonly produces?:
+    | "text/event-stream"
+    | "text/plain"
+    | "text/html"
+    | "application/json"
+    | "application/yaml";
   /** Beyond those every route can answer with. */
   readonly errors: readonly ErrorCode[];
   /** The answer holds a secret shown once: a replay by Idempotency-Key must leave it out. */

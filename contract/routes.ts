@@ -1,9 +1,14 @@
 import { apiKeyRoutes } from "./apiKey.ts";
+import { archiveRoutes } from "./archive.ts";
 import { auditRoutes } from "./audit.ts";
+import { decommissionRoutes } from "./decommission.ts";
 import { driftRoutes } from "./drift.ts";
 import { healthRoutes } from "./health.ts";
+import { manifestRoutes } from "./manifest.ts";
 import { operationRoutes } from "./operation.ts";
+import { placementRoutes } from "./placement.ts";
 import { planeRoutes } from "./plane.ts";
+import { reconcileRoutes } from "./reconcile.ts";
 import { releaseRoutes } from "./release.ts";
 import { rolloutRoutes } from "./rollout.ts";
 import { targetRoutes } from "./target.ts";
@@ -17,12 +22,17 @@ import { tenantRoutes } from "./tenant.ts";
  */
 export const routes = {
   ...tenantRoutes,
+  ...archiveRoutes,
+  ...decommissionRoutes,
   ...targetRoutes,
   ...operationRoutes,
   ...planeRoutes,
+  ...placementRoutes,
   ...releaseRoutes,
   ...rolloutRoutes,
   ...driftRoutes,
+  ...manifestRoutes,
+  ...reconcileRoutes,
   ...auditRoutes,
   ...apiKeyRoutes,
   ...healthRoutes,

@@ -12,7 +12,7 @@ import {
   tenantIdSchema,
 } from "./common.ts";
 import type { ErrorCode } from "./errors.ts";
-import { operationAcceptedSchema } from "./operation.ts";
+import { operationAcceptedSchema, operationOptions } from "./operation.ts";
 import { defineRoutes } from "./route.ts";
 import { secretRefsSchema, settingsSchema } from "./tenantConfig.ts";
 import {
@@ -160,7 +160,7 @@ const planes = planeNamesSchema.min(1).optional().meta({ description: "All of th
 const reason = reasonSchema.optional().meta({ description: "Kept in the audit trail" });
 
 export const tenantActivateSchema = z
-  .strictObject({ planes, releaseNumber: releaseNumberSchema.optional(), reason })
+  .strictObject({ planes, releaseNumber: releaseNumberSchema.optional(), reason, ...operationOptions })
   .meta({ id: "TenantActivate", example: { planes: ["dev-eu-west-1"] } });
 export type TenantActivate = z.output<typeof tenantActivateSchema>;
 
@@ -170,28 +170,36 @@ export const tenantDeploySchema = z
     releaseNumber: releaseNumberSchema.optional().meta({ description: "The target's own when left out" }),
     force: z.boolean().default(false).meta({ description: "Run the engine even when nothing has changed" }),
     reason,
+    ...operationOptions,
   })
   .meta({ id: "TenantDeploy", example: { releaseNumber: 2 } });
 export type TenantDeploy = z.output<typeof tenantDeploySchema>;
 
 export const tenantSuspendSchema = z
-  .strictObject({ planes, reason })
+  .strictObject({
+    planes,
+    mode: suspensionModeSchema.optional().meta({
+      description:
+        "workloads: tasks and autoscaling to zero. access: the workloads go on, the tenant's users are told that it " +
+        "is suspended. The tenant's suspensionMode when left out.",
+    }),
+    reason,
+    ...operationOptions,
+  })
   .meta({ id: "TenantSuspend", example: { reason: "invoice 4711 is overdue" } });
 export type TenantSuspend = z.output<typeof tenantSuspendSchema>;
 
 export const tenantReactivateSchema = z
-  .strictObject({ planes, reason })
+  .strictObject({
+    planes,
+    releaseNumber: releaseNumberSchema
+      .optional()
+      .meta({ description: "The plane's current release when left out" }),
+    reason,
+    ...operationOptions,
+  })
   .meta({ id: "TenantReactivate", example: {} });
 export type TenantReactivate = z.output<typeof tenantReactivateSchema>;
-
-export const tenantDecommissionSchema = z
-  .strictObject({
-    confirmSlug: z.string().max(LIMITS.slugChars).meta({ description: "The tenant's slug, typed again" }),
-    reason: reasonSchema,
-    planes,
-  })
-  .meta({ id: "TenantDecommission", example: { confirmSlug: "acme", reason: "contract ended 2026-02-28" } });
-export type TenantDecommission = z.output<typeof tenantDecommissionSchema>;
 
 export const tenantRestoreVersionSchema = z
   .strictObject({ reason: reasonSchema })
@@ -224,6 +232,7 @@ const runs = [
   "illegal_transition",
   "operation_in_progress",
   "target_missing",
+  "managed_by_manifest",
 ] as const satisfies readonly ErrorCode[];
 const tenantRun = { method: "post", tag: "Tenants", role: "operator", params, status: 202 } as const;
 const tenantPath = "/v1/control-plane/tenants/:tenantId";
@@ -278,6 +287,7 @@ export const tenantRoutes = defineRoutes({
       "unknown_plan",
       "secret_value_refused",
       "version_conflict",
+      "managed_by_manifest",
       "illegal_transition",
     ],
   },
@@ -304,7 +314,13 @@ export const tenantRoutes = defineRoutes({
     body: tenantRestoreVersionSchema,
     status: 200,
     response: tenantSchema,
-    errors: ["tenant_not_found", "tenant_version_not_found", "version_conflict", "illegal_transition"],
+    errors: [
+      "tenant_not_found",
+      "tenant_version_not_found",
+      "version_conflict",
+      "illegal_transition",
+      "managed_by_manifest",
+    ],
   },
   tenantActivate: {
     ...tenantRun,
@@ -328,7 +344,7 @@ export const tenantRoutes = defineRoutes({
   tenantSuspend: {
     ...tenantRun,
     path: `${tenantPath}/suspend`,
-    summary: "Stop the workloads and keep the data",
+    summary: "Stop the workloads, or block access only, and keep the data",
     body: tenantSuspendSchema,
     bodyOptional: true,
     response: operationAcceptedSchema,
@@ -341,15 +357,6 @@ export const tenantRoutes = defineRoutes({
     body: tenantReactivateSchema,
     bodyOptional: true,
     response: operationAcceptedSchema,
-    errors: [...runs],
-  },
-  tenantDecommission: {
-    ...tenantRun,
-    path: `${tenantPath}/decommission`,
-    summary: "Destroy a tenant for good",
-    description: "Asks for the slug typed again and a reason. A draft is deleted at once.",
-    body: tenantDecommissionSchema,
-    response: operationAcceptedSchema,
-    errors: [...runs, "confirmation_mismatch"],
+    errors: [...runs, "release_not_found"],
   },
 });

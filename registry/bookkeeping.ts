@@ -43,6 +43,12 @@ const BOOKKEEPING: Readonly<Record<string, readonly Verb[]>> = {
   drift_scan_targets: ["insert", "update"],
   drift_findings: ["update"],
   rollout_targets: ["insert", "update"],
+  processes: ["insert", "update", "delete"],
+  stack_leases: ["insert", "update"],
+  job_leases: ["insert", "update"],
+  queue_turns: ["insert", "update"],
+  reconcile_leaders: ["insert", "update"],
+  reconcile_states: ["insert", "update", "delete"],
 };
 
 const VERBS: Readonly<Record<string, Verb>> = {

@@ -2,6 +2,7 @@ import type { ArchiveManifest } from "../contract/archive.ts";
 import type { CertifiedTarget } from "../contract/decommission.ts";
 import type { DriftScan } from "../contract/drift.ts";
 import type { Manifest } from "../contract/manifest.ts";
+import type { IsolationParts } from "../contract/placement.ts";
 import type { ReconcileVerdict } from "../contract/reconcile.ts";
 import type { RouteState } from "../contract/routing.ts";
 import type {
@@ -57,6 +58,7 @@ export interface Schema {
   driftFindings: DriftFindingTable;
   rollouts: RolloutTable;
   rolloutTargets: RolloutTargetTable;
+  placements: PlacementTable;
   routes: RouteTable;
   routingVersions: RoutingVersionTable;
   tenantManifests: TenantManifestTable;
@@ -83,9 +85,28 @@ export interface PlaneTable {
   /** The Pulumi stack the outputs were read from. */
   stackName: string;
   outputs: Json<Record<string, unknown>>;
+  /** The one tenant it is for; null where it is for all. */
+  dedicatedTo: string | null;
   recordVersion: number;
   createdAt: string;
   updatedAt: string;
+}
+
+/** Append-only: one row a target, written with it. */
+export interface PlacementTable {
+  placementId: string;
+  tenantId: string;
+  targetId: string;
+  planeName: string;
+  environment: EnvironmentName;
+  region: string;
+  accountId: string;
+  generation: number;
+  isolation: Json<IsolationParts>;
+  /** Of subnets in the plane's network, so that no two targets get the same. */
+  cidrBlock: string | null;
+  reasons: Json<string[]>;
+  decidedAt: string;
 }
 
 export interface TenantTable {

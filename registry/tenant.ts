@@ -8,6 +8,7 @@ import type {
   TenantUpdate,
   TenantVersion,
 } from "../contract/tenant.ts";
+import type { TenantManager } from "../contract/vocabulary.ts";
 import { pageAfter, pageAfterNumber, toPage } from "./cursor.ts";
 import { fromJson, toJson } from "./json.ts";
 import type { Change, Reader } from "./registry.ts";
@@ -23,7 +24,11 @@ import {
 } from "./tenantProblem.ts";
 
 /** Audits `tenant.created`; refuses a slug that a tenant not yet deleted has. */
-export async function tenantCreate(change: Change, input: TenantCreate): Promise<Tenant> {
+export async function tenantCreate(
+  change: Change,
+  input: TenantCreate,
+  managedBy: TenantManager = "api",
+): Promise<Tenant> {
   await refuseTakenSlug(change.db, input.slug);
   const tenant: Tenant = {
     tenantId: randomUUID(),
@@ -40,7 +45,7 @@ export async function tenantCreate(change: Change, input: TenantCreate): Promise
     regions: input.regions,
     suspensionMode: input.suspensionMode,
     dataClassification: input.dataClassification,
-    managedBy: "api",
+    managedBy,
     legalHold: null,
     decommissionAfter: null,
     recordVersion: 1,

@@ -50,6 +50,23 @@ const settingsSchema = z.strictObject({
   steadyTimeoutMs: whole(1_000, 3_600_000).default(600_000),
   steadyPollMs: whole(50, 60_000).default(1_000),
   healthPollMs: whole(1_000, 3_600_000).default(30_000),
+  /** `correct` brings what manifests declare about, `report` only says what would be done. */
+  reconcile: z.enum(["off", "report", "correct"]).default("correct"),
+  reconcileEveryMs: whole(100, 3_600_000).default(30_000),
+  /** What is done about drift, by environment or plane name: `dev=correct,prod-eu-west-1=report`. */
+  driftPolicy: z
+    .string()
+    .regex(
+      /^([a-z0-9-]+=(report|correct))?(,[a-z0-9-]+=(report|correct))*$/,
+      "must be name=report|correct pairs",
+    )
+    .default("dev=correct,stage=report,prod=report")
+    .transform(
+      (pairs): Readonly<Record<string, string>> =>
+        Object.fromEntries(pairs.split(",").map((pair) => pair.split("=", 2))),
+    ),
+  /** Drift repairs that nobody asked for, at most, on one plane. */
+  driftRepairsPerHour: whole(0, 10_000).default(10),
   /** How long a stopping service waits for running operations before it aborts their engine runs. */
   drainMs: whole(0, 600_000).default(20_000),
   logLevel: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
@@ -93,7 +110,6 @@ export const limits = {
   progressFlushMs: 250,
   progressPerFlush: 20,
   progressPerOperation: 1_000,
-  operationLeaseMs: 60_000,
   /** From an operation's beginning on, for requests that name no deadline: ten times what is usual. */
   operationDeadlineMs: {
     tenant_activate: 3_600_000,
@@ -107,7 +123,13 @@ export const limits = {
   } satisfies Readonly<Partial<Record<OperationKind, number>>>,
   /** Nudges wake the workers at once; this is for the nudge that was lost. */
   wakeEveryMs: 5_000,
-  candidates: 200,
+  /** How long a cancellation asked for at another process may take to be seen. */
+  cancelLookEveryMs: 1_000,
+  othersLookEveryMs: 1_000,
+  storageLookEveryMs: 2_000,
+  /** After a failure to write an operation's end; doubled each time. */
+  restMs: 2_000,
+  restMaxMs: 300_000,
   stepAttempts: 4,
   stepBackoffMs: 500,
   stepBackoffMaxMs: 15_000,
@@ -138,6 +160,10 @@ const flags = {
   "steady-timeout-ms": "steadyTimeoutMs",
   "steady-poll-ms": "steadyPollMs",
   "health-poll-ms": "healthPollMs",
+  reconcile: "reconcile",
+  "reconcile-every-ms": "reconcileEveryMs",
+  "drift-policy": "driftPolicy",
+  "drift-repairs-per-hour": "driftRepairsPerHour",
   "drain-ms": "drainMs",
   "log-level": "logLevel",
   "plane-project": "planeProject",
@@ -155,9 +181,11 @@ const help: Readonly<Record<FlagName, string>> = {
   cloud: "local or aws (local)",
   "database-url": "postgres://… of the registry, for several services (default: SQLite in the data folder)",
   role: "all, api or worker (all); api and worker need --database-url",
-  "host-id": "name of this machine or container among those that run the service (made from its name and ids)",
+  "host-id":
+    "name of this machine or container among those that run the service (made from its name and ids)",
   "lease-ms": "how long a claim on an operation holds without renewal (60000)",
-  "kill-time-ms": "how long a lost service is given to stop what it ran, before and after its lease ends (20000)",
+  "kill-time-ms":
+    "how long a lost service is given to stop what it ran, before and after its lease ends (20000)",
   concurrency: "operations at once in this process (2)",
   "plane-concurrency": "operations at once on one plane, in all services together (64)",
   "tenant-concurrency": "operations at once for one tenant, in all services together (4)",
@@ -167,6 +195,10 @@ const help: Readonly<Record<FlagName, string>> = {
   "steady-timeout-ms": "how long an operation waits for healthy services (600000)",
   "steady-poll-ms": "how often it looks (1000)",
   "health-poll-ms": "how often the fleet's health is read (30000)",
+  reconcile: "what is done to reach what manifests declare: off, report or correct (correct)",
+  "reconcile-every-ms": "how often the whole fleet is compared with what is declared (30000)",
+  "drift-policy": "drift by environment or plane (dev=correct,stage=report,prod=report)",
+  "drift-repairs-per-hour": "drift repairs nobody asked for, on one plane (10)",
   "drain-ms": "how long a stopping service waits for running operations (20000)",
   "log-level": "fatal, error, warn, info, debug, trace or silent (info)",
   "json-log": "log lines as JSON on stdout instead of service.log in the data folder",

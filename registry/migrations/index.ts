@@ -2,6 +2,11 @@ import type { Kysely } from "kysely";
 import type { RegistryDialect } from "../dialect/registryDialect.ts";
 import * as spine from "./0001_spine.ts";
 import * as tenantFields from "./0002_tenant_fields.ts";
+import * as processes from "./0003_processes.ts";
+import * as operations from "./0004_operations.ts";
+import * as lifecycle from "./0005_lifecycle.ts";
+import * as placements from "./0006_placements.ts";
+import * as manifests from "./0007_manifests.ts";
 import * as routing from "./0008_routing.ts";
 
 export interface Migration {
@@ -20,6 +25,36 @@ export const migrations: readonly Migration[] = [
     name: "0002_tenant_fields",
     source: new URL("./0002_tenant_fields.ts", import.meta.url),
     up: tenantFields.up,
+  },
+  {
+    number: 3,
+    name: "0003_processes",
+    source: new URL("./0003_processes.ts", import.meta.url),
+    up: processes.up,
+  },
+  {
+    number: 4,
+    name: "0004_operations",
+    source: new URL("./0004_operations.ts", import.meta.url),
+    up: operations.up,
+  },
+  {
+    number: 5,
+    name: "0005_lifecycle",
+    source: new URL("./0005_lifecycle.ts", import.meta.url),
+    up: lifecycle.up,
+  },
+  {
+    number: 6,
+    name: "0006_placements",
+    source: new URL("./0006_placements.ts", import.meta.url),
+    up: placements.up,
+  },
+  {
+    number: 7,
+    name: "0007_manifests",
+    source: new URL("./0007_manifests.ts", import.meta.url),
+    up: manifests.up,
   },
   {
     number: 8,

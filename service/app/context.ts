@@ -1,12 +1,15 @@
 import type { ApiKeyRole } from "../../contract/vocabulary.ts";
 import type { ChangeContext } from "../../registry/audit.ts";
-import type { Change, Registry } from "../../registry/registry.ts";
+import type { Change, ChangeScope, Registry } from "../../registry/registry.ts";
 import type { CloudRuntime } from "../cloud/cloudRuntime.ts";
 import type { Settings } from "../config.ts";
+import type { TenantDatabases } from "../database/tenantDatabases.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Nudges } from "../nudges.ts";
+import type { ServiceProcess } from "../process.ts";
+import type { Storage } from "../storage.ts";
 import type { PlaneReads } from "./planeReads.ts";
 
 /** What every part of the service shares. */
@@ -15,17 +18,20 @@ export interface ServiceContext {
   readonly registry: Registry;
   readonly engine: Engine;
   readonly cloud: CloudRuntime;
+  readonly databases: TenantDatabases;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly nudges: Nudges;
   readonly planeReads: PlaneReads;
+  readonly process: ServiceProcess;
+  readonly storage: Storage;
   /** Tells the runner that a running operation is to stop. */
   cancelOperation(operationId: string): void;
 }
 
 /** Who asks. The role is null for whoever has no key; such a caller reaches only what needs none. */
 export interface Principal {
-  readonly kind: "api_key" | "anonymous";
+  readonly kind: "api_key" | "anonymous" | "system";
   readonly id: string;
   readonly name: string;
   readonly role: ApiKeyRole | null;
@@ -35,23 +41,32 @@ export interface RequestContext extends ServiceContext {
   readonly principal: Principal;
   readonly requestId: string;
   readonly correlationId: string;
+  /** Why an edit is to go past the tenant's manifest; see managed.ts. */
+  readonly forceReason?: string;
   /** Keeps what a change gives back as the answer to the request's Idempotency-Key; absent without such a key. */
   keepAnswer?(change: Change, answer: unknown): Promise<void>;
 }
 
 /**
  * A change in the caller's name. What `work` gives back is what the caller is answered: it is kept for the
- * Idempotency-Key in the same transaction, so that a crash leaves both or neither.
+ * Idempotency-Key in the same transaction, so that a crash leaves both or neither. A change about one tenant alone says
+ * which, so that it waits for no other tenant's.
  */
-export function changeAs<T>(context: RequestContext, work: (change: Change) => Promise<T>): Promise<T> {
+export function changeAs<T>(
+  context: RequestContext,
+  work: (change: Change) => Promise<T>,
+  scope?: ChangeScope,
+): Promise<T> {
   const { id, name } = context.principal;
   const { requestId, correlationId } = context;
-  const actor = { kind: "api_key", id, name } as const;
-  return context.registry.change({ actor, requestId, correlationId }, async (change) => {
+  const kind = context.principal.kind === "system" ? "system" : "api_key";
+  const actor = { kind, id, name } as const;
+  const keeping = async (change: Change) => {
     const answer = await work(change);
     await context.keepAnswer?.(change, answer);
     return answer;
-  });
+  };
+  return context.registry.change({ actor, requestId, correlationId }, keeping, scope);
 }
 
 const controller = { kind: "system", id: "controller", name: "Tenantry controller" } as const;

@@ -11,6 +11,7 @@ import { targetList as registryTargetList } from "../../registry/target.ts";
 import * as registry from "../../registry/tenant.ts";
 import { authorize } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
+import { refuseManaged } from "./managed.ts";
 
 /** A tenant's record. What it does to the cloud is in tenantLifecycle.ts. */
 
@@ -36,7 +37,11 @@ export async function tenantUpdate(
   expectedVersion: number | undefined,
 ): Promise<Tenant> {
   await authorize(context, "tenantUpdate", tenantId);
-  return changeAs(context, (change) => registry.tenantUpdate(change, tenantId, update, { expectedVersion }));
+  return changeAs(context, async (change) => {
+    const before = await registry.tenantGet(change.db, tenantId);
+    await refuseManaged(context, change, before, { what: "change" });
+    return registry.tenantUpdate(change, tenantId, update, { expectedVersion });
+  });
 }
 
 export async function tenantVersionList(
@@ -56,9 +61,11 @@ export async function tenantVersionRestore(
 ): Promise<Tenant> {
   await authorize(context, "tenantVersionRestore", tenantId);
   const { recordVersion, reason } = version;
-  return changeAs(context, (change) =>
-    registry.tenantVersionRestore(change, tenantId, recordVersion, { expectedVersion, reason }),
-  );
+  return changeAs(context, async (change) => {
+    const before = await registry.tenantGet(change.db, tenantId);
+    await refuseManaged(context, change, before, { what: "restore a version of" });
+    return registry.tenantVersionRestore(change, tenantId, recordVersion, { expectedVersion, reason });
+  });
 }
 
 export async function targetList(

@@ -5,8 +5,10 @@ import * as apiKey from "../app/apiKey.ts";
 import * as audit from "../app/audit.ts";
 import * as drift from "../app/drift.ts";
 import * as health from "../app/health.ts";
+import * as manifest from "../app/manifest.ts";
 import * as operation from "../app/operation.ts";
 import * as plane from "../app/plane.ts";
+import * as reconcile from "../app/reconcile.ts";
 import * as release from "../app/release.ts";
 import * as rollout from "../app/rollout.ts";
 import * as tenant from "../app/tenant.ts";
@@ -95,6 +97,17 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     driftScanGet: ({ params }, { context }) => drift.driftScanGet(context, params.scanId),
     driftFindingList: ({ query }, { context }) => drift.driftFindingList(context, query),
     driftRepairCreate: ({ body }, { context }) => drift.driftRepairCreate(context, body),
+
+    manifestApply: ({ body, query }, { context }) => manifest.manifestApply(context, body, query),
+    manifestDiff: ({ body }, { context }) => manifest.manifestDiff(context, body),
+    manifestExport: async ({ params }, { context, response }) => {
+      const text = await manifest.manifestExport(context, params.slug);
+      response.status(200).type("application/yaml").send(text);
+    },
+    manifestList: ({ query }, { context }) => manifest.manifestList(context, query),
+    manifestRelease: ({ params, body }, { context }) =>
+      manifest.manifestRelease(context, params.slug, body.reason),
+    reconcileStatus: ({ query }, { context }) => reconcile.reconcileStatus(context, query),
 
     auditEventList: ({ query }, { context }) => audit.auditEventList(context, query),
     auditVerification: ({ query }, { context }) => audit.auditVerification(context, query),

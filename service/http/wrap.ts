@@ -11,6 +11,7 @@ import { limits } from "../config.ts";
 import type { AnyHandler, CallTools, HttpDeps, ValidInput } from "./deps.ts";
 import type { KeptAnswer } from "./idempotency.ts";
 import { asProblem, sendProblem } from "./problem.ts";
+import { forceReason, isYaml, yamlBody } from "./requestExtras.ts";
 
 interface RequestFacts {
   readonly requestId: string;
@@ -21,6 +22,7 @@ interface RequestFacts {
 }
 
 const parseJson = express.json({ limit: limits.bodyBytes, strict: false, type: () => true });
+const parseBytes = express.raw({ limit: limits.bodyBytes, type: () => true });
 const correlationShape = /^[A-Za-z0-9._:-]{1,128}$/;
 
 /** First in the chain: gives the request its ids and logs and measures it when it has been answered. */
@@ -65,11 +67,13 @@ export function wrap(deps: HttpDeps, operationId: string, route: Route, handler:
     const principal = route.role === null ? anonymous : await authenticate(deps, request);
     facts.principal = principal;
     const { requestId, correlationId } = facts;
-    const tools = { context: { ...deps.base, principal, requestId, correlationId }, request, response };
+    const asker = { principal, requestId, correlationId, ...forceReason(route, request) };
+    const tools = { context: { ...deps.base, ...asker }, request, response };
     // Before the body is looked at: whoever may not do this learns nothing of what it would take.
     await deps.authorize(tools.context, operationId, request.params.tenantId);
-    if (route.body !== undefined) await readBody(request, response);
+    if (route.body !== undefined) await readBody(route, request, response);
     const input = check(route, request);
+    if (isMutation(route)) refuseWhenReadOnly(deps);
     const key = isMutation(route) ? idempotencyKey(request) : undefined;
     if (key === undefined) return answer(deps, route, response, await handler(input, tools));
     const claim = { principalId: principal.id, key, requestId, requestDigest: digestOf(request, input) };
@@ -77,6 +81,11 @@ export function wrap(deps: HttpDeps, operationId: string, route: Route, handler:
     if (earlier !== undefined) return replay(response, earlier, requestId);
     answer(deps, route, response, await once(deps, route, claim, handler, input, tools));
   };
+}
+
+function refuseWhenReadOnly({ base }: HttpDeps): void {
+  const problem = base.storage.problem();
+  if (problem !== undefined) throw problem;
 }
 
 /** Runs the handler and keeps its answer for the key: inside its change where it makes one, else afterwards. */
@@ -132,10 +141,15 @@ function check(route: Route, request: Request): ValidInput {
   };
 }
 
-async function readBody(request: Request, response: Response): Promise<void> {
+async function readBody(route: Route, request: Request, response: Response): Promise<void> {
   const empty =
     request.get("transfer-encoding") === undefined && Number(request.get("content-length") ?? 0) === 0;
   if (empty) return;
+  if (route.acceptsYaml === true && isYaml(request)) {
+    await parsed(parseBytes, request, response);
+    request.body = yamlBody(request.body as Buffer);
+    return;
+  }
   if (request.is(["json", "+json"]) === false) {
     throw new ProblemError("unsupported_media_type", {
       detail: `Cannot read the body: it must be application/json, got ${request.get("content-type") ?? "no type"}.`,
@@ -143,9 +157,13 @@ async function readBody(request: Request, response: Response): Promise<void> {
       errors: [{ path: "header.content-type", message: "must be application/json" }],
     });
   }
-  await new Promise<void>((resolve, reject) =>
-    parseJson(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error))),
-  );
+  await parsed(parseJson, request, response);
+}
+
+function parsed(parser: RequestHandler, request: Request, response: Response): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    void parser(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
+  });
 }
 
 function idempotencyKey(request: Request): string | undefined {

@@ -1,0 +1,82 @@
+import type { AppliedManifest, Manifest, ManifestChange, ManifestState } from "../../contract/manifest.ts";
+import { MANIFEST_API_VERSION, MANIFEST_STATES } from "../../contract/manifest.ts";
+import type { Tenant, TenantCreate } from "../../contract/tenant.ts";
+import { canonicalJson } from "../../registry/canonicalJson.ts";
+
+/** A tenant's record and its manifest are two spellings of one thing; these are the translations. Pure. */
+
+/** Undefined for a tenant on its way out, which no manifest can say. */
+export function manifestOf(tenant: Tenant, applied: AppliedManifest | undefined): Manifest | undefined {
+  const state = declaredState(tenant, applied);
+  if (state === undefined) return undefined;
+  const { slug, labels, displayName, plan, planes, isolation, primaryDomain, config } = tenant;
+  const { regions, suspensionMode, dataClassification } = tenant;
+  const release = tenant.managedBy === "manifest" ? (applied?.manifest.spec.release ?? null) : null;
+  return {
+    apiVersion: MANIFEST_API_VERSION,
+    kind: "Tenant",
+    metadata: { slug, labels },
+    spec: {
+      ...{ displayName, plan, state, planes, release, isolation, regions },
+      ...{ suspensionMode, dataClassification, primaryDomain, config },
+    },
+  };
+}
+
+/** What was declared last; after a forced edit, what was asked for by it. */
+function declaredState(tenant: Tenant, applied: AppliedManifest | undefined): ManifestState | undefined {
+  const asked = MANIFEST_STATES.find((state) => state === tenant.requestedStatus);
+  if (asked === undefined || tenant.status === "decommissioning") return undefined;
+  const isDeclared = tenant.managedBy === "manifest" && applied !== undefined && applied.heldAt === null;
+  return isDeclared ? applied.manifest.spec.state : asked;
+}
+
+export function createOf({ metadata, spec }: Manifest): TenantCreate {
+  const { state: _state, release: _release, ...fields } = spec;
+  return { ...fields, slug: metadata.slug, labels: metadata.labels };
+}
+
+/** The record as the manifest says; what a manifest does not speak of stays. */
+export function recordOf(tenant: Tenant, manifest: Manifest): Tenant {
+  return { ...tenant, ...createOf(manifest), managedBy: "manifest" };
+}
+
+/** Field by field, in the manifest's order; empty when applying would write nothing. */
+export function changesOf(
+  manifest: Manifest,
+  tenant: Tenant | undefined,
+  applied: AppliedManifest | undefined,
+): ManifestChange[] {
+  const before = tenant === undefined ? undefined : manifestOf(tenant, applied);
+  const fields = [
+    ...fieldChanges(before?.metadata, manifest.metadata, "metadata"),
+    ...fieldChanges(before?.spec, manifest.spec, "spec"),
+  ];
+  if (tenant === undefined) return fields.filter(({ to }) => to !== null);
+  if (tenant.managedBy !== "manifest")
+    fields.push({ path: "managedBy", from: tenant.managedBy, to: "manifest" });
+  if (applied !== undefined && applied.heldAt !== null) {
+    fields.push({ path: "heldReason", from: applied.heldReason, to: null });
+  }
+  return fields;
+}
+
+function fieldChanges(before: object | undefined, after: object, path: string): ManifestChange[] {
+  const old = (before ?? {}) as Record<string, unknown>;
+  return names(old, after).flatMap((name) => {
+    const from = old[name];
+    const to = (after as Record<string, unknown>)[name];
+    if (canonicalJson(from ?? null) === canonicalJson(to ?? null)) return [];
+    const at = `${path}.${name}`;
+    if (isRecord(to) && (from === undefined || isRecord(from))) return fieldChanges(from, to, at);
+    return [{ path: at, ...(from === undefined ? {} : { from }), to: to ?? null }];
+  });
+}
+
+function names(before: object, after: object): string[] {
+  return [...new Set([...Object.keys(after), ...Object.keys(before)])];
+}
+
+function isRecord(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

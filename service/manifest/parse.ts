@@ -1,0 +1,222 @@
+import { createHash } from "node:crypto";
+import { isMap, isScalar, isSeq } from "yaml";
+import type { z } from "zod";
+import { type FieldError, ProblemError } from "../../contract/errors.ts";
+import {
+  MANIFEST_LIMITS,
+  type Manifest,
+  type ManifestBody,
+  manifestSchema,
+} from "../../contract/manifest.ts";
+import { secretShapeOf } from "../../contract/secretShape.ts";
+import { canonicalJson } from "../../registry/canonicalJson.ts";
+import { nearest } from "./nearest.ts";
+import {
+  nameOf,
+  type Place,
+  placeOf,
+  readYaml,
+  startOf,
+  type YamlDocument,
+  type YamlText,
+} from "./readYaml.ts";
+
+/** Manifests out of texts, or all that is wrong with them, each with file, line and column. */
+export interface ParsedManifest {
+  readonly manifest: Manifest;
+  readonly digest: string;
+  readonly file: string;
+  readonly line: number;
+  /** Where a field stands, or what is nearest to where it should. */
+  problem(path: string, message: string, hint?: string): FieldError;
+}
+
+/** Throws `manifest_invalid` with every problem found. */
+export async function parseManifests(body: ManifestBody): Promise<ParsedManifest[]> {
+  const { manifests, problems } = await readManifests(sourcesOf(body));
+  refuseProblems(problems);
+  return manifests;
+}
+
+export function refuseProblems(problems: readonly FieldError[]): void {
+  const [first] = problems;
+  if (first === undefined) return;
+  const where = `${first.file}:${first.line}:${first.column}`;
+  const more = problems.length > 1 ? `, and ${problems.length - 1} more` : "";
+  throw new ProblemError("manifest_invalid", {
+    detail: `Cannot take the manifests: ${where} ${[first.path, first.message].filter(Boolean).join(" ")}${more}. Nothing has been changed.`,
+    hint: first.hint ?? "Correct what is listed in errors; docs/manifests.md describes every field.",
+    errors: problems.slice(0, MANIFEST_LIMITS.problems),
+  });
+}
+
+function sourcesOf({ documents }: ManifestBody): YamlText[] {
+  return documents.map((document, index) =>
+    typeof document === "string"
+      ? { file: documents.length === 1 ? "manifest" : `document ${index + 1}`, text: document }
+      : document,
+  );
+}
+
+async function readManifests(
+  sources: readonly YamlText[],
+): Promise<{ manifests: ParsedManifest[]; problems: FieldError[] }> {
+  const manifests: ParsedManifest[] = [];
+  const problems: FieldError[] = [];
+  let count = 0;
+  for (const source of sources) {
+    const read = await readYaml(source);
+    problems.push(...read.problems);
+    count += read.documents.length;
+    if (count > MANIFEST_LIMITS.documents) {
+      const message = `is too much: at most ${MANIFEST_LIMITS.documents} manifests at once`;
+      return { manifests, problems: [{ path: "", file: source.file, line: 1, column: 1, message }] };
+    }
+    for (const document of read.documents) {
+      const result = manifestSchema.safeParse(document.value);
+      if (!result.success) problems.push(...result.error.issues.flatMap((issue) => told(issue, document)));
+      else manifests.push(parsed(result.data, document));
+      problems.push(...secretsIn(document));
+    }
+  }
+  if (count === 0 && problems.length === 0) {
+    const file = sources[0]?.file ?? "manifest";
+    problems.push({ path: "", file, line: 1, column: 1, message: "holds no manifest" });
+  }
+  problems.push(...duplicates(manifests));
+  return { manifests, problems };
+}
+
+function parsed(manifest: Manifest, document: YamlDocument): ParsedManifest {
+  const { file, lines, contents } = document;
+  return {
+    ...{ manifest, file, digest: digestOf(manifest) },
+    line: placeOf(lines, startOf(contents)).line,
+    problem: (path, message, hint) => ({
+      ...{ path, file, ...locate(document, path.split(".")), message },
+      ...(hint === undefined ? {} : { hint }),
+    }),
+  };
+}
+
+export function digestOf(manifest: Manifest): string {
+  return createHash("sha256").update(canonicalJson(manifest)).digest("hex");
+}
+
+function* duplicates(manifests: readonly ParsedManifest[]): Generator<FieldError> {
+  const seen = new Map<string, ParsedManifest>();
+  for (const one of manifests) {
+    const { slug } = one.manifest.metadata;
+    const first = seen.get(slug);
+    if (first === undefined) seen.set(slug, one);
+    else {
+      const hint = "One tenant has one manifest; take one of the two out, or give it another slug.";
+      yield one.problem(
+        "metadata.slug",
+        `is there twice: ${slug} is in ${first.file}:${first.line} too`,
+        hint,
+      );
+    }
+  }
+}
+
+/** Settings and references have their own checks; names and labels end up in logs and tags. */
+function* secretsIn(document: YamlDocument): Generator<FieldError> {
+  const { metadata, spec } = (document.value ?? {}) as Partial<
+    Record<"metadata" | "spec", Record<string, unknown>>
+  >;
+  const labels = Object.entries((metadata?.labels ?? {}) as Record<string, unknown>);
+  const texts: [string[], unknown][] = [
+    ...labels.map(([name, value]): [string[], unknown] => [["metadata", "labels", name], value]),
+    [["spec", "displayName"], spec?.displayName],
+  ];
+  for (const [path, value] of texts) {
+    const shape = typeof value === "string" ? secretShapeOf(value) : undefined;
+    if (shape === undefined) continue;
+    const place = { file: document.file, ...locate(document, path) };
+    yield {
+      path: path.join("."),
+      ...place,
+      message: `looks like ${shape}`,
+      hint: "Secrets are named in spec.config.secretRefs, never written.",
+    };
+  }
+}
+
+type Issue = z.core.$ZodIssue;
+
+function told(issue: Issue, document: YamlDocument): FieldError[] {
+  const path = issue.path.map(String);
+  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(path, key, document));
+  const place = { file: document.file, ...locate(document, path, issue.code === "invalid_key") };
+  const hint = hintOf(issue, valueAt(document.value, issue.path));
+  return [
+    { path: path.join("."), ...place, message: messageOf(issue), ...(hint === undefined ? {} : { hint }) },
+  ];
+}
+
+function unknownKey(path: readonly string[], key: string, document: YamlDocument): FieldError {
+  const known = knownKeys(path);
+  const meant = nearest(key, known);
+  const hint = meant === undefined ? `Known here: ${known.join(", ")}.` : `Did you mean ${meant}?`;
+  const place = { file: document.file, ...locate(document, [...path, key], true) };
+  return { path: [...path, key.slice(0, 80)].join("."), ...place, message: "is not a known field", hint };
+}
+
+function messageOf(issue: Issue): string {
+  if (issue.code === "invalid_key") return issue.issues[0]?.message ?? "is no valid name";
+  if (issue.code === "invalid_type" && issue.message.endsWith("received undefined")) return "is missing";
+  return issue.message
+    .replace(/^Invalid input: /, "is invalid: ")
+    .replace(/^Too (big|small): /, "is too $1: ");
+}
+
+function hintOf(issue: Issue, value: unknown): string | undefined {
+  if (issue.code === "custom" && typeof issue.params?.hint === "string") return issue.params.hint;
+  const bare = typeof value === "number" || typeof value === "boolean" || value === null;
+  if (issue.code === "invalid_type" && issue.expected === "string" && bare) {
+    return `Put it in quotes: "${value}".`;
+  }
+  return undefined;
+}
+
+function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  let value = root;
+  for (const key of path) {
+    if (typeof value !== "object" || value === null) return undefined;
+    value = (value as Record<PropertyKey, unknown>)[key];
+  }
+  return value;
+}
+
+/** The place of the value, or of its key; where there is none, of the last thing on the way to it. */
+function locate(document: YamlDocument, path: readonly string[], ofKey = false): Place {
+  let node: unknown = document.contents;
+  let offset = startOf(node);
+  for (const [index, name] of path.entries()) {
+    if (isMap(node)) {
+      const pair = node.items.find(({ key }) => isScalar(key) && nameOf(key) === name.slice(0, 80));
+      if (pair === undefined) break;
+      const last = index === path.length - 1;
+      offset = last && !ofKey && pair.value !== null ? startOf(pair.value) : startOf(pair.key);
+      node = pair.value;
+    } else if (isSeq(node)) {
+      node = node.items[Number(name)];
+      offset = startOf(node);
+    } else break;
+  }
+  return placeOf(document.lines, offset);
+}
+
+/** Of the object at the path, from the schema itself, so that a hint never names a field that is not there. */
+function knownKeys(path: readonly string[]): string[] {
+  let schema: unknown = manifestSchema;
+  for (const name of path) schema = shapeOf(schema)?.[name];
+  return Object.keys(shapeOf(schema) ?? {});
+}
+
+function shapeOf(schema: unknown): Record<string, unknown> | undefined {
+  let inner = schema as { def?: { innerType?: unknown }; shape?: Record<string, unknown> } | undefined;
+  while (inner?.def?.innerType !== undefined) inner = inner.def.innerType as typeof inner;
+  return inner?.shape;
+}

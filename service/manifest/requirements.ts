@@ -1,0 +1,63 @@
+import type { FieldError } from "../../contract/errors.ts";
+import type { Tenant } from "../../contract/tenant.ts";
+import { planeFind } from "../../registry/plane.ts";
+import type { Reader } from "../../registry/registry.ts";
+import { releaseFind } from "../../registry/release.ts";
+import { tenantFindBySlug } from "../../registry/tenant.ts";
+import type { ParsedManifest } from "./parse.ts";
+
+/** What a well-formed manifest must hold true of what is recorded: planes and releases it names, the tenant it changes. */
+export async function problemsWith(db: Reader, parsed: ParsedManifest): Promise<FieldError[]> {
+  const { metadata, spec } = parsed.manifest;
+  const tenant = await tenantFindBySlug(db, metadata.slug);
+  const problems = [...regionProblems(parsed), ...stateProblems(parsed, tenant)];
+  if (typeof spec.release === "number" && (await releaseFind(db, spec.release)) === undefined) {
+    const hint = "List releases with GET /v1/control-plane/releases.";
+    problems.push(parsed.problem("spec.release", `must be a release's number, got ${spec.release}`, hint));
+  }
+  // A draft may be written before its plane is up, and what is recorded already was checked when it was.
+  const known = spec.state === "draft" ? spec.planes : (tenant?.planes ?? []);
+  for (const [index, name] of spec.planes.entries()) {
+    if (known.includes(name) || (await planeFind(db, name)) !== undefined) continue;
+    const hint = "Bring it up with pulumi up and record it with POST /v1/control-plane/planes.";
+    problems.push(parsed.problem(`spec.planes.${index}`, `must be a recorded plane, got ${name}`, hint));
+  }
+  return problems;
+}
+
+function* regionProblems(parsed: ParsedManifest): Generator<FieldError> {
+  const { planes, regions } = parsed.manifest.spec;
+  if (regions.allowed.length === 0) return;
+  for (const [index, name] of planes.entries()) {
+    const region = name.slice(name.indexOf("-") + 1);
+    if (regions.allowed.includes(region)) continue;
+    yield parsed.problem(`spec.planes.${index}`, `is in ${region}, which spec.regions.allowed does not name`);
+  }
+}
+
+function* stateProblems(parsed: ParsedManifest, tenant: Tenant | undefined): Generator<FieldError> {
+  const { state, isolation } = parsed.manifest.spec;
+  const status = tenant?.status ?? "draft";
+  if (tenant?.status === "decommissioning") {
+    const hint =
+      "Undo the decommissioning, wait for its end to use the slug again, or take the manifest out.";
+    yield parsed.problem("metadata.slug", "is the slug of a tenant that is being decommissioned", hint);
+    return;
+  }
+  const ran = status !== "draft" || tenant?.requestedStatus !== "draft";
+  if (tenant !== undefined && state === "draft" && ran) {
+    const hint = "Say suspended or archived to stop it.";
+    yield parsed.problem("spec.state", `cannot be draft again: the tenant is ${status}`, hint);
+  }
+  if (state === "archived" && (tenant === undefined || !ran)) {
+    yield parsed.problem("spec.state", "cannot be archived: a tenant that never ran has nothing to keep");
+  }
+  if (tenant !== undefined && ran && tenant.isolation !== isolation) {
+    const hint = "A live tenant changes its isolation by migration; see docs/manifests.md.";
+    yield parsed.problem(
+      "spec.isolation",
+      `must stay ${tenant.isolation} while the tenant is ${status}`,
+      hint,
+    );
+  }
+}

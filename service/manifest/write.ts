@@ -1,0 +1,26 @@
+import { stringify } from "yaml";
+import type { Manifest } from "../../contract/manifest.ts";
+
+/** YAML that reads the same in every YAML version. All but what is empty is written out, so that later defaults change nothing. */
+export function writeManifest({ apiVersion, kind, metadata, spec }: Manifest): string {
+  const { release, primaryDomain, config, ...fields } = spec;
+  const text = {
+    apiVersion,
+    kind,
+    metadata: { slug: metadata.slug, ...unlessEmpty("labels", metadata.labels) },
+    spec: {
+      ...fields,
+      ...(release === null ? {} : { release }),
+      ...(primaryDomain === null ? {} : { primaryDomain }),
+      ...unlessEmpty("config", {
+        ...unlessEmpty("settings", config.settings),
+        ...unlessEmpty("secretRefs", config.secretRefs),
+      }),
+    },
+  };
+  return stringify(text, { lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+function unlessEmpty(name: string, value: object): Record<string, object> {
+  return Object.keys(value).length === 0 ? {} : { [name]: value };
+}
