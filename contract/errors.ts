@@ -57,7 +57,6 @@ export const ERRORS = {
   state_unavailable: { status: 502, title: "The Pulumi state cannot be read" },
   not_ready: { status: 503, title: "The service is not ready" },
   busy: { status: 503, title: "The service has too much to do" },
-  other_host: { status: 503, title: "A service on another host is in the way" },
   storage_full: { status: 507, title: "The service's storage is full" },
 } as const satisfies Record<string, { status: number; title: string }>;
 

@@ -5,7 +5,7 @@ import type { RegistryDialect } from "./dialect/registryDialect.ts";
 export class RegistryProblem extends ProblemError {
   readonly retryable = true;
 
-  constructor(code: Extract<ErrorCode, "busy" | "not_ready">, options: ProblemOptions) {
+  constructor(code: Extract<ErrorCode, "busy" | "not_ready" | "storage_full">, options: ProblemOptions) {
     super(code, options);
     this.name = "RegistryProblem";
   }
@@ -37,6 +37,10 @@ export function describeFailure(dialect: RegistryDialect, error: unknown, phase:
     const why = dialect.name === "sqlite" ? "its write lock" : "a lock or a connection";
     const detail = `Cannot ${verb} the registry: another process has held ${why} for too long.`;
     return new RegistryProblem("busy", { detail, hint: SEND_AGAIN, cause: error });
+  }
+  if (failure === "full") {
+    const detail = `Cannot ${verb} the registry: its database must have room, and its disk is full. Nothing was changed.`;
+    return new RegistryProblem("storage_full", { detail, hint: `Make room. ${SEND_AGAIN}`, cause: error });
   }
   return new RegistryProblem("not_ready", {
     detail: `Cannot ${verb} the registry: its database must be reachable, and it is not. ${OUTCOMES[phase]}`,

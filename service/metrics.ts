@@ -31,6 +31,11 @@ export function createMetrics() {
       help: "Operations that wait for their turn",
       registers,
     }),
+    leasesLost: new Counter({
+      name: "tenantry_leases_lost_total",
+      help: "Operations this process stopped because their lease was taken or could not be renewed",
+      registers,
+    }),
     stepRetries: new Counter({
       name: "tenantry_step_retries_total",
       help: "Steps tried again after an error that may pass",

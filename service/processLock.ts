@@ -1,6 +1,6 @@
-import { execFileSync } from "node:child_process";
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { startOf } from "./host.ts";
 
 /**
  * One control service per data folder. The lock names its owner by pid and start time, so a lock left by a killed service is
@@ -74,24 +74,4 @@ function removeDead(file: string, dead: Owner | undefined): void {
 function releaseIfMine(file: string, mine: Owner): void {
   const owner = read(file);
   if (owner?.pid === mine.pid && owner.startedAt === mine.startedAt) rmSync(file, { force: true });
-}
-
-/** When the process started, in the system's own words; undefined when there is none. */
-function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The command's name may hold spaces and brackets; the numbered fields begin after the last bracket.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? undefined : fields[19];
-  } catch {
-    return process.platform === "linux" ? undefined : startFromPs(pid);
-  }
-}
-
-function startFromPs(pid: number): string | undefined {
-  try {
-    return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8" }).trim() || undefined;
-  } catch {
-    return undefined;
-  }
 }

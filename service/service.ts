@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type OperationId, routes } from "../contract/routes.ts";
 import { idempotencyPurge } from "../registry/idempotency.ts";
+import { processHeartbeat } from "../registry/host.ts";
 import type { Registry } from "../registry/registry.ts";
 import { apiKeyFirst, apiKeyPrincipal } from "./app/apiKey.ts";
 import { authorize } from "./app/authorize.ts";
@@ -11,6 +12,7 @@ import { planeEnsureAll } from "./app/plane.ts";
 import { createPlaneReads } from "./app/planeReads.ts";
 import type { CloudRuntime } from "./cloud/cloudRuntime.ts";
 import { limits, type Settings } from "./config.ts";
+import type { TenantDatabases } from "./database/tenantDatabases.ts";
 import { createScanner } from "./drift/scanner.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { AnyHandler } from "./http/deps.ts";
@@ -22,10 +24,11 @@ import type { Logger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { createNudges } from "./nudges.ts";
 import { createRunner } from "./operations/runner.ts";
-import { createStackLocks } from "./operations/stackLocks.ts";
 import { createPoll } from "./poll.ts";
+import { startProcess } from "./process.ts";
 import { createRolloutDriver } from "./rollout/apply.ts";
 import { runFoldersPurge } from "./runFolders.ts";
+import { createStorage, noticing, type Storage } from "./storage.ts";
 
 /**
  * The control service, put together: requests become changes in the registry (app/), changes become operations, and
@@ -40,6 +43,7 @@ export interface ServiceParts {
   readonly registry: Registry;
   readonly engine: Engine;
   readonly cloud: CloudRuntime;
+  readonly databases: TenantDatabases;
   readonly log: Logger;
   /** Tests: every answer is held against the contract. */
   readonly checkAnswers?: boolean;
@@ -61,18 +65,24 @@ const openApi: unknown = JSON.parse(
 );
 
 export async function startService(parts: ServiceParts): Promise<RunningService> {
-  const { settings, registry, engine } = parts;
-  const locks = createStackLocks();
+  const { settings, engine } = parts;
+  const registry = noticing(parts.registry, (thrown) => storage.notice(thrown));
+  const own = await startProcess({ ...parts, registry });
+  const storage: Storage = createStorage({
+    ...{ settings, registry, log: parts.log, lookEveryMs: limits.storageLookEveryMs },
+    probe: () => registry.record((record) => processHeartbeat(record, own.processId)),
+    onRoom: () => runner.wake(),
+  });
   const metrics = createMetrics();
   const shared = { nudges: createNudges(), planeReads: createPlaneReads(), metrics };
   const context: ServiceContext = {
-    ...{ settings, registry, engine, cloud: parts.cloud, log: parts.log },
-    ...shared,
+    ...{ settings, registry, engine, cloud: parts.cloud, databases: parts.databases, log: parts.log },
+    ...{ ...shared, process: own, storage },
     cancelOperation: (operationId) => runner.cancel(operationId),
   };
-  const runner = createRunner(context, locks);
+  const runner = createRunner(context);
   const rollouts = createRolloutDriver(context);
-  const scanner = createScanner(context, locks);
+  const scanner = createScanner(context);
   let stopping = false;
   const streams = createStreams(metrics);
   const handlers = createHandlers({ streams, version: packageVersion, isStopping: () => stopping });
@@ -88,7 +98,6 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
   const listening = await listen(app, settings);
   // Only now: a start that fails for want of a port must not use up the one time the key is shown.
   const firstAdminKey = await apiKeyFirst(context);
-  await runner.resume();
   runner.wake();
   rollouts.wake();
   scanner.wake();
@@ -114,6 +123,8 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
         runner.stop(settings.drainMs),
       ]);
       await engine.close();
+      storage.stop();
+      await own.stop();
       await registry.close();
     },
   };

@@ -22,6 +22,9 @@ const UNAVAILABLE = new Set([
   "25P03", // the session was idle in a transaction for too long
 ]);
 
+/** No room on the server's disk: for a row, or for what it must write before it may commit. */
+const FULL = new Set(["53100"]);
+
 /** Of a session that may write: the server has become a standby. Of one that may not, it is the caller's fault. */
 const READ_ONLY = "25006";
 
@@ -50,6 +53,7 @@ export function failure(error: unknown, writing: boolean): DatabaseFailure | und
     const code = error.code ?? "";
     if (BUSY.has(code)) return "busy";
     if (code === UNTRANSLATABLE) return "unstorable";
+    if (FULL.has(code)) return "full";
     if (code === READ_ONLY && writing) return "unavailable";
     return UNAVAILABLE.has(code) || code.startsWith("08") ? "unavailable" : undefined;
   }

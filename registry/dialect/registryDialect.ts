@@ -26,14 +26,14 @@ export interface RegistryDialect {
   uniqueViolation(error: unknown): string | undefined;
   /**
    * What an error of the database means: `busy` when others held a lock or took all connections for too long, `unavailable` when
-   * the database cannot be reached or is going away, `unstorable` when it takes no such text. Undefined for all others.
+   * the database cannot be reached or is going away, `full` when its disk is, `unstorable` when it takes no such text. Undefined for all others.
    */
   failure(error: unknown, writing: boolean): DatabaseFailure | undefined;
   /** The plan of a query, one line a node, for tests that hold an index to its use. */
   explain(db: Kysely<never>, sql: string, parameters: readonly unknown[]): Promise<string[]>;
 }
 
-export type DatabaseFailure = "busy" | "unavailable" | "unstorable";
+export type DatabaseFailure = "busy" | "unavailable" | "full" | "unstorable";
 
 export interface Lock {
   readonly name: string;

@@ -8,7 +8,7 @@ import {
   SqliteDriver,
   sql,
 } from "kysely";
-import type { RegistryDialect } from "./registryDialect.ts";
+import type { DatabaseFailure, RegistryDialect } from "./registryDialect.ts";
 
 /** How long a statement waits for another process's write lock. It blocks this process meanwhile, so it is short. */
 export const LOCK_WAIT_MS = 10_000;
@@ -36,7 +36,7 @@ export async function sqliteRegistryDialect(
     migrating: (db, work) => db.transaction().execute(work),
     hold: async () => undefined,
     uniqueViolation,
-    failure: (error) => (isBusy(error) ? "busy" : undefined),
+    failure,
     explain,
   };
 }
@@ -128,6 +128,14 @@ function uniqueViolation(error: unknown): string | undefined {
   const code = codeOf(error);
   if (code !== "SQLITE_CONSTRAINT_UNIQUE" && code !== "SQLITE_CONSTRAINT_PRIMARYKEY") return undefined;
   return messageOf(error).replace(/^UNIQUE constraint failed: /, "");
+}
+
+/** A write-ahead log that cannot grow says so in several ways. */
+const FULL = /^SQLITE_(FULL|IOERR_(WRITE|FSYNC|TRUNCATE|SHMSIZE|SHMOPEN))$/;
+
+function failure(error: unknown): DatabaseFailure | undefined {
+  if (isBusy(error)) return "busy";
+  return FULL.test(codeOf(error) ?? "") ? "full" : undefined;
 }
 
 function isBusy(error: unknown): boolean {

@@ -29,11 +29,18 @@ export async function apiKeyPrincipal(
 ): Promise<Principal | undefined> {
   const apiKey = await service.registry.read((db) => registry.apiKeyAuthenticate(db, secret));
   if (apiKey === undefined) return undefined;
-  if (registry.apiKeyUseIsStale(apiKey)) {
-    await service.registry.record((record) => registry.apiKeyMarkUsed(record, apiKey.keyId));
-  }
+  if (registry.apiKeyUseIsStale(apiKey)) await markUsed(service, apiKey.keyId);
   const { keyId, name, role } = apiKey;
   return { kind: "api_key", id: keyId, name, role };
+}
+
+/** When a key was last used is worth knowing, not worth refusing a read for while nothing can be written. */
+async function markUsed(service: ServiceContext, keyId: string): Promise<void> {
+  try {
+    await service.registry.record((record) => registry.apiKeyMarkUsed(record, keyId));
+  } catch (thrown) {
+    service.log.warn({ err: thrown, keyId }, "cannot note that a key was used");
+  }
 }
 
 /** The first key of a registry, to be shown this once; undefined when there are keys already. */

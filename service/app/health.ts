@@ -106,5 +106,7 @@ export async function serviceReadiness(
       hint: stopping ? "Send requests to another instance." : "See the service's log.",
     });
   }
-  return { status: "ok", version, checks: [{ name: "registry", ok: true }] };
+  const full = context.storage.problem();
+  const storage = full === undefined ? { ok: true } : { ok: false, detail: full.message };
+  return { status: "ok", version, checks: [{ name: "registry", ok: true }, { name: "storage", ...storage }] };
 }

@@ -12,27 +12,32 @@ import { targetFind } from "../../registry/target.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
 import { limits } from "../config.ts";
 import type { DriftFinding } from "../engine/engine.ts";
+import { doAlone } from "../jobs.ts";
 import { describeFailure } from "../operations/failure.ts";
-import type { StackLocks } from "../operations/stackLocks.ts";
+import { holderOfStack, holdStack } from "../operations/stackLocks.ts";
 import { createWaker } from "../waker.ts";
 
 /**
  * Works off drift scans, oldest first, a bounded number of targets at once. It changes nothing in the cloud. It never looks at a stack on
  * which an operation runs, because what it saw would be neither before nor after: such a target is skipped, with the
- * operation's id. A scan cut off by the end of the process goes on where it was.
+ * operation's id. One process at a time works on scans; what the end of one cuts off, it or another goes on with.
  */
 export interface Scanner {
   wake(): void;
   stop(): Promise<void>;
 }
 
-export function createScanner(service: ServiceContext, locks: StackLocks): Scanner {
+export function createScanner(service: ServiceContext): Scanner {
   const stopping = new AbortController();
   const waker = createWaker(service, "scans", async () => {
-    for (const scan of await service.registry.read(driftScansUnfinished)) {
-      if (stopping.signal.aborted) return;
-      await runScan(service, locks, scan, stopping.signal);
-    }
+    if ((await service.registry.read(driftScansUnfinished)).length === 0) return;
+    await doAlone(service, "drift-scans", async (lost) => {
+      const signal = AbortSignal.any([stopping.signal, lost]);
+      for (const scan of await service.registry.read(driftScansUnfinished)) {
+        if (signal.aborted) return;
+        await runScan(service, scan, signal);
+      }
+    });
   });
   return {
     wake: waker.wake,
@@ -43,12 +48,7 @@ export function createScanner(service: ServiceContext, locks: StackLocks): Scann
   };
 }
 
-async function runScan(
-  service: ServiceContext,
-  locks: StackLocks,
-  scan: DriftScan,
-  signal: AbortSignal,
-): Promise<void> {
+async function runScan(service: ServiceContext, scan: DriftScan, signal: AbortSignal): Promise<void> {
   await service.registry.record((record) => driftScanStart(record, scan.scanId));
   const { targets } = await service.registry.read((db) => driftScanDetail(db, scan.scanId));
   const left = targets.filter(({ status }) => status === "pending" || status === "running");
@@ -57,7 +57,7 @@ async function runScan(
   const ends = await Promise.allSettled(
     left.map(({ targetId }) =>
       limit(async () => {
-        if (!signal.aborted) await scanTarget(service, locks, scan, targetId, signal);
+        if (!signal.aborted) await scanTarget(service, scan, targetId, signal);
       }),
     ),
   );
@@ -69,16 +69,15 @@ async function runScan(
 
 async function scanTarget(
   service: ServiceContext,
-  locks: StackLocks,
   scan: DriftScan,
   targetId: string,
   signal: AbortSignal,
 ): Promise<void> {
   const set = (result: Pick<DriftScanTarget, "status"> & { error?: string }) =>
     service.registry.record((record) => driftScanTargetSet(record, scan.scanId, targetId, result));
-  const release = locks.take(targetId, `scan ${scan.scanId}`);
-  if (release === undefined) {
-    const error = `an operation is under way on this stack (${locks.holderOf(targetId)})`;
+  const hold = await holdStack(service, targetId, `scan ${scan.scanId}`);
+  if (hold === undefined) {
+    const error = `an operation is under way on this stack (${await holderOfStack(service, targetId)})`;
     return void (await set({ status: "skipped", error }));
   }
   try {
@@ -87,7 +86,8 @@ async function scanTarget(
       return void (await set({ status: "skipped", error: "the target is gone" }));
     }
     await set({ status: "running" });
-    const hooks = { runId: `${scan.scanId}-${targetId}`, signal };
+    const run = AbortSignal.any([signal, hold.signal]);
+    const hooks = { runId: `${scan.scanId}-${targetId}`, signal: run, lease: hold.lease };
     const { findings } = await service.engine.drift(target, hooks);
     await service.registry.change(cause(scan), async (change) => {
       await driftFindingsReport(change, target, scan.scanId, findings.map(asSeen));
@@ -95,13 +95,13 @@ async function scanTarget(
       await driftScanTargetSet(change, scan.scanId, targetId, { status, findings: findings.length });
     });
   } catch (thrown) {
-    if (signal.aborted) return;
+    if (signal.aborted || hold.signal.aborted) return;
     const failure = describeFailure(thrown);
     if (failure.code === "internal")
       service.log.error({ err: thrown, targetId }, "a drift scan failed unforeseen");
     await set({ status: "failed", error: failure.message });
   } finally {
-    release();
+    await hold.release();
   }
 }
 

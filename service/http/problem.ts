@@ -1,6 +1,14 @@
 import type { Response } from "express";
-import { ERRORS, ProblemError } from "../../contract/errors.ts";
+import { type ErrorCode, ERRORS, ProblemError } from "../../contract/errors.ts";
 import { limits } from "../config.ts";
+
+/** When it is worth asking again. */
+const RETRY_AFTER_S: Partial<Record<ErrorCode, number>> = {
+  not_ready: 5,
+  busy: 5,
+  storage_full: 30,
+  queue_full: 30,
+};
 
 /** What a body parser or the router throws; both are known by these members alone. */
 interface HttpLibraryError {
@@ -58,7 +66,8 @@ function malformedJson(cause: unknown): ProblemError {
 
 export function sendProblem(response: Response, problem: ProblemError, requestId: string): void {
   if (problem.status === 401) response.set("WWW-Authenticate", 'Bearer realm="tenantry"');
-  if (problem.status === 503) response.set("Retry-After", "5");
+  const retryAfterS = RETRY_AFTER_S[problem.code];
+  if (retryAfterS !== undefined) response.set("Retry-After", String(retryAfterS));
   response.status(ERRORS[problem.code].status).type("application/problem+json");
   response.send(JSON.stringify(problem.toProblem(requestId)));
 }

@@ -5,8 +5,6 @@ import { type ClaimedOperation, operationRelease, operationRenew } from "../../r
 import type { OperationErrorValue } from "../../registry/schema.ts";
 import { targetGet } from "../../registry/target.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
-import { limits } from "../config.ts";
-import { ENGINE_KILL_TIME_MS } from "../engine/processes.ts";
 import { compensate } from "./compensate.ts";
 import { append, doStep, type Execution, errorOf, keptOf } from "./execution.ts";
 import { type KeptLease, keepLease } from "./lease.ts";
@@ -205,13 +203,12 @@ function leaseOf(
 ): Promise<KeptLease> {
   const { operation, fencingToken } = claimed;
   const { operationId } = operation;
-  const { operationLeaseMs } = limits;
+  const { leaseMs, killTimeMs } = service.settings;
   return keepLease({
-    leaseMs: operationLeaseMs,
-    killTimeMs: ENGINE_KILL_TIME_MS,
+    ...{ leaseMs, killTimeMs },
     renew: () =>
       service.registry.record((record) =>
-        operationRenew(record, operationId, fencingToken, operationLeaseMs),
+        operationRenew(record, operationId, fencingToken, leaseMs),
       ),
     isLost: (thrown) => thrown instanceof LeaseLostError,
     onLost: () => stop.abort("lease_lost"),

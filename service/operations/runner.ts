@@ -1,99 +1,99 @@
-import pLimit from "p-limit";
-import type { Operation } from "../../contract/operation.ts";
 import {
   type ClaimedOperation,
-  operationClaim,
-  operationReleaseAll,
-  operationsClaimable,
+  operationClaimNext,
+  operationsHeldByOthers,
+  operationsToCancel,
 } from "../../registry/operationLease.ts";
 import type { ServiceContext } from "../app/context.ts";
 import { limits } from "../config.ts";
+import { monotonicMs } from "../engine/monotonic.ts";
+import { createAdmission, freeMemoryBytes } from "./admission.ts";
 import { executeOperation } from "./execute.ts";
+import { createLeaseWatch } from "./leaseWatch.ts";
 import { pause } from "./retry.ts";
-import type { StackLocks } from "./stackLocks.ts";
 import { createOperationStop, type OperationStop } from "./stop.ts";
 
 /**
- * Runs queued operations: oldest first, at most `concurrency` at once, at most one on a stack. It takes no orders: a nudge or a timer
- * wakes it, it reads what is queued, claims what it can and runs it (execute.ts).
+ * Runs queued operations: at most `concurrency` at once in this process, as far as its memory goes. It takes no orders: a nudge or a
+ * timer wakes it, it claims what is due next in the registry (operationLease.ts: turns, bounds, stacks) and runs
+ * it (execute.ts). Any number of processes do this side by side.
  *
- * It promises that after any end of the process every operation is taken up again or ends with a reason, and
- * that what one operation does wrong stays its own. It relies on being the only runner on its registry, which the
- * lock on the data folder gives; leases and fencing tokens are kept all the same, so that a mistake there shows.
+ * It promises that after any end of any of them every operation is taken up again or ends with a reason, and that what one
+ * operation does wrong stays its own. It takes nothing from a process that may still live.
  */
 export interface Runner {
   wake(): void;
-  /** Takes up what an earlier process left running; call it once, before the first wake. */
-  resume(): Promise<void>;
   /** Stops an operation that runs here; it ends as cancelled. */
   cancel(operationId: string): void;
-  /** Takes nothing new, waits, then interrupts; what is interrupted is resumed by the next process. */
+  /** Takes nothing new, waits, then interrupts; what is interrupted is resumed by another process or the next. */
   stop(graceMs: number): Promise<void>;
 }
-
-/** One registry has one service, so a constant names the owner, and a restart may give back what it held. */
-const owner = "service";
 
 interface Active {
   readonly stop: OperationStop;
   readonly done: Promise<void>;
 }
 
-export function createRunner(service: ServiceContext, locks: StackLocks): Runner {
-  const slots = pLimit(service.settings.concurrency);
+export function createRunner(service: ServiceContext): Runner {
+  const { settings, registry, log, metrics } = service;
+  const { leaseMs, killTimeMs } = settings;
   const active = new Map<string, Active>();
+  const rests = createRests();
+  const others = createOthers(service);
+  const admission = createAdmission({
+    operationBytes: settings.operationMemoryMb * 1024 * 1024,
+    freeBytes: freeMemoryBytes,
+    nowMs: monotonicMs,
+  });
   let stopping = false;
   let filling = false;
   let again = false;
 
-  const isFree = ({ operationId, targetId }: Operation) =>
-    !active.has(operationId) && (targetId === null || locks.holderOf(targetId) === undefined);
-
   async function fill(): Promise<void> {
-    while (!stopping && slots.activeCount + slots.pendingCount < service.settings.concurrency) {
-      const now = new Date().toISOString();
-      const queued = await service.registry.read((db) => operationsClaimable(db, now, limits.candidates));
-      service.metrics.operationsQueued.set(queued.length);
-      const next = queued.find(isFree);
-      if (next === undefined || !(await begin(next))) return;
+    while (!stopping && active.size < settings.concurrency) {
+      if (service.storage.problem() !== undefined || !admission.admits(active.size)) return;
+      const claimed = await claimNext();
+      if (claimed === undefined) return;
+      run(claimed);
     }
   }
 
-  /** False when somebody else was faster; the timer or their nudge wakes us again. */
-  async function begin(operation: Operation): Promise<boolean> {
-    const { operationId, targetId } = operation;
-    const release = targetId === null ? () => undefined : locks.take(targetId, operationId);
-    if (release === undefined) return false;
-    const claimed = await service.registry
-      .record((record) => operationClaim(record, operationId, owner, limits.operationLeaseMs))
-      .catch((thrown: unknown) => {
-        release();
-        throw thrown;
-      });
-    if (claimed === undefined || stopping) {
-      release();
-      return false;
-    }
+  async function claimNext(): Promise<ClaimedOperation | undefined> {
+    const { dead, silent } = await others.look();
+    const claim = {
+      ...{ processId: service.process.processId, leaseMs, killTimeMs, dead, silent },
+      active: [...active.keys(), ...rests.resting()],
+      perPlane: settings.planeConcurrency,
+      perTenant: settings.tenantConcurrency,
+    };
+    return registry.record((record) => operationClaimNext(record, claim));
+  }
+
+  function run(claimed: ClaimedOperation): void {
+    const { operationId } = claimed.operation;
     const stop = createOperationStop();
-    const done = slots(() => execute(claimed, stop)).finally(() => {
+    admission.began();
+    const done = execute(claimed, stop).finally(() => {
       active.delete(operationId);
-      service.metrics.operationsRunning.set(active.size);
-      release();
-      wake();
+      metrics.operationsRunning.set(active.size);
+      service.nudges.nudge("operations");
     });
     active.set(operationId, { stop, done });
-    service.metrics.operationsRunning.set(active.size);
-    return true;
+    metrics.operationsRunning.set(active.size);
+    if (stopping) stop.abort("shutdown");
   }
 
-  /** Never rejects: an operation whose end cannot be written stays claimed and is resumed after a restart. */
+  /** Never rejects: an operation whose end cannot be written stays ours and is taken up again after a rest. */
   async function execute(claimed: ClaimedOperation, stop: OperationStop): Promise<void> {
     const { operationId, kind } = claimed.operation;
     try {
       await executeOperation(service, claimed, stop);
+      rests.forget(operationId);
     } catch (thrown) {
-      service.log.error({ err: thrown, operationId, kind }, "the operation's end could not be written");
+      rests.rest(operationId);
+      log.error({ err: thrown, operationId, kind }, "the operation's end could not be written");
     }
+    if (stop.undoing.reason === "lease_lost") metrics.leasesLost.inc();
   }
 
   function wake(): void {
@@ -103,33 +103,68 @@ export function createRunner(service: ServiceContext, locks: StackLocks): Runner
     void (async () => {
       while (again && !stopping) {
         again = false;
-        await fill().catch((thrown: unknown) =>
-          service.log.error({ err: thrown }, "cannot claim operations"),
-        );
+        await fill().catch((thrown: unknown) => log.error({ err: thrown }, "cannot claim operations"));
       }
       filling = false;
     })();
   }
 
+  /** Whoever cancels may do so at another process, whose nudge may be lost. */
+  async function lookForCancels(): Promise<void> {
+    const wanted = await registry.read((db) => operationsToCancel(db, [...active.keys()]));
+    for (const operationId of wanted) active.get(operationId)?.stop.abort("cancel");
+  }
+
+  const cancelTimer = setInterval(() => {
+    if (active.size === 0) return;
+    lookForCancels().catch((thrown: unknown) => log.warn({ err: thrown }, "cannot look for cancellations"));
+  }, limits.cancelLookEveryMs);
   const stopListening = service.nudges.on("operations", wake);
-  locks.onRelease(wake);
-  const timer = setInterval(wake, limits.wakeEveryMs);
+  const timer = setInterval(wake, Math.min(limits.wakeEveryMs, leaseMs / 3));
 
   return {
     wake,
-    async resume() {
-      const left = await service.registry.record((record) => operationReleaseAll(record, owner));
-      if (left > 0) service.log.info({ operations: left }, "taking up what an earlier process left");
-    },
     cancel: (operationId) => active.get(operationId)?.stop.abort("cancel"),
     async stop(graceMs) {
       stopping = true;
       clearInterval(timer);
+      clearInterval(cancelTimer);
       stopListening();
-      const ended = Promise.all([...active.values()].map(({ done }) => done));
-      await Promise.race([ended, pause(graceMs)]);
+      const ended = () => Promise.all([...active.values()].map(({ done }) => done));
+      await Promise.race([ended(), pause(graceMs)]);
       for (const { stop } of active.values()) stop.abort("shutdown");
-      await ended;
+      await ended();
     },
+  };
+}
+
+/** What is known of the processes that hold operations, looked up now and then. */
+function createOthers({ registry, process, settings }: ServiceContext) {
+  const { leaseMs, killTimeMs } = settings;
+  const watch = createLeaseWatch(leaseMs + killTimeMs, monotonicMs);
+  let known = { dead: [] as readonly string[], silent: [] as readonly string[] };
+  let lookedAtMs = Number.NEGATIVE_INFINITY;
+  return {
+    async look() {
+      if (monotonicMs() - lookedAtMs < limits.othersLookEveryMs) return known;
+      const held = await registry.read((db) => operationsHeldByOthers(db, process.processId));
+      known = { dead: await process.gone(), silent: watch.look(held) };
+      lookedAtMs = monotonicMs();
+      return known;
+    },
+  };
+}
+
+/** Operations that could not even be ended rest for longer each time, so that a fault of ours does not spin. */
+function createRests() {
+  const resting = new Map<string, { untilMs: number; restMs: number }>();
+  return {
+    rest(operationId: string): void {
+      const restMs = Math.min(2 * (resting.get(operationId)?.restMs ?? limits.restMs / 2), limits.restMaxMs);
+      resting.set(operationId, { untilMs: monotonicMs() + restMs, restMs });
+    },
+    forget: (operationId: string) => resting.delete(operationId),
+    resting: () =>
+      [...resting].filter(([, { untilMs }]) => untilMs > monotonicMs()).map(([operationId]) => operationId),
   };
 }

@@ -1,30 +1,62 @@
+import {
+  stackHolder,
+  stackLeaseRelease,
+  stackLeaseRenew,
+  stackLeaseTake,
+} from "../../registry/stackLease.ts";
+import type { ServiceContext } from "../app/context.ts";
+import { type KeptLease, keepLease } from "./lease.ts";
+
 /**
- * At most one engine run per stack in this process: operations and drift scans take the stack before they run. Nobody queues here;
- * who finds a stack taken comes back when `onRelease` calls.
+ * At most one engine run per stack, in all processes on all hosts. An operation has its stack from its claim on; whoever else runs
+ * the engine on a stack takes it here. Nobody queues: who finds it taken comes back later.
  */
-export interface StackLocks {
-  /** The function that gives the stack back, or undefined when it is taken. */
-  take(targetId: string, holder: string): (() => void) | undefined;
-  holderOf(targetId: string): string | undefined;
-  onRelease(wake: () => void): void;
+export interface StackHold {
+  /** Aborted with "lease_lost" when the stack may be somebody else's: stop the run. */
+  readonly signal: AbortSignal;
+  readonly lease: KeptLease;
+  release(): Promise<void>;
 }
 
-export function createStackLocks(): StackLocks {
-  const holders = new Map<string, string>();
-  const listeners: (() => void)[] = [];
-  return {
-    take(targetId, holder) {
-      if (holders.has(targetId)) return undefined;
-      holders.set(targetId, holder);
-      let held = true;
-      return () => {
-        if (!held) return;
-        held = false;
-        holders.delete(targetId);
-        for (const wake of listeners) wake();
-      };
+class StackLost extends Error {}
+
+/** Undefined when the stack is taken. */
+export async function holdStack(
+  service: ServiceContext,
+  targetId: string,
+  holder: string,
+): Promise<StackHold | undefined> {
+  const { registry, log } = service;
+  const { leaseMs, killTimeMs } = service.settings;
+  const { processId, gone } = service.process;
+  const dead = await gone();
+  const taken = await registry.record((record) =>
+    stackLeaseTake(record, targetId, { holder, processId }, leaseMs, { dead, killTimeMs }),
+  );
+  if (taken === undefined) return undefined;
+  const lost = new AbortController();
+  const lease = await keepLease({
+    ...{ leaseMs, killTimeMs },
+    async renew() {
+      const ours = await registry.record((record) => stackLeaseRenew(record, targetId, taken.token, leaseMs));
+      if (!ours) throw new StackLost(`Cannot go on with stack ${targetId}: its lease must be ours.`);
     },
-    holderOf: (targetId) => holders.get(targetId),
-    onRelease: (wake) => void listeners.push(wake),
+    isLost: (thrown) => thrown instanceof StackLost,
+    onLost: () => lost.abort("lease_lost"),
+    onError: (thrown) => log.warn({ err: thrown, targetId }, "cannot renew the lease on a stack"),
+  });
+  return {
+    signal: lost.signal,
+    lease,
+    async release() {
+      lease.stop();
+      await registry.record((record) => stackLeaseRelease(record, targetId, taken.token));
+      service.nudges.nudge("operations");
+    },
   };
+}
+
+/** Such as an operation's id; undefined when the stack is free. */
+export function holderOfStack(service: ServiceContext, targetId: string): Promise<string | undefined> {
+  return service.registry.read((db) => stackHolder(db, targetId));
 }

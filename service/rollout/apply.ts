@@ -12,6 +12,7 @@ import {
 import { targetFind } from "../../registry/target.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
 import { requestOperations } from "../app/requestOperations.ts";
+import { doAlone } from "../jobs.ts";
 import { pastRunOf } from "../operations/pastRun.ts";
 import { createWaker, type Waker } from "../waker.ts";
 import { type Decision, decide } from "./decide.ts";
@@ -22,12 +23,16 @@ import { type Decision, decide } from "./decide.ts";
  */
 export function createRolloutDriver(service: ServiceContext): Waker {
   return createWaker(service, "rollouts", async () => {
-    for (const rollout of await service.registry.read(rolloutsUnfinished)) await drive(service, rollout);
+    if ((await service.registry.read(rolloutsUnfinished)).length === 0) return;
+    await doAlone(service, "rollouts", async (lost) => {
+      const rollouts = await service.registry.read(rolloutsUnfinished);
+      for (const rollout of rollouts) await drive(service, rollout, lost);
+    });
   });
 }
 
-async function drive(service: ServiceContext, rollout: Rollout): Promise<void> {
-  for (;;) {
+async function drive(service: ServiceContext, rollout: Rollout, lost: AbortSignal): Promise<void> {
+  while (!lost.aborted) {
     await observeOperations(service, rollout.rolloutId);
     const detail = await service.registry.read((db) => rolloutDetail(db, rollout.rolloutId));
     const decision = decide({

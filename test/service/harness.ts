@@ -51,9 +51,9 @@ export async function startTestService(flags: readonly string[] = []): Promise<T
       {},
     );
     registry = await openRegistry({ file: path.join(dataDir, "registry.sqlite") });
-    const { engine, cloud } = world;
+    const { engine, cloud, databases } = world;
     running = await startService({
-      ...{ settings, registry, engine, cloud, log: createLog(settings) },
+      ...{ settings, registry, engine, cloud, databases, log: createLog(settings) },
       checkAnswers: true,
     });
     adminKey = running.firstAdminKey ?? adminKey;
@@ -151,7 +151,9 @@ const tables = [
   ...["planes", "tenants", "tenantLabels", "tenantVersions", "targets", "targetObservations", "releases"],
   ...["operations", "operationJournal", "auditEvents", "auditHeads", "outbox", "apiKeys", "idempotencyKeys"],
   ...["driftScans", "driftScanTargets", "driftFindings", "rollouts", "rolloutTargets"],
-  ...["routes", "routingVersions"],
+  ...["routes", "routingVersions", "placements"],
+  ...["stackLeases", "queueTurns"],
+  ...["archives", "decommissions", "signingKeys", "certificates"],
 ] as const;
 
 /** Every row of the registry, but for when a key was last used. */

@@ -1,0 +1,45 @@
+import { jobLeaseRelease, jobLeaseRenew, jobLeaseTake } from "../registry/jobLease.ts";
+import type { ServiceContext } from "./app/context.ts";
+import { keepLease } from "./operations/lease.ts";
+
+class JobLost extends Error {}
+
+/**
+ * Does a job of the whole service unless another process is at it. The signal is aborted when the job may have gone to another
+ * process, such as when the database has been away for too long. False when another is at it.
+ */
+export async function doAlone(
+  service: ServiceContext,
+  name: string,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<boolean> {
+  const { registry, log, process } = service;
+  const { leaseMs, killTimeMs } = service.settings;
+  const lost = new AbortController();
+  if (process.alone) {
+    await work(lost.signal);
+    return true;
+  }
+  const dead = await process.gone();
+  const taken = await registry.record((record) =>
+    jobLeaseTake(record, name, process.processId, leaseMs, { dead, killTimeMs }),
+  );
+  if (taken === undefined) return false;
+  const lease = await keepLease({
+    ...{ leaseMs, killTimeMs },
+    async renew() {
+      const ours = await registry.record((record) => jobLeaseRenew(record, name, taken.token, leaseMs));
+      if (!ours) throw new JobLost(`Cannot go on with job ${name}: its lease must be ours.`);
+    },
+    isLost: (thrown) => thrown instanceof JobLost,
+    onLost: () => lost.abort("lease_lost"),
+    onError: (thrown) => log.warn({ err: thrown, job: name }, "cannot renew the lease on a job"),
+  });
+  try {
+    await work(lost.signal);
+  } finally {
+    lease.stop();
+    await registry.record((record) => jobLeaseRelease(record, name, taken.token));
+  }
+  return true;
+}
