@@ -49,8 +49,9 @@ export const slugSchema = z
 export const planeNameSchema = z
   .string()
   .max(64)
-  .regex(/^(dev|stage|prod)-[a-z]{2}(-[a-z]+)+-\d$/, {
-    error: "must be <environment>-<region>, such as dev-eu-west-1",
+  .regex(/^(dev|stage|prod)-[a-z]{2}(-[a-z]+)+-\d(-[0-9a-f]{8})?$/, {
+    error:
+      "must be <environment>-<region>, such as dev-eu-west-1, with a tenant's first eight digits behind it if the plane is only for that tenant",
   })
   .meta({ id: "PlaneName", example: "dev-eu-west-1" });
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { at, pageOf, pageQuery, planeNameSchema, uuid } from "./common.ts";
+import { at, pageOf, pageQuery, planeNameSchema, tenantIdSchema, uuid } from "./common.ts";
 import { defineRoutes } from "./route.ts";
 import { ENVIRONMENTS } from "./vocabulary.ts";
 
@@ -11,6 +11,9 @@ export const planeSchema = z
     region: z.string(),
     accountId: z.string(),
     stackName: z.string(),
+    dedicatedTo: tenantIdSchema
+      .nullable()
+      .meta({ description: "The one tenant it is for; null where it is for all" }),
     outputs: z.record(z.string(), z.unknown()).meta({ description: "As read from the plane's stack" }),
     recordVersion: z.int(),
     createdAt: at,

@@ -1,4 +1,5 @@
-import type { PlanKey, ServiceName } from "./vocabulary.ts";
+import { ProblemError } from "./errors.ts";
+import { ISOLATION_LEVELS, type IsolationLevel, type PlanKey, type ServiceName } from "./vocabulary.ts";
 
 export interface ServiceSize {
   /** 1024 is one vCPU; Fargate takes fixed pairs of CPU and memory. */
@@ -12,6 +13,8 @@ export interface Plan {
   readonly key: PlanKey;
   readonly displayName: string;
   readonly services: Readonly<Record<ServiceName, ServiceSize>>;
+  /** How much of their own tenants of the plan may have. */
+  readonly isolation: readonly IsolationLevel[];
 }
 
 const size = (cpu: number, memoryMiB: number, minCount: number, maxCount: number): ServiceSize => ({
@@ -26,6 +29,7 @@ export const PLANS: Readonly<Record<PlanKey, Plan>> = {
   starter: {
     key: "starter",
     displayName: "Starter",
+    isolation: ["pooled"],
     services: {
       "integrations-service": size(256, 512, 1, 2),
       "discovery-service": size(256, 512, 1, 2),
@@ -37,6 +41,7 @@ export const PLANS: Readonly<Record<PlanKey, Plan>> = {
   business: {
     key: "business",
     displayName: "Business",
+    isolation: ["pooled", "hybrid"],
     services: {
       "integrations-service": size(512, 1024, 2, 4),
       "discovery-service": size(512, 1024, 2, 4),
@@ -48,6 +53,7 @@ export const PLANS: Readonly<Record<PlanKey, Plan>> = {
   enterprise: {
     key: "enterprise",
     displayName: "Enterprise",
+    isolation: ISOLATION_LEVELS,
     services: {
       "integrations-service": size(1024, 2048, 3, 10),
       "discovery-service": size(1024, 2048, 3, 10),
@@ -57,3 +63,21 @@ export const PLANS: Readonly<Record<PlanKey, Plan>> = {
     },
   },
 };
+
+/** Throws isolation_not_in_plan, saying what the plan offers. */
+export function requireIsolationInPlan(plan: PlanKey, isolation: IsolationLevel): void {
+  const offered = PLANS[plan].isolation;
+  if (offered.includes(isolation)) return;
+  throw new ProblemError("isolation_not_in_plan", {
+    detail: `Cannot place the tenant: isolation must be ${offered.join(" or ")} on the plan ${plan}, got ${isolation}.`,
+    hint: `Choose another isolation, or a plan that offers it: ${plansOffering(isolation)}.`,
+    errors: [{ path: "body.isolation", message: `is not offered by the plan ${plan}`, value: isolation }],
+  });
+}
+
+function plansOffering(isolation: IsolationLevel): string {
+  return Object.values(PLANS)
+    .filter((plan) => plan.isolation.includes(isolation))
+    .map(({ key }) => key)
+    .join(", ");
+}

@@ -234,6 +234,12 @@ const runs = [
   "target_missing",
   "managed_by_manifest",
 ] as const satisfies readonly ErrorCode[];
+const placing: readonly ErrorCode[] = [
+  "isolation_not_in_plan",
+  "region_not_allowed",
+  "no_plane_in_region",
+  "plane_not_dedicated",
+];
 const tenantRun = { method: "post", tag: "Tenants", role: "operator", params, status: 202 } as const;
 const tenantPath = "/v1/control-plane/tenants/:tenantId";
 
@@ -247,7 +253,7 @@ export const tenantRoutes = defineRoutes({
     body: tenantCreateSchema,
     status: 201,
     response: tenantSchema,
-    errors: ["duplicate_slug", "unknown_plan", "secret_value_refused"],
+    errors: ["duplicate_slug", "unknown_plan", "isolation_not_in_plan", "secret_value_refused"],
   },
   tenantList: {
     method: "get",
@@ -284,6 +290,8 @@ export const tenantRoutes = defineRoutes({
     response: tenantSchema,
     errors: [
       "tenant_not_found",
+      ...placing,
+      "isolation_change_needs_migration",
       "unknown_plan",
       "secret_value_refused",
       "version_conflict",
@@ -316,6 +324,8 @@ export const tenantRoutes = defineRoutes({
     response: tenantSchema,
     errors: [
       "tenant_not_found",
+      "isolation_not_in_plan",
+      "region_not_allowed",
       "tenant_version_not_found",
       "version_conflict",
       "illegal_transition",
@@ -329,7 +339,14 @@ export const tenantRoutes = defineRoutes({
     body: tenantActivateSchema,
     bodyOptional: true,
     response: operationAcceptedSchema,
-    errors: [...runs, "plane_missing", "plane_incomplete", "release_missing", "release_not_found"],
+    errors: [
+      ...runs,
+      ...placing,
+      "plane_missing",
+      "plane_incomplete",
+      "release_missing",
+      "release_not_found",
+    ],
   },
   tenantDeploy: {
     ...tenantRun,
@@ -339,7 +356,14 @@ export const tenantRoutes = defineRoutes({
     body: tenantDeploySchema,
     bodyOptional: true,
     response: operationAcceptedSchema,
-    errors: [...runs, "plane_missing", "plane_incomplete", "release_missing", "release_not_found"],
+    errors: [
+      ...runs,
+      ...placing,
+      "plane_missing",
+      "plane_incomplete",
+      "release_missing",
+      "release_not_found",
+    ],
   },
   tenantSuspend: {
     ...tenantRun,

@@ -23,6 +23,7 @@ export async function planeRecord(change: Change, facts: PlaneFacts): Promise<Pl
   if (before !== undefined && sameFacts(before, facts)) return before;
   const plane: Plane = {
     ...facts,
+    dedicatedTo: dedicatedTo(facts),
     planeId: before?.planeId ?? newId(),
     recordVersion: (before?.recordVersion ?? 0) + 1,
     createdAt: before?.createdAt ?? change.now,
@@ -35,7 +36,7 @@ export async function planeRecord(change: Change, facts: PlaneFacts): Promise<Pl
   await change.audit({
     action: "plane.recorded",
     target: { type: "plane", id: planeId },
-    details: { name, recordVersion, region, accountId, stackName },
+    details: { name, recordVersion, region, accountId, stackName, dedicatedTo: plane.dedicatedTo },
   });
   await change.outbox({ type: "plane.recorded", payload: { planeId, name, recordVersion } });
   return plane;
@@ -56,6 +57,12 @@ export async function planeGet(db: Reader, name: string): Promise<Plane> {
   });
 }
 
+/** All of them, by name: a plane an environment and region, and those of single tenants. */
+export async function planeAll(db: Reader): Promise<Plane[]> {
+  const rows = await db.selectFrom("planes").selectAll().orderBy("name").execute();
+  return rows.map(fromRow);
+}
+
 /** Newest first. */
 export async function planeList(db: Reader, page: PageRequest): Promise<Page<Plane>> {
   let rows = db.selectFrom("planes").selectAll();
@@ -71,6 +78,10 @@ export async function planeList(db: Reader, page: PageRequest): Promise<Page<Pla
     .limit(page.limit + 1)
     .execute();
   return toPage(found, page.limit, fromRow, (row) => [row.createdAt, row.planeId]);
+}
+
+function dedicatedTo({ outputs }: PlaneFacts): string | null {
+  return typeof outputs.dedicatedTo === "string" ? outputs.dedicatedTo : null;
 }
 
 function sameFacts(plane: Plane, facts: PlaneFacts): boolean {

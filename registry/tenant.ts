@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Insertable, Selectable } from "kysely";
 import type { Page, PageRequest } from "../contract/common.ts";
+import { requireIsolationInPlan } from "../contract/plans.ts";
 import type {
   Tenant,
   TenantCreate,
@@ -11,6 +12,7 @@ import type {
 import type { TenantManager } from "../contract/vocabulary.ts";
 import { pageAfter, pageAfterNumber, toPage } from "./cursor.ts";
 import { fromJson, toJson } from "./json.ts";
+import { requirePlaceable } from "./placement.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { TenantTable, TenantVersionTable } from "./schema.ts";
 import { changedFields } from "./tenantDiff.ts";
@@ -30,6 +32,7 @@ export async function tenantCreate(
   managedBy: TenantManager = "api",
 ): Promise<Tenant> {
   await refuseTakenSlug(change.db, input.slug);
+  requireIsolationInPlan(input.plan, input.isolation);
   const tenant: Tenant = {
     tenantId: randomUUID(),
     slug: input.slug,
@@ -142,6 +145,7 @@ export async function tenantWrite(
 ): Promise<Tenant> {
   const changed = changedFields(before, after);
   if (Object.keys(changed).length === 0) return before;
+  await requirePlaceable(change.db, before, after);
   const tenant: Tenant = { ...after, recordVersion: before.recordVersion + 1, updatedAt: change.now };
   const { tenantId: _tenantId, ...columns } = toRow(tenant);
   const { numUpdatedRows } = await change.db

@@ -7,6 +7,7 @@ import * as drift from "../app/drift.ts";
 import * as health from "../app/health.ts";
 import * as manifest from "../app/manifest.ts";
 import * as operation from "../app/operation.ts";
+import * as placement from "../app/placement.ts";
 import * as plane from "../app/plane.ts";
 import * as reconcile from "../app/reconcile.ts";
 import * as release from "../app/release.ts";
@@ -55,6 +56,8 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
       const restored = tenant.tenantVersionRestore(tools.context, tenantId, version, expectedVersion(tools));
       return tagged(tools, await restored);
     },
+    placementList: ({ params, query }, { context }) =>
+      placement.placementList(context, params.tenantId, query),
     targetList: ({ params, query }, { context }) => tenant.targetList(context, params.tenantId, query),
 
     tenantActivate: ({ params, body }, { context }) =>

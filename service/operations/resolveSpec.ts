@@ -1,3 +1,4 @@
+import type { Placement } from "../../contract/placement.ts";
 import type { Plane } from "../../contract/plane.ts";
 import { PLANS } from "../../contract/plans.ts";
 import type { Release } from "../../contract/release.ts";
@@ -5,7 +6,7 @@ import type { Target } from "../../contract/target.ts";
 import type { Tenant } from "../../contract/tenant.ts";
 import { parsePlaneOutputs } from "../../stacks/plane/outputs.ts";
 import type { ProviderSettings } from "../../stacks/provider.ts";
-import { specDigest, TenantSpec } from "../../stacks/tenant/spec.ts";
+import { isolationOf, specDigest, TenantSpec } from "../../stacks/tenant/spec.ts";
 import { programVersion } from "../../stacks/tenant/version.ts";
 import type { Settings } from "../config.ts";
 
@@ -17,6 +18,8 @@ export interface SpecParts {
   readonly plane: Plane;
   readonly release: Release;
   readonly workload: Workload;
+  /** None for targets of before there were placements: they are pooled. */
+  readonly placement: Placement | undefined;
 }
 
 export interface ResolvedSpec {
@@ -26,13 +29,18 @@ export interface ResolvedSpec {
 
 /** Everything the stack depends on, as one value. Pure but for the program's version, which a process has one of. */
 export function resolveSpec(parts: SpecParts, settings: Settings): ResolvedSpec {
-  const { tenant, target, plane, release, workload } = parts;
+  const { tenant, target, plane, release, workload, placement } = parts;
   const spec = TenantSpec.parse({
     formatVersion: 1,
-    tenant: { tenantId: tenant.tenantId, slug: tenant.slug, displayName: tenant.displayName },
+    tenant: {
+      tenantId: tenant.tenantId,
+      slug: tenant.slug,
+      displayName: tenant.displayName,
+      dataClassification: tenant.dataClassification,
+    },
     environment: target.environment,
     generation: target.generation,
-    isolation: "pooled",
+    isolation: placement?.isolation ?? isolationOf("pooled"),
     plane: {
       name: plane.name,
       region: plane.region,
@@ -60,7 +68,7 @@ export function providerSettings(plane: Plane, settings: Settings): ProviderSett
   };
 }
 
-function assumedRole(plane: Plane, { cloud, awsAssumeRole }: Settings): string | undefined {
+export function assumedRole(plane: Plane, { cloud, awsAssumeRole }: Settings): string | undefined {
   if (cloud === "local" || awsAssumeRole === "none") return undefined;
   return awsAssumeRole === "plane" ? parsePlaneOutputs(plane.outputs).controllerRoleArn : awsAssumeRole;
 }

@@ -1,4 +1,5 @@
 import type { Target } from "../../contract/target.ts";
+import { placementOf } from "../../registry/placement.ts";
 import { planeGet } from "../../registry/plane.ts";
 import { releaseGet } from "../../registry/release.ts";
 import { targetAppliedSpec } from "../../registry/target.ts";
@@ -44,7 +45,9 @@ export function resolveSpecStep(workloadOf: (target: WorkloadFacts) => Workload)
       );
       const applied = await service.registry.read((db) => targetAppliedSpec(db, target.targetId));
       const workload = workloadOf({ target, appliedWorkload: applied?.workload });
-      const resolved = resolveSpec({ tenant, target, plane, release, workload }, service.settings);
+      const placement = await service.registry.read((db) => placementOf(db, target.targetId));
+      const parts = { tenant, target, plane, release, workload, placement };
+      const resolved = resolveSpec(parts, service.settings);
       await run.say(`Release ${number} on ${target.planeName}, spec ${resolved.digest.slice(0, 12)}`);
       return { ...resolved, releaseNumber: number } satisfies ResolvedResult;
     },

@@ -11,6 +11,7 @@ import { Environment, PlaneOutputs } from "../plane/outputs.ts";
 import { ProviderSettings } from "../provider.ts";
 import { canonicalJson } from "./canonicalJson.ts";
 
+export { TENANT_SUBNET_BLOCKS, tenantSubnetBlock } from "../../components/tenantServiceSet/addresses.ts";
 export {
   type DedicatedNetwork,
   type Isolation,
