@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Ledger } from "./ledger.ts";
 import type { RunningStep } from "./observer.ts";
 import type { Victim } from "./plan.ts";
-import { kill, signal } from "./processes.ts";
+import { KILL_TIME_MS, LEASE_MS } from "./postgresWorld.ts";
+import { descendants, kill, look, type Running, signal } from "./processes.ts";
 import type { Random } from "./random.ts";
 import type { Replica } from "./replica.ts";
 import type { Tally } from "./tally.ts";
@@ -29,7 +30,8 @@ export interface KillerParts {
 
 /** What a kill needs: whom to freeze, which steps it would meet, and how to do it. */
 interface Shot {
-  readonly pid: number;
+  /** Frozen while it is looked whether the moment is right; none for what does not stand still. */
+  readonly pid?: number;
   meets(step: RunningStep): boolean;
   fire(): Promise<void>;
 }
@@ -40,7 +42,12 @@ const LONGEST_DELAY_MS = 4_000;
 const LEAST_PATIENCE_MS = 4_000;
 /** How much less rare a step may be for each patience that has passed. */
 const SLACK = 6;
-const AWAY_MS = { service: 1_200, cloud: 1_500 };
+/** A host and a cut link stay away until the lease has run out and the dead-man switch has had its time. */
+const AWAY_MS = {
+  ...{ service: 1_200, cloud: 1_500, database: 3_000, hostMore: 3_000 },
+  host: LEASE_MS + KILL_TIME_MS,
+  partition: LEASE_MS + KILL_TIME_MS,
+};
 
 export function createKiller({ world, tally, ledger, random }: KillerParts): Killer {
   const restarts = new Set<Promise<void>>();
@@ -80,8 +87,12 @@ export function createKiller({ world, tally, ledger, random }: KillerParts): Kil
         return engineShot(victim);
       case "cloud":
         return cloudShot();
-      default:
-        return undefined;
+      case "host":
+        return hostShot(replica);
+      case "partition":
+        return partitionShot(replica);
+      case "database":
+        return databaseShot();
     }
   }
 
@@ -90,10 +101,62 @@ export function createKiller({ world, tally, ledger, random }: KillerParts): Kil
     if (pid === undefined) return undefined;
     return {
       pid,
-      meets: () => true,
+      meets: (step) => isOf(replica, step),
       async fire() {
         await replica.killService();
         later(random.next() * AWAY_MS.service, () => replica.start());
+      },
+    };
+  }
+
+  /** Service, workers and CLIs of one host, without a word, for longer than anybody may wait for it. */
+  function hostShot(replica: Replica): Shot | undefined {
+    const { pid } = replica;
+    if (pid === undefined) return undefined;
+    return {
+      pid,
+      meets: (step) => isOf(replica, step),
+      async fire() {
+        const cloud = await world.cloud.pid();
+        await replica.killHost(
+          new Set(cloud === undefined ? [] : [cloud, ...descendants(cloud).map((one) => one.pid)]),
+        );
+        later(AWAY_MS.host + random.next() * AWAY_MS.hostMore, () => replica.start());
+      },
+    };
+  }
+
+  /** The service lives and cannot reach the registry: its engine runs must be over when others may take them. */
+  function partitionShot(replica: Replica): Shot | undefined {
+    const { link } = replica.options;
+    if (link === undefined || replica.pid === undefined) return undefined;
+    return {
+      meets: (step) => isOf(replica, step),
+      async fire() {
+        const runs = replica.clis();
+        link.cut(random.pick(["refuse", "swallow"]));
+        later(AWAY_MS.partition, () => mustBeOver(replica, runs));
+        later(AWAY_MS.partition + random.next() * AWAY_MS.hostMore, () => link.restore());
+      },
+    };
+  }
+
+  function mustBeOver(replica: Replica, runs: readonly Running[]): void {
+    for (const { pid, folder } of runs)
+      if (look(pid)?.folder === folder)
+        ledger.violation(
+          `${replica.options.name} lost the registry, and its engine run ${folder} outlived the lease`,
+        );
+  }
+
+  function databaseShot(): Shot | undefined {
+    const { database } = world;
+    if (database === undefined) return undefined;
+    return {
+      meets: () => true,
+      async fire() {
+        await database.kill();
+        later(random.next() * AWAY_MS.database, () => database.start());
       },
     };
   }
@@ -135,10 +198,10 @@ export function createKiller({ world, tally, ledger, random }: KillerParts): Kil
     const shot = await shotAt(victim);
     if (shot === undefined || !shot.meets(aim)) return undefined;
     await sleep(random.next() * Math.min(typicalMs.get(aim.step) ?? 0, LONGEST_DELAY_MS));
-    signal(shot.pid, "SIGSTOP");
+    if (shot.pid !== undefined) signal(shot.pid, "SIGSTOP");
     const met = (await world.observer.running()).filter((step) => shot.meets(step) && isStep(step));
     if (!met.some((step) => keyOf(step) === keyOf(aim))) {
-      signal(shot.pid, "SIGCONT");
+      if (shot.pid !== undefined) signal(shot.pid, "SIGCONT");
       return undefined;
     }
     await shot.fire();
@@ -187,7 +250,11 @@ function keyOf({ operationId, step, attempt }: RunningStep): string {
   return `${operationId} ${step} ${attempt}`;
 }
 
+function isOf({ pid, options }: Replica, { ownerPid }: RunningStep): boolean {
+  return options.hostName === undefined || pid === ownerPid;
+}
+
 /** Between two steps there is nothing to count. */
 function isStep({ step }: RunningStep): boolean {
-  return !step.endsWith("/-");
+  return !step.endsWith("-");
 }

@@ -21,9 +21,9 @@ import { createClient } from "./client.ts";
 import { createKiller } from "./killer.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { type Options, readOptions } from "./options.ts";
-import { type Action, killPlan, type Victim } from "./plan.ts";
+import { type Action, killPlan, VICTIMS, type Victim } from "./plan.ts";
+import { openPostgresWorld } from "./postgresWorld.ts";
 import { createRandom } from "./random.ts";
-import { readStateFolder } from "./stacks.ts";
 import { createTally } from "./tally.ts";
 import { judge } from "./verdict.ts";
 import { watchOverlaps } from "./watch.ts";
@@ -32,6 +32,7 @@ import { openSqliteWorld, type World } from "./world.ts";
 const PLANE = "dev-eu-west-1";
 const SETTLE_WITHIN_MS = 15 * 60_000;
 const LEAST_HITS = 3;
+const NEEDS_HOSTS: ReadonlySet<Victim> = new Set(["host", "partition", "database"]);
 
 /** Actions without a route are left out: an older service can be tried too. */
 function ableActions(): ReadonlySet<Action> {
@@ -69,7 +70,10 @@ function createStage(world: World, ledger: Ledger, able: ReadonlySet<Action>): S
 async function run(options: Options, dataDir: string, ledger: Ledger): Promise<boolean> {
   const random = createRandom(options.seed);
   const able = ableActions();
-  const world = await openSqliteWorld({ dataDir, ledger });
+  const world =
+    options.database === "sqlite"
+      ? await openSqliteWorld({ dataDir, ledger })
+      : await openPostgresWorld({ dataDir, ledger, replicas: options.replicas });
   try {
     const stage = createStage(world, ledger, able);
     const tally = createTally(stepKinds(able));
@@ -80,15 +84,14 @@ async function run(options: Options, dataDir: string, ledger: Ledger): Promise<b
       act(stage, seat + 1, random.fork(`seat ${seat + 1}`), beliefs),
     );
     const lives = Promise.all(seats);
-    const victims: Victim[] = ["service", "worker", "cli", "cloud"];
+    const victims = VICTIMS.filter((victim) => options.database === "postgres" || !NEEDS_HOSTS.has(victim));
     const killer = createKiller({ world, tally, ledger, random: random.fork("killer") });
     await killer.run(killPlan(random.fork("kills"), options.kills, victims), options.minutes);
     Object.assign(stage, { stopping: true, calm: true });
     ledger.say("nothing is killed any more; letting everything settle");
     await settled(world, lives, ledger);
     watch.stop();
-    const state = readStateFolder(join(dataDir, "state"));
-    const verdict = await judge({ world, stage, state, beliefs, ledger });
+    const verdict = await judge({ world, stage, state: world.state, beliefs, ledger });
     for (const line of tally.table()) process.stderr.write(`${line}\n`);
     const rare = tally.below(LEAST_HITS);
     if (options.kills >= 200 && rare.length > 0)

@@ -3,13 +3,14 @@ import Database from "better-sqlite3";
 /** A step that runs now, as the registry has it. */
 export interface RunningStep {
   readonly operationId: string;
-  /** `<operation kind>/<step>`, or `<operation kind>/-` between two steps. */
+  /** `<operation kind>/<step>`, `<operation kind>/undo <step>`, or with `-` for the step between two. */
   readonly step: string;
   readonly attempt: number;
   /** Grows with every journal entry. */
   readonly journalLength: number;
   readonly targetId: string;
-  readonly owner: string;
+  /** Of the process that holds it; also when that process is dead. */
+  readonly ownerPid: number | undefined;
 }
 
 export interface OperationRow {
@@ -33,22 +34,25 @@ export interface Observer {
   close(): Promise<void>;
 }
 
-interface Row {
+export interface Row {
   operation_id: string;
   kind: string;
   status: string;
   current_step: string | null;
+  compensation: string | null;
   attempt: number;
   journal_length: number;
   tenant_id: string | null;
   target_id: string | null;
-  lease_owner: string | null;
+  owner_pid: number | null;
   error: string | null;
   finished_at: string | null;
 }
 
-const RUNNING = "SELECT * FROM operations WHERE status = 'running' AND finished_at IS NULL";
-const ALL = "SELECT * FROM operations ORDER BY created_at";
+const JOINED =
+  "SELECT o.*, p.pid AS owner_pid FROM operations o LEFT JOIN processes p ON p.process_id = o.lease_owner";
+export const RUNNING = `${JOINED} WHERE o.status = 'running' AND o.finished_at IS NULL`;
+export const ALL = `${JOINED} ORDER BY o.created_at`;
 
 export function observeSqlite(file: string): Observer {
   const open = () => new Database(file, { readonly: true, fileMustExist: true, timeout: 5_000 });
@@ -78,11 +82,11 @@ export function observeSqlite(file: string): Observer {
 export function stepOf(row: Row): RunningStep {
   return {
     operationId: row.operation_id,
-    step: `${row.kind}/${row.current_step ?? "-"}`,
+    step: `${row.kind}/${row.compensation === "running" ? "undo " : ""}${row.current_step ?? "-"}`,
     attempt: row.attempt,
     journalLength: row.journal_length,
     targetId: row.target_id ?? "",
-    owner: row.lease_owner ?? "",
+    ownerPid: row.owner_pid ?? undefined,
   };
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { root } from "../demo/processes.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Link } from "./link.ts";
 import { descendants, hostOf, kill, look, pids, type Running, signal } from "./processes.ts";
 
 const READY_WITHIN_MS = 90_000;
@@ -19,6 +20,8 @@ export interface ReplicaOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Lives under this host name, in a name space of its own, when given. */
   readonly hostName?: string;
+  /** Its way to the database. */
+  readonly link?: Link;
 }
 
 /**

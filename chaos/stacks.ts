@@ -56,3 +56,27 @@ export function stackState(project: string, stack: string, text: string): StackS
   });
   return { project, stack, resources, pendingOperations: latest?.pending_operations?.length ?? 0, text };
 }
+
+const STATE_FILE = /\/\.pulumi\/stacks\/(tenant-[^/]+)\/([^/]+)\.json$/;
+
+/** Pulumi's `postgres://` backend: a row for each file that a folder would have. */
+export function readStateDatabase(query: <T extends object>(sql: string) => Promise<T[]>): StateReader {
+  return {
+    async stacks() {
+      const rows = await query<{ key: string; data: { data: string } }>(
+        "SELECT key, data FROM public.pulumi_state",
+      );
+      return rows.flatMap(({ key, data }) => {
+        const [, project, stack] = STATE_FILE.exec(key) ?? [];
+        if (project === undefined || stack === undefined) return [];
+        return [stackState(project, stack, Buffer.from(data.data, "base64").toString("utf8"))];
+      });
+    },
+    async locks() {
+      const rows = await query<{ key: string }>(
+        "SELECT key FROM public.pulumi_state WHERE key LIKE '%/.pulumi/locks/%.json'",
+      );
+      return rows.map(({ key }) => key);
+    },
+  };
+}

@@ -7,6 +7,7 @@ import type { Ledger } from "./ledger.ts";
 import { type Observer, observeSqlite } from "./observer.ts";
 import { kill, look } from "./processes.ts";
 import { Replica } from "./replica.ts";
+import { readStateFolder, type StateReader } from "./stacks.ts";
 
 /** The installation under test: its folder, its cloud, its services, its registry. */
 export interface World {
@@ -20,6 +21,9 @@ export interface World {
   /** What `script/audit verify` is given. */
   readonly registry: string;
   readonly environment: NodeJS.ProcessEnv;
+  readonly state: StateReader;
+  /** The database of the registry, when it is a process of its own. */
+  readonly database?: { kill(): Promise<void>; start(): Promise<void> };
   /** Must not be found anywhere but where they are kept. */
   secrets(): Promise<ReadonlyMap<string, string>>;
   stop(): Promise<void>;
@@ -56,6 +60,7 @@ export async function openSqliteWorld({ dataDir, ledger }: WorldOptions): Promis
   const observer = observeSqlite(registry);
   return {
     ...{ dataDir, cloud, observer, registry, environment, replicas: [replica], folders: [dataDir] },
+    state: readStateFolder(join(dataDir, "state")),
     async secrets() {
       const passphrase = await readFile(join(dataDir, "passphrase"), "utf8");
       return new Map([
