@@ -53,3 +53,15 @@ export function routingText(body: RoutingBody): string {
   }));
   return JSON.stringify({ changedAt, entries: ordered, formatVersion, planeName, services, version });
 }
+
+/** What a router answers by itself. A code never changes its meaning: clients and load balancers tell them apart by it. */
+export const ROUTER_PROBLEMS = {
+  bad_host: { status: 400, title: "The request names no host" },
+  unknown_host: { status: 404, title: "No tenant answers here" },
+  unknown_service: { status: 404, title: "The tenant has no such service" },
+  tenant_suspended: { status: 503, title: "The tenant is suspended" },
+  routing_unavailable: { status: 503, title: "The router has no routing yet" },
+  upstream_unreachable: { status: 502, title: "The service cannot be reached" },
+  upstream_timeout: { status: 504, title: "The service did not answer in time" },
+} as const satisfies Record<string, { status: number; title: string }>;
+export type RouterProblemCode = keyof typeof ROUTER_PROBLEMS;

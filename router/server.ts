@@ -1,0 +1,158 @@
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Logger } from "pino";
+import type { RouterProblemCode } from "../contract/routing.ts";
+import { type ProblemAnswer, problemAnswer, sendAnswer } from "./answer.ts";
+import { type Decision, decide } from "./decide.ts";
+import { createUpstreams, forward, type Resolve } from "./forward.ts";
+import type { Routing } from "./routing.ts";
+import { limits } from "./settings.ts";
+import { forwardUpgrade, refuseUpgrade } from "./upgrade.ts";
+
+export interface RouterOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly healthPath: string;
+  readonly maxConnections: number;
+  readonly routing: Routing;
+  readonly resolve: Resolve;
+  readonly log: Logger;
+}
+
+export interface Router {
+  readonly url: string;
+  /** Says at once that it is going, lets requests end for `drainMs`, and cuts off the rest. */
+  stop(drainMs: number): Promise<void>;
+}
+
+export async function startRouter(options: RouterOptions): Promise<Router> {
+  const { routing, log, healthPath } = options;
+  const upstreams = createUpstreams(options.resolve);
+  let stopping = false;
+  // The server forgets a connection that it has handed over to another protocol.
+  const upgraded = new Set<Duplex>();
+  const server = createServer({
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    requireHostHeader: true,
+  });
+  server.maxConnections = options.maxConnections;
+  server.on("drop", () =>
+    log.warn({ limit: options.maxConnections }, "too many connections: one was dropped"),
+  );
+
+  server.on("request", (request, response) => {
+    const requestId = requestIdOf(request);
+    const decision = decide(routing.current(), asked(request, healthPath));
+    logEnd(log, request, response, requestId, decision);
+    if (stopping) response.setHeader("connection", "close");
+    if (decision.kind === "forward") forward(upstreams, decision, request, response, requestId);
+    else {
+      sendAnswer(response, answerTo(decision, requestId, routing, stopping));
+      request.resume();
+    }
+  });
+  server.on("upgrade", (request, socket) => {
+    const requestId = requestIdOf(request);
+    const decision = decide(routing.current(), asked(request, healthPath));
+    upgraded.add(socket);
+    socket.on("error", () => socket.destroy()).once("close", () => upgraded.delete(socket));
+    if (decision.kind === "forward") forwardUpgrade(upstreams, decision, request, socket, requestId);
+    else refuseUpgrade(socket, answerTo(decision, requestId, routing, stopping));
+  });
+
+  await listening(server, options);
+  const { address, port } = server.address() as AddressInfo;
+  return {
+    url: `http://${address.includes(":") ? `[${address}]` : address}:${port}`,
+    async stop(drainMs) {
+      stopping = true;
+      await closed(server, upgraded, drainMs);
+      upstreams.agent.destroy();
+    },
+  };
+}
+
+function asked(request: IncomingMessage, healthPath: string) {
+  return { host: request.headers.host, url: request.url ?? "/", healthPath };
+}
+
+function answerTo(
+  decision: Exclude<Decision, { kind: "forward" }>,
+  requestId: string,
+  routing: Routing,
+  stopping: boolean,
+): ProblemAnswer {
+  if (decision.kind === "problem") return problemAnswer(decision.code, decision.detail, requestId);
+  return healthAnswer(routing, stopping);
+}
+
+/** Ready once it has a routing: a router without one would answer every tenant's users with an error. */
+function healthAnswer(routing: Routing, stopping: boolean): ProblemAnswer {
+  const table = routing.current();
+  const ready = table !== undefined && !stopping;
+  const body = JSON.stringify({
+    status: stopping ? "stopping" : ready ? "ready" : "no_routing",
+    planeName: table?.planeName ?? null,
+    version: table?.version ?? null,
+    changedAt: table?.changedAt ?? null,
+    hosts: table?.hosts.size ?? 0,
+  });
+  const headers = { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) };
+  return { status: ready ? 200 : 503, headers, body };
+}
+
+/** The caller's, when it is one that a log line can bear. */
+function requestIdOf(request: IncomingMessage): string {
+  const given = request.headers["x-request-id"];
+  return typeof given === "string" && /^[\w.-]{1,128}$/.test(given) ? given : randomUUID();
+}
+
+function logEnd(
+  log: Logger,
+  request: IncomingMessage,
+  response: ServerResponse,
+  requestId: string,
+  decision: Decision,
+): void {
+  if (decision.kind === "health" || !log.isLevelEnabled("info")) return;
+  const startedAt = performance.now();
+  const to = decision.kind === "forward" ? { service: decision.service, targetId: decision.targetId } : {};
+  const code: RouterProblemCode | undefined = decision.kind === "problem" ? decision.code : undefined;
+  response.once("close", () => {
+    log.info(
+      {
+        ...{ requestId, method: request.method, host: request.headers.host, ...to, code },
+        status: response.headersSent ? response.statusCode : null,
+        complete: response.writableFinished,
+        ms: Math.round(performance.now() - startedAt),
+      },
+      "request",
+    );
+  });
+}
+
+function listening(server: Server, { host, port }: RouterOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+}
+
+function closed(server: Server, upgraded: ReadonlySet<Duplex>, drainMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => {
+      server.closeAllConnections();
+      for (const socket of upgraded) socket.destroy();
+    }, drainMs);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,91 @@
+import { z } from "zod";
+
+/** The router's settings, read once at start from the environment: it is configured by its task definition. */
+const whole = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+
+const settingsSchema = z
+  .object({
+    PORT: whole(0, 65_535).default(8080),
+    HOST: z.string().min(1).default("0.0.0.0"),
+    /** The plane whose snapshot is served; another plane's is refused. */
+    PLANE_NAME: z.string().min(1).optional(),
+    SNAPSHOT_FILE: z.string().min(1).optional(),
+    SNAPSHOT_URL: z.url({ protocol: /^https?$/ }).optional(),
+    ROUTING_BUCKET: z.string().min(1).optional(),
+    ROUTING_PREFIX: z.string().default("routing/"),
+    AWS_REGION: z.string().min(1).optional(),
+    /** Where S3 answers, when not at AWS. */
+    AWS_ENDPOINT_URL_S3: z.url().optional(),
+    TENANT_SERVICE_PORT: whole(1, 65_535).default(8080),
+    /** Answered on hosts that are no tenant's. */
+    HEALTH_PATH: z.string().startsWith("/").default("/healthz"),
+    /** `name=host:port,name=host:port`: private names that are not looked up. */
+    RESOLVE: z.string().default("").transform(parseResolve),
+    RELOAD_MS: whole(50, 60_000).default(1_000),
+    DRAIN_MS: whole(0, 600_000).default(30_000),
+    MAX_CONNECTIONS: whole(1, 1_000_000).default(10_000),
+    LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "silent"]).default("info"),
+  })
+  .refine(
+    (given) =>
+      [given.SNAPSHOT_FILE, given.SNAPSHOT_URL, given.ROUTING_BUCKET].filter((one) => one !== undefined)
+        .length === 1,
+    { error: "exactly one of SNAPSHOT_FILE, SNAPSHOT_URL and ROUTING_BUCKET must be set" },
+  );
+export type RouterSettings = z.output<typeof settingsSchema>;
+
+/** Bounds of the proxy that are not worth a variable. */
+export const limits = {
+  headerBytes: 16 * 1024,
+  /** How long a client may take for its headers. */
+  headersTimeoutMs: 10_000,
+  /** How long a client may take for its whole request; bodies are streamed, so it bounds an upload. */
+  requestTimeoutMs: 300_000,
+  /** Longer than a load balancer keeps an idle connection (60 s), so that it is never the router that closes one in use. */
+  keepAliveMs: 75_000,
+  connectMs: 3_000,
+  /** How long a service may be silent, before its answer and within it. */
+  upstreamIdleMs: 60_000,
+  /** A WebSocket without any traffic is closed after this. */
+  upgradedIdleMs: 3_600_000,
+  /** The rest of a joined connection of which one end has finished. */
+  halfOpenMs: 10_000,
+  socketsPerUpstream: 256,
+  freeSocketsPerUpstream: 32,
+  snapshotBytes: 64 * 1024 * 1024,
+  snapshotReadMs: 10_000,
+} as const;
+
+export class RouterSettingsError extends Error {
+  override readonly name = "RouterSettingsError";
+}
+
+export function readRouterSettings(
+  environment: Readonly<Record<string, string | undefined>>,
+): RouterSettings {
+  const parsed = settingsSchema.safeParse(environment);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => {
+    const name = issue.path.join(".");
+    return name === "" ? issue.message : `${name}: ${issue.message}`;
+  });
+  throw new RouterSettingsError(`Cannot start the router:\n  ${problems.join("\n  ")}`);
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+function parseResolve(text: string, context: z.RefinementCtx): ReadonlyMap<string, Address> {
+  const known = new Map<string, Address>();
+  for (const pair of text.split(",").filter((part) => part.trim() !== "")) {
+    const [, name, host, port] = /^\s*([^=\s]+)=([^:\s]+):(\d{1,5})\s*$/.exec(pair) ?? [];
+    if (name === undefined || host === undefined) {
+      context.addIssue({ code: "custom", message: `must be name=host:port, got ${JSON.stringify(pair)}` });
+      return z.NEVER;
+    }
+    known.set(name, { host, port: Number(port) });
+  }
+  return known;
+}
