@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
+  BEFORE,
+  illegalTransition,
   legalTransitions,
   nextStatus,
   requireTransition,
@@ -10,16 +12,21 @@ import { TENANT_STATUSES } from "./vocabulary.ts";
 
 /** The whole table once more, by hand: a change of it must be made twice, on purpose. */
 const TABLE = {
-  draft: { activate: "active", decommission: "deleted" },
-  active: { deploy: "active", suspend: "suspended", decommission: "decommissioning" },
+  draft: { update: "draft", activate: "active", delete: "deleted", decommission: "deleted" },
+  active: { update: "active", deploy: "active", suspend: "suspended", decommission: "decommissioning" },
   suspended: {
+    update: "suspended",
     deploy: "suspended",
     reactivate: "active",
     archive: "archived",
     decommission: "decommissioning",
   },
-  archived: { restore: "active", decommission: "decommissioning" },
-  decommissioning: { decommission: "decommissioning", finish_decommission: "deleted" },
+  archived: { update: "archived", restore: "active", decommission: "decommissioning" },
+  decommissioning: {
+    decommission: "decommissioning",
+    undo_decommission: "before",
+    finish_decommission: "deleted",
+  },
   deleted: {},
 };
 
@@ -36,7 +43,9 @@ describe("a tenant's legal transitions", () => {
   it("reach every status from draft, and deleted from every status", () => {
     const reach = (from: (typeof TENANT_STATUSES)[number]) => {
       const seen = new Set([from]);
-      for (const status of seen) for (const { to } of legalTransitions(status)) seen.add(to);
+      for (const status of seen) {
+        for (const { to } of legalTransitions(status)) if (to !== BEFORE) seen.add(to);
+      }
       return seen;
     };
     expect(reach("draft")).toEqual(new Set(TENANT_STATUSES));
@@ -46,8 +55,15 @@ describe("a tenant's legal transitions", () => {
   it("are named when another is asked for", () => {
     expect(requireTransition("draft", "activate")).toBe("active");
     expect(() => requireTransition("active", "activate")).toThrow(
-      "Cannot activate a tenant that is active: its status allows deploy, suspend, decommission.",
+      "Cannot activate a tenant that is active: its status allows update, deploy, suspend, decommission.",
     );
     expect(() => requireTransition("deleted", "restore")).toThrow(/allows nothing more/);
+    expect(illegalTransition("active", "undo_decommission").message).toBe(
+      "Cannot undo the decommissioning of a tenant that is active: its status allows update, deploy, suspend, decommission.",
+    );
+    expect(illegalTransition("decommissioning", "update").options.legalTransitions).toEqual([
+      { action: "decommission", to: "decommissioning" },
+      { action: "undo_decommission", to: "before" },
+    ]);
   });
 });

@@ -7,6 +7,8 @@ import {
   ENVIRONMENTS,
   HEALTH_STATES,
   OPERATION_STATUSES,
+  REQUESTED_STATES,
+  SUSPENSION_MODES,
   VERSION_STATES,
 } from "./vocabulary.ts";
 
@@ -22,7 +24,11 @@ export const targetSchema = z
     projectName: z.string(),
     stackName: z.string(),
     deploymentState: z.enum(DEPLOYMENT_STATES),
-    requestedState: z.enum(["present", "suspended", "absent"]),
+    requestedState: z.enum(REQUESTED_STATES),
+    suspensionMode: z
+      .enum(SUSPENSION_MODES)
+      .nullable()
+      .meta({ description: "How it is suspended; null while it is not" }),
     clusterName: z.string().nullable(),
     serviceNamespace: z.string().nullable(),
     routingTarget: z.string().nullable(),

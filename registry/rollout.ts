@@ -179,6 +179,29 @@ export async function rolloutsUnfinished(db: Reader): Promise<Rollout[]> {
   return rows.map(fromRow);
 }
 
+/** The release of the last rollout that succeeded on a plane and ended after a time; undefined when there was none. */
+export async function planeReleaseAfter(
+  db: Reader,
+  planeName: string,
+  after: string,
+): Promise<number | undefined> {
+  const row = await db
+    .selectFrom("rollouts")
+    .select("releaseNumber")
+    .where("status", "=", "succeeded")
+    .where("finishedAt", ">", after)
+    .where("rolloutId", "in", (targets) =>
+      targets
+        .selectFrom("rolloutTargets")
+        .select("rolloutTargets.rolloutId")
+        .where("planeName", "=", planeName),
+    )
+    .orderBy("finishedAt", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row?.releaseNumber;
+}
+
 /** Newest first. */
 export async function rolloutList(
   db: Reader,

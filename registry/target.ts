@@ -209,6 +209,16 @@ export async function targetAppliedSpec(
   return row?.appliedSpec ? fromJson(row.appliedSpec) : null;
 }
 
+/** What removing the target has taken away so far. */
+export async function targetDeletion(db: Reader, targetId: string): Promise<TargetDeletion | null> {
+  const row = await db
+    .selectFrom("targets")
+    .select("deletion")
+    .where("targetId", "=", targetId)
+    .executeTakeFirst();
+  return row?.deletion ? fromJson(row.deletion) : null;
+}
+
 /** What removing each of a tenant's targets took away, those long gone included; oldest first. */
 export async function targetDeletions(
   db: Reader,

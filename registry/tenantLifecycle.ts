@@ -4,8 +4,11 @@ import type { TenantStatus } from "../contract/vocabulary.ts";
 import type { Change } from "./registry.ts";
 import { tenantGet, tenantWrite } from "./tenant.ts";
 
-/** The actions that move a tenant from one status to another; `deploy` moves none. */
-export type TransitionAction = Exclude<TenantAction, "deploy" | "finish_decommission">;
+/** The actions that lead from one status to another that the cloud must follow; `deploy` and `update` keep the status. */
+export type TransitionAction = Exclude<
+  TenantAction,
+  "deploy" | "update" | "delete" | "undo_decommission" | "finish_decommission"
+>;
 
 const REQUESTED: Readonly<Record<TransitionAction, string>> = {
   activate: "tenant.activation_requested",
@@ -25,21 +28,33 @@ const DONE: Readonly<Record<TransitionAction, string>> = {
   decommission: "tenant.decommissioned",
 };
 
+export interface TransitionRequest {
+  readonly reason?: string | undefined;
+  /** Until when a decommissioning can be undone; null when it cannot. */
+  readonly decommissionAfter?: string | null;
+}
+
 /**
  * Writes down where the tenant is to go, after checking that its status allows it. The status itself follows with
- * `tenantTransitionComplete`, when the cloud has followed; only decommissioning shows at once, as there is no way back.
+ * `tenantTransitionComplete`, when the cloud has followed; only decommissioning shows at once, as its users are shut out from
+ * then on.
  */
 export async function tenantTransitionRequest(
   change: Change,
   tenantId: string,
   action: TransitionAction,
-  reason?: string,
+  { reason, decommissionAfter = null }: TransitionRequest = {},
 ): Promise<Tenant> {
   const before = await tenantGet(change.db, tenantId);
   const to = requireTransition(before.status, action);
   const after: Tenant =
     action === "decommission"
-      ? { ...before, requestedStatus: "deleted", status: to === "deleted" ? before.status : to }
+      ? {
+          ...before,
+          requestedStatus: "deleted",
+          status: to === "deleted" ? before.status : to,
+          decommissionAfter,
+        }
       : { ...before, requestedStatus: to };
   const written = await tenantWrite(change, before, after, REQUESTED[action], reason);
   // Asked for again, after a failure: no field changes, yet who asked must be on record.
@@ -56,14 +71,60 @@ export async function tenantTransitionComplete(
 ): Promise<Tenant> {
   const before = await tenantGet(change.db, tenantId);
   const to = completedStatus(before, action);
-  const after: Tenant = {
-    ...before,
+  return await tenantWrite(change, before, arrived(change, before, to), DONE[action], reason);
+}
+
+/** A draft has nothing in the cloud: it is deleted in the change that asks for it. */
+export async function tenantDelete(change: Change, tenantId: string, reason?: string): Promise<Tenant> {
+  const before = await tenantGet(change.db, tenantId);
+  const to = requireTransition(before.status, "delete");
+  return await tenantWrite(change, before, arrived(change, before, to), "tenant.deleted", reason);
+}
+
+/**
+ * Takes a decommissioning back. What it suspended has to be started again, so a tenant that was active is shown as
+ * suspended and on its way back until that is done.
+ */
+export async function tenantDecommissionUndone(
+  change: Change,
+  tenantId: string,
+  statusBefore: TenantStatus,
+  { reason, toStart }: { readonly reason: string; readonly toStart: boolean },
+): Promise<Tenant> {
+  const before = await tenantGet(change.db, tenantId);
+  const status = statusBefore === "active" && toStart ? "suspended" : statusBefore;
+  const after = { ...before, status, requestedStatus: statusBefore, decommissionAfter: null };
+  return await tenantWrite(change, before, after, "tenant.decommission_undone", reason);
+}
+
+/** Nothing leads there any more: the tenant stays what it is. Audits `tenant.request_withdrawn`. */
+export async function tenantRequestWithdraw(change: Change, tenantId: string): Promise<Tenant> {
+  const before = await tenantGet(change.db, tenantId);
+  const after = { ...before, requestedStatus: before.status };
+  return await tenantWrite(change, before, after, "tenant.request_withdrawn");
+}
+
+/** Places a legal hold, or lifts it with null. Placed again, the newest reason counts. */
+export async function tenantLegalHold(
+  change: Change,
+  tenantId: string,
+  hold: Tenant["legalHold"],
+  reason: string,
+): Promise<Tenant> {
+  const before = await tenantGet(change.db, tenantId);
+  const action = hold === null ? "tenant.legal_hold_lifted" : "tenant.legal_hold_placed";
+  return await tenantWrite(change, before, { ...before, legalHold: hold }, action, reason);
+}
+
+function arrived(change: Change, tenant: Tenant, to: TenantStatus): Tenant {
+  return {
+    ...tenant,
     status: to,
     requestedStatus: to,
     archivedAt: to === "archived" ? change.now : null,
     deletedAt: to === "deleted" ? change.now : null,
+    decommissionAfter: null,
   };
-  return await tenantWrite(change, before, after, DONE[action], reason);
 }
 
 function completedStatus(tenant: Tenant, action: TransitionAction): TenantStatus {

@@ -1,4 +1,5 @@
 import { ProblemError } from "../contract/errors.ts";
+import { requireTransition } from "../contract/lifecycle.ts";
 import type { Tenant } from "../contract/tenant.ts";
 
 /** What can be wrong with a change of a tenant's record, in words. */
@@ -33,14 +34,9 @@ export function versionConflict(tenant: Tenant, expectedVersion: number): Proble
   });
 }
 
+/** The record of a tenant that is going or gone is closed. */
 export function refuseGone(tenant: Tenant): void {
-  if (tenant.status !== "decommissioning" && tenant.status !== "deleted") return;
-  throw new ProblemError("illegal_transition", {
-    detail: `Cannot change the tenant: its record is closed, as it is ${tenant.status}.`,
-    hint: "Create a new tenant; the old one's history stays readable.",
-    errors: [{ path: "tenant.status", message: "allows no change of the record", value: tenant.status }],
-    legalTransitions: [],
-  });
+  requireTransition(tenant.status, "update");
 }
 
 export function versionNotFound(tenant: Tenant, recordVersion: number): ProblemError {

@@ -69,6 +69,12 @@ const settingsSchema = z.strictObject({
   driftRepairsPerHour: whole(0, 10_000).default(10),
   /** How long a stopping service waits for running operations before it aborts their engine runs. */
   drainMs: whole(0, 600_000).default(20_000),
+  /** How long a decommissioning can be undone when its request does not say; 0 destroys at once. */
+  decommissionGraceMs: whole(0, 31_536_000_000).default(7 * 86_400_000),
+  /** How long an archive is kept at least when its request does not say. */
+  archiveRetentionDays: whole(1, 3_650).default(365),
+  /** Ed25519 private key of the deletion certificates: a PEM file, or the PEM itself. One is made when left out. */
+  signingKey: z.string().min(1).optional(),
   logLevel: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
   /** Log lines as JSON on stdout instead of a readable start message and a log file. */
   jsonLog: z.stringbool().or(z.boolean()).default(false),
@@ -130,12 +136,19 @@ export const limits = {
   /** After a failure to write an operation's end; doubled each time. */
   restMs: 2_000,
   restMaxMs: 300_000,
+  /** A cloud's listing that lacks an object is believed after so many looks. */
+  listingLooks: 4,
+  listingLookMs: 10_000,
   stepAttempts: 4,
   stepBackoffMs: 500,
   stepBackoffMaxMs: 15_000,
   healthConcurrency: 8,
   scanConcurrency: 2,
   purgeEveryMs: 3_600_000,
+  /** How late the destruction after a grace period may begin. */
+  decommissionEveryMs: 2_000,
+  decommissionsAtOnce: 50,
+  archivesPurgedAtOnce: 20,
   /** What the CLI said in a run is of use while somebody may still ask why it failed. */
   runFolderKeepMs: 14 * 86_400_000,
   idempotencyKeyChars: 128,
@@ -165,6 +178,9 @@ const flags = {
   "drift-policy": "driftPolicy",
   "drift-repairs-per-hour": "driftRepairsPerHour",
   "drain-ms": "drainMs",
+  "decommission-grace-ms": "decommissionGraceMs",
+  "archive-retention-days": "archiveRetentionDays",
+  "signing-key": "signingKey",
   "log-level": "logLevel",
   "plane-project": "planeProject",
   "plane-stacks": "planeStacks",
@@ -200,6 +216,9 @@ const help: Readonly<Record<FlagName, string>> = {
   "drift-policy": "drift by environment or plane (dev=correct,stage=report,prod=report)",
   "drift-repairs-per-hour": "drift repairs nobody asked for, on one plane (10)",
   "drain-ms": "how long a stopping service waits for running operations (20000)",
+  "decommission-grace-ms": "how long a decommissioning can be undone, 0 for not at all (604800000)",
+  "archive-retention-days": "how long archives are kept at least (365)",
+  "signing-key": "PEM, or its file, of the certificates' Ed25519 key (signing-key.pem in the data folder)",
   "log-level": "fatal, error, warn, info, debug, trace or silent (info)",
   "json-log": "log lines as JSON on stdout instead of service.log in the data folder",
   "plane-project": "Pulumi project of the planes (tenantry)",

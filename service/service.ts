@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type OperationId, routes } from "../contract/routes.ts";
-import { idempotencyPurge } from "../registry/idempotency.ts";
 import { processHeartbeat } from "../registry/host.ts";
+import { idempotencyPurge } from "../registry/idempotency.ts";
 import type { Registry } from "../registry/registry.ts";
 import { apiKeyFirst, apiKeyPrincipal } from "./app/apiKey.ts";
 import { authorize } from "./app/authorize.ts";
@@ -23,6 +23,7 @@ import { createStreams } from "./http/streams.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { createNudges } from "./nudges.ts";
+import { destroyDue } from "./operations/decommissionDue.ts";
 import { createRunner } from "./operations/runner.ts";
 import { createPoll } from "./poll.ts";
 import { startProcess } from "./process.ts";
@@ -106,6 +107,9 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
     await runFoldersPurge(join(settings.dataDir, "runs"), limits.runFolderKeepMs);
   });
   const health = createPoll(context, "health", settings.healthPollMs, () => observeFleet(context));
+  const decommissions = createPoll(context, "decommissions", limits.decommissionEveryMs, () =>
+    destroyDue(context),
+  );
   void planeEnsureAll(context);
 
   return {
@@ -118,6 +122,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
       await Promise.all([
         health.stop(),
         purge.stop(),
+        decommissions.stop(),
         rollouts.stop(),
         scanner.stop(),
         runner.stop(settings.drainMs),

@@ -52,10 +52,12 @@ export async function observeTarget(
   service: ServiceContext,
   target: Target,
 ): Promise<readonly ServiceHealth[] | undefined> {
-  const { region, clusterName: cluster, tenantId, targetId } = target;
+  const { clusterName: cluster, tenantId, targetId } = target;
   if (cluster === null || target.requestedState !== "present") return undefined;
   try {
-    const services = await service.cloud.serviceHealth({ region, cluster, tenantId });
+    const plane = await service.registry.read((db) => planeGet(db, target.planeName));
+    const place = cloudPlace(plane, service.settings);
+    const services = await service.cloud.serviceHealth({ ...place, cluster, tenantId });
     const { health, reason } = healthOf(services);
     const isNews = health !== target.health || reason !== target.healthReason || isStale(service, target);
     if (isNews) {
@@ -108,5 +110,12 @@ export async function serviceReadiness(
   }
   const full = context.storage.problem();
   const storage = full === undefined ? { ok: true } : { ok: false, detail: full.message };
-  return { status: "ok", version, checks: [{ name: "registry", ok: true }, { name: "storage", ...storage }] };
+  return {
+    status: "ok",
+    version,
+    checks: [
+      { name: "registry", ok: true },
+      { name: "storage", ...storage },
+    ],
+  };
 }

@@ -62,7 +62,7 @@ export async function operationCancel(
     const before = await registry.operationGet(change.db, operationId);
     if (isFinished(before.status)) throw alreadyFinished(before);
     if (before.compensation !== null) throw beingUndone(before);
-    await requestCancel(change, before);
+    await requestCancel(context, change, before);
     await change.audit({
       action: "operation.cancel_requested",
       target: { type: "operation", id: operationId },
@@ -79,7 +79,7 @@ export async function operationCancel(
   return operation;
 }
 
-async function requestCancel(change: Change, operation: Operation): Promise<void> {
+async function requestCancel(service: RequestContext, change: Change, operation: Operation): Promise<void> {
   const { operationId, status, kind, targetId } = operation;
   const state = await journalState(change.db, operationId);
   if (state?.cancelRequested === true) return;
@@ -91,6 +91,7 @@ async function requestCancel(change: Change, operation: Operation): Promise<void
   const input = (await registry.operationInput(change.db, operationId)) as OperationInput;
   const target = await targetGet(change.db, targetId);
   const ended = {
+    service,
     operation,
     input,
     target,

@@ -42,8 +42,10 @@ async function requestOperation(
 ): Promise<Operation> {
   const { kind, state, patch = {}, transition, rolloutId = null, reason = null } = request;
   const { tenantId, targetId, planeName } = target;
-  const { deploymentState, requestedState, targetReleaseNumber, lastOperationStatus, drift } = target;
-  const before = { deploymentState, requestedState, targetReleaseNumber, lastOperationStatus, drift };
+  const { deploymentState, requestedState, suspensionMode, targetReleaseNumber, lastOperationStatus } =
+    target;
+  const states = { deploymentState, requestedState, suspensionMode, lastOperationStatus };
+  const before = { ...states, targetReleaseNumber, drift: target.drift };
   const wanted = { state, patch, ...(transition && { transition }) };
   const input: OperationInput = { ...request.input, before, wanted };
   const { onFailure, deadlineMs = limits.operationDeadlineMs[kind], retryOf } = request;

@@ -2,9 +2,13 @@ import { ProblemError } from "../../contract/errors.ts";
 import type { BodyOf, ParamsOf, QueryOf, ResponseOf } from "../../contract/route.ts";
 import type { OperationId, Routes } from "../../contract/routes.ts";
 import * as apiKey from "../app/apiKey.ts";
+import * as archive from "../app/archive.ts";
 import * as audit from "../app/audit.ts";
+import * as certificate from "../app/certificate.ts";
+import * as decommission from "../app/decommission.ts";
 import * as drift from "../app/drift.ts";
 import * as health from "../app/health.ts";
+import * as legalHold from "../app/legalHold.ts";
 import * as manifest from "../app/manifest.ts";
 import * as operation from "../app/operation.ts";
 import * as placement from "../app/placement.ts";
@@ -66,8 +70,21 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     tenantSuspend: ({ params, body }, { context }) => lifecycle.tenantSuspend(context, params.tenantId, body),
     tenantReactivate: ({ params, body }, { context }) =>
       lifecycle.tenantReactivate(context, params.tenantId, body),
+    tenantArchive: ({ params, body }, { context }) => archive.tenantArchive(context, params.tenantId, body),
+    tenantRestore: ({ params, body }, { context }) => archive.tenantRestore(context, params.tenantId, body),
+    archiveList: ({ params, query }, { context }) => archive.archiveList(context, params.tenantId, query),
     tenantDecommission: ({ params, body }, { context }) =>
-      lifecycle.tenantDecommission(context, params.tenantId, body),
+      decommission.tenantDecommission(context, params.tenantId, body),
+    tenantDecommissionUndo: ({ params, body }, { context }) =>
+      decommission.tenantDecommissionUndo(context, params.tenantId, body),
+    tenantDelete: async ({ params, query }, tools) =>
+      tagged(tools, await legalHold.tenantDelete(tools.context, params.tenantId, query.reason)),
+    legalHoldPlace: async ({ params, body }, tools) =>
+      tagged(tools, await legalHold.legalHoldPlace(tools.context, params.tenantId, body)),
+    legalHoldLift: async ({ params, query }, tools) =>
+      tagged(tools, await legalHold.legalHoldLift(tools.context, params.tenantId, query.reason)),
+    certificateGet: ({ params }, { context }) => certificate.certificateGet(context, params.tenantId),
+    signingKeyList: (_input, { context }) => certificate.signingKeyList(context),
 
     operationList: ({ query }, { context }) => operation.operationList(context, query),
     operationGet: ({ params }, { context }) => operation.operationGet(context, params.operationId),

@@ -176,7 +176,7 @@ async function end(
     };
     await journalAppend(change, operationId, [entry], fencingToken);
     const target = await targetGet(change.db, targetId);
-    await saga.end(change, { operation, input, target, ...ended });
+    await saga.end(change, { service, operation, input, target, ...ended });
     await change.audit({
       action: `operation.${outcome}`,
       target: { type: "operation", id: operationId },
@@ -207,9 +207,7 @@ function leaseOf(
   return keepLease({
     ...{ leaseMs, killTimeMs },
     renew: () =>
-      service.registry.record((record) =>
-        operationRenew(record, operationId, fencingToken, leaseMs),
-      ),
+      service.registry.record((record) => operationRenew(record, operationId, fencingToken, leaseMs)),
     isLost: (thrown) => thrown instanceof LeaseLostError,
     onLost: () => stop.abort("lease_lost"),
     onError: (thrown) => service.log.error({ err: thrown, operationId }, "cannot renew the lease"),

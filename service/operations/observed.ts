@@ -76,21 +76,24 @@ export async function recordUnfinished(change: Change, run: EndedRun): Promise<v
     ...(begun && { lastOperationStatus: outcome }),
   };
   await targetUpdate(change, target.targetId, patch, options);
-  if (left === "old" && patch.deploymentState === "absent") await nextGeneration(change, target);
+  const wasRemoved = patch.deploymentState === "absent" || patch.deploymentState === "archived";
+  if (left === "old" && wasRemoved) await nextGeneration(change, target);
   await withdrawRequest(change, target.tenantId);
 }
 
-async function nextGeneration(change: Change, target: Target): Promise<void> {
+/** What is left of a generation, such as a secret in its recovery window, must not be in the way of the next. */
+export async function nextGeneration(change: Change, target: Target): Promise<void> {
   const generation = target.generation + 1;
   const next = { generation, stackName: stackName(target.planeName, generation) };
   await targetNextGeneration(change, target.targetId, next);
 }
 
 /** Undoing puts back the spec that was applied last, whatever an earlier failure had made of it since. */
-async function undoneState(change: Change, { target }: EndedRun): Promise<Target["deploymentState"]> {
+async function undoneState(change: Change, { target, input }: EndedRun): Promise<Target["deploymentState"]> {
   const applied = await targetAppliedSpec(change.db, target.targetId);
-  if (applied === null) return "absent";
-  return applied.workload === "suspended" ? "suspended" : "ready";
+  const goal = input.before?.requestedState;
+  if (applied === null) return goal === "archived" ? "archived" : "absent";
+  return applied.workload === "suspended" || goal === "suspended" ? "suspended" : "ready";
 }
 
 /** With nothing left that leads there, the tenant no longer goes where it was to go. */

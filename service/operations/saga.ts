@@ -54,6 +54,7 @@ export interface StepRun {
 }
 
 export interface EndedRun {
+  readonly service: Pick<ServiceContext, "settings">;
   readonly operation: Operation;
   readonly input: OperationInput;
   readonly target: Target;
@@ -72,6 +73,7 @@ export interface EndedRun {
 export interface OperationInput {
   readonly releaseNumber?: number;
   readonly force?: boolean;
+  readonly archive?: ArchiveInput;
   /** What a retry asks for again: the request had written it on the target and the tenant. */
   readonly wanted?: WantedState;
   /** A retry that goes on from the failed step: the operation whose steps' results still hold. */
@@ -79,8 +81,19 @@ export interface OperationInput {
   /** Where the target stood when the operation was asked for; it goes back there when cancelled before it began. */
   readonly before?: Pick<
     Target,
-    "deploymentState" | "requestedState" | "targetReleaseNumber" | "lastOperationStatus" | "drift"
+    | "deploymentState"
+    | "requestedState"
+    | "suspensionMode"
+    | "targetReleaseNumber"
+    | "lastOperationStatus"
+    | "drift"
   >;
+}
+
+export interface ArchiveInput {
+  /** One that was verified before: to be restored, or to be gone on with. A new one gets the operation's id. */
+  readonly archiveId?: string;
+  readonly retainUntil: string;
 }
 
 export interface WantedState {

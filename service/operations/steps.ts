@@ -4,6 +4,7 @@ import { planeGet } from "../../registry/plane.ts";
 import { releaseGet } from "../../registry/release.ts";
 import { targetAppliedSpec } from "../../registry/target.ts";
 import { tenantGet } from "../../registry/tenant.ts";
+import { clusterNameOf } from "../../stacks/tenant/layoutOf.ts";
 import { specDigest, TenantSpec } from "../../stacks/tenant/spec.ts";
 import type { ServiceHealth } from "../cloud/cloudRuntime.ts";
 import type { UpResult } from "../engine/engine.ts";
@@ -94,7 +95,7 @@ export const deployStep: Step = {
       refreshed ? engine.repair(spec, run.hooks) : engine.up(spec, run.hooks),
     );
     await run.say(`${result.resources} resources are as specified`);
-    return { unchanged: false, refreshed, ...kept(result) };
+    return { unchanged: false, refreshed, ...keptOfUp(result) };
   },
   async undo(run) {
     if (run.results.deploy?.unchanged === true) return;
@@ -135,7 +136,7 @@ export const repairStep: Step = {
     const { spec } = resolvedOf(run.results);
     const result = await withRecovery(run, () => run.service.engine.repair(spec, run.hooks));
     await run.say(`${result.resources} resources are as specified`);
-    return { refreshed: true, ...kept(result) };
+    return { refreshed: true, ...keptOfUp(result) };
   },
 };
 
@@ -159,7 +160,7 @@ export const verifyStep: Step = {
 };
 
 /** What is worth keeping of a run: the outputs name the tenant's services, masked by the engine. */
-function kept(result: UpResult): Record<string, unknown> {
+export function keptOfUp(result: UpResult): Record<string, unknown> {
   const { outputs, summary, changed, resources } = result;
   return { outputs, summary, changed, resources };
 }
@@ -204,10 +205,13 @@ export const steadyStep: Step = {
 
 export async function healthOf(run: StepRun): Promise<readonly ServiceHealth[]> {
   const { spec } = resolvedOf(run.results);
-  const { region, outputs } = spec.plane;
+  const { region, accountId } = spec.plane;
+  const roleArn = spec.provider.assumeRole?.roleArn;
   return run.service.cloud.serviceHealth({
     region,
-    cluster: outputs.clusterName,
+    accountId,
+    ...(roleArn === undefined ? {} : { roleArn }),
+    cluster: clusterNameOf(spec),
     tenantId: spec.tenant.tenantId,
   });
 }

@@ -1,12 +1,17 @@
 import { tenantTransitionComplete } from "../../registry/tenantLifecycle.ts";
+import { provisionDatabaseStep, restartServicesStep } from "./dataSteps.ts";
 import { recordDeployed, recordUnfinished } from "./observed.ts";
+import { publishRoutingStep } from "./routingStep.ts";
 import type { Saga } from "./saga.ts";
 import { deployStep, resolveSpecStep, steadyStep } from "./steps.ts";
 
 /** Provisions a tenant on one plane. The tenant is active as soon as one of its targets is ready. */
 export const tenantActivate: Saga = {
   kind: "tenant_activate",
-  steps: [resolveSpecStep(() => "running"), deployStep, steadyStep],
+  steps: [
+    ...[resolveSpecStep(() => "running"), deployStep, provisionDatabaseStep, restartServicesStep],
+    ...[steadyStep, publishRoutingStep],
+  ],
   async end(change, run) {
     if (run.outcome !== "succeeded") return recordUnfinished(change, run);
     await recordDeployed(change, run, "ready");

@@ -1,81 +1,83 @@
+import { archiveMark, archivesOfTenant } from "../../registry/archive.ts";
 import { driftFindingsResolve } from "../../registry/driftFinding.ts";
 import { targetObserve, targetsOfTenant, targetUpdate } from "../../registry/target.ts";
 import { tenantGet } from "../../registry/tenant.ts";
-import { tenantTransitionComplete } from "../../registry/tenantLifecycle.ts";
-import { stackOf, withRecovery } from "./engineRun.ts";
+import { controllerFor } from "../app/context.ts";
+import { finishDecommission } from "./certificate.ts";
+import { dataPlaceOf } from "./dataPlace.ts";
+import { closeDatabaseStep, destroyDatabaseStep, destroyObjectsStep } from "./dataSteps.ts";
 import { recordUnfinished } from "./observed.ts";
-import { type Saga, type Step, StepError } from "./saga.ts";
+import { deletionOf, destroyStep, orphanScanStep } from "./removal.ts";
+import { publishRoutingStep } from "./routingStep.ts";
+import { type Saga, type Step, StepError, type StepRun } from "./saga.ts";
 
-const namedOrphans = 10;
+/** The last look before anything is deleted: a hold may have been placed since the operation was asked for. */
+const checkHoldStep: Step = {
+  name: "check_legal_hold",
+  idempotence: "It only reads the registry.",
+  async run(run) {
+    const { legalHold } = await run.service.registry.read((db) => tenantGet(db, run.target.tenantId));
+    if (legalHold === null) return {};
+    throw new StepError(
+      "legal_hold",
+      `Cannot destroy: a legal hold keeps the tenant since ${legalHold.placedAt} (${legalHold.reason}). ` +
+        "When it is lifted, decommission again.",
+    );
+  },
+};
 
-const destroyStep: Step = {
-  name: "destroy",
-  idempotence: "What is deleted is no longer in the stack's state; a stack that is gone counts as destroyed.",
+/** Archives past their retention go with the tenant; the others stay until then and are named in the certificate. */
+const deleteArchivesStep: Step = {
+  name: "delete_archives",
+  idempotence: "What is deleted already counts as deleted.",
   undo: "impossible",
   async run(run) {
-    const { tenantId } = run.target;
-    const stack = { ...stackOf(run), tenantId };
-    const result = await withRecovery(run, () => run.service.engine.destroy(stack, run.hooks));
-    await run.say(result.existed ? `${result.deleted} resources are deleted` : "There was no stack");
-    return { ...result };
+    const { tenantId, targetId } = run.target;
+    const all = await run.service.registry.read((db) => archivesOfTenant(db, tenantId));
+    const mine = all.filter((archive) => archive.targetId === targetId && archive.state !== "deleted");
+    const now = new Date().toISOString();
+    const expired = mine.filter(({ retainUntil }) => retainUntil <= now);
+    for (const archive of expired) await deleteArchive(run, archive);
+    const retained = mine.length - expired.length;
+    if (mine.length > 0) await run.say(`${expired.length} archives are deleted, ${retained} retained`);
+    return { deleted: expired.length, retained };
   },
 };
 
-/** Asks the cloud, not the state, what is left. Listings lag on AWS, so finding something is worth another look. */
-const orphanScanStep: Step = {
-  name: "scan_for_orphans",
-  idempotence: "It only looks.",
-  async run(run) {
-    const { region, tenantId, planeName } = run.target;
-    const tags = { "tenantry:tenant-id": tenantId, "tenantry:plane": planeName };
-    const held = await run.service.cloud.listByTag({ region, tags });
-    const orphans = held.filter((resource) => resource.state === "present");
-    if (orphans.length > 0) {
-      const names = orphans.slice(0, namedOrphans).map(({ arn }) => arn);
-      throw new StepError(
-        "orphans_left",
-        `Cannot finish: nothing of the tenant may be left on ${planeName}, but the cloud still has ` +
-          `${orphans.length} resources: ${names.join(", ")}. Delete them there, then decommission again.`,
-        { retryable: true },
-      );
-    }
-    const scheduled = held.map(({ arn, type, deletionAt }) => ({
-      arn,
-      type,
-      deletionAt: deletionAt ?? null,
-    }));
-    await run.say(
-      `Nothing is left${scheduled.length > 0 ? ` but ${scheduled.length} scheduled for deletion` : ""}`,
-    );
-    return { scheduledForDeletion: scheduled };
-  },
-};
+async function deleteArchive(
+  run: StepRun,
+  { archiveId, bucket, prefix }: { archiveId: string; bucket: string; prefix: string },
+): Promise<void> {
+  const { cloud } = await dataPlaceOf(run);
+  await run.service.cloud.deleteObjects({ ...cloud, bucket, prefix });
+  await run.service.registry.change(controllerFor(run.operation), (change) =>
+    archiveMark(change, archiveId, "deleted", run.operation.reason),
+  );
+}
 
 /** Destroys a target for good. The tenant is deleted when its last target is gone. */
 export const tenantDecommission: Saga = {
   kind: "tenant_decommission",
-  steps: [destroyStep, orphanScanStep],
+  steps: [
+    ...[checkHoldStep, publishRoutingStep, closeDatabaseStep, destroyDatabaseStep, destroyObjectsStep],
+    ...[destroyStep, orphanScanStep, deleteArchivesStep],
+  ],
   async end(change, run) {
     if (run.outcome !== "succeeded") return recordUnfinished(change, run);
-    const { target, operation, results } = run;
+    const { target, operation, results, service } = run;
+    const { tenantId, targetId } = target;
     const reason = operation.reason ?? undefined;
     const details = { ...results.scan_for_orphans, deleted: results.destroy?.deleted ?? 0 };
     await driftFindingsResolve(change, target, "decommission");
-    await targetObserve(change, target.targetId, { health: "unknown", healthReason: "decommissioned" });
-    await targetUpdate(
-      change,
-      target.targetId,
-      {
-        deploymentState: "absent",
-        lastOperationStatus: "succeeded",
-        deletedAt: change.now,
-        appliedSpec: null,
-      },
-      { action: "target.deleted", reason: operation.reason, details },
-    );
-    const tenant = await tenantGet(change.db, target.tenantId);
-    const left = await targetsOfTenant(change.db, target.tenantId);
+    await targetObserve(change, targetId, { health: "unknown", healthReason: "decommissioned" });
+    const deletion = await deletionOf(change, run);
+    const patch = { deploymentState: "absent", lastOperationStatus: "succeeded", appliedSpec: null } as const;
+    const gone = { ...patch, deletion, deletedAt: change.now, suspensionMode: null };
+    const { reason: why } = operation;
+    await targetUpdate(change, targetId, gone, { action: "target.deleted", reason: why, details });
+    const tenant = await tenantGet(change.db, tenantId);
+    const left = await targetsOfTenant(change.db, tenantId);
     if (left.length > 0 || tenant.requestedStatus !== "deleted") return;
-    await tenantTransitionComplete(change, target.tenantId, "decommission", reason);
+    await finishDecommission(service, change, tenantId, reason);
   },
 };

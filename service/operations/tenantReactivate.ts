@@ -1,14 +1,31 @@
 import { targetsOfTenant } from "../../registry/target.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { tenantTransitionComplete } from "../../registry/tenantLifecycle.ts";
+import { provisionDatabaseStep, restartServicesStep } from "./dataSteps.ts";
 import { recordDeployed, recordUnfinished } from "./observed.ts";
-import type { Saga } from "./saga.ts";
+import { publishRoutingStep } from "./routingStep.ts";
+import type { Saga, Step } from "./saga.ts";
 import { deployStep, resolveSpecStep, steadyStep } from "./steps.ts";
 
-/** Starts a suspended target's workloads. The tenant is active when all of its targets that are to run are ready. */
+const started = resolveSpecStep(() => "resuming");
+const running = resolveSpecStep(() => "running");
+
+/** Workloads that were never stopped keep the task counts that autoscaling gave them. */
+const resolveStep: Step = {
+  ...started,
+  run: (run) => (run.input.before?.suspensionMode === "access" ? running : started).run(run),
+};
+
+/**
+ * Starts a suspended target's workloads on the release that its plane runs by now, and lets its users in when they are
+ * healthy. The tenant is active when all of its targets that are to run are ready.
+ */
 export const tenantReactivate: Saga = {
   kind: "tenant_reactivate",
-  steps: [resolveSpecStep(() => "resuming"), deployStep, steadyStep],
+  steps: [
+    ...[resolveStep, deployStep, provisionDatabaseStep, restartServicesStep, steadyStep],
+    publishRoutingStep,
+  ],
   async end(change, run) {
     if (run.outcome !== "succeeded") return recordUnfinished(change, run);
     await recordDeployed(change, run, "ready");

@@ -2,13 +2,35 @@ import { targetsOfTenant } from "../../registry/target.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { tenantTransitionComplete } from "../../registry/tenantLifecycle.ts";
 import { recordDeployed, recordUnfinished } from "./observed.ts";
-import type { Saga } from "./saga.ts";
-import { deployStep, resolveSpecStep, steadyStep } from "./steps.ts";
+import { publishRoutingStep } from "./routingStep.ts";
+import type { Saga, Step, StepRun } from "./saga.ts";
+import { appliedSpecStep, deployStep, resolveSpecStep, steadyStep } from "./steps.ts";
 
-/** Stops a target's workloads and keeps its data. The tenant is suspended when its last target is. */
+const stopped = resolveSpecStep(() => "suspended");
+const asItIs = appliedSpecStep(() => "running");
+
+/** Access alone is a matter of routing: the stack stays as it was last deployed. */
+function isAccessOnly({ target }: StepRun): boolean {
+  return target.suspensionMode === "access";
+}
+
+const resolveStep: Step = {
+  ...stopped,
+  run: (run) => (isAccessOnly(run) ? asItIs.run(run) : stopped.run(run)),
+};
+
+const stopStep: Step = {
+  ...deployStep,
+  run: async (run) => (isAccessOnly(run) ? { unchanged: true } : deployStep.run(run)),
+};
+
+/**
+ * Shuts the tenant's users out, and stops its workloads unless only access is to be blocked. Data, secrets and the
+ * database's login stay. The tenant is suspended when its last target is.
+ */
 export const tenantSuspend: Saga = {
   kind: "tenant_suspend",
-  steps: [resolveSpecStep(() => "suspended"), deployStep, steadyStep],
+  steps: [publishRoutingStep, resolveStep, stopStep, steadyStep],
   async end(change, run) {
     if (run.outcome !== "succeeded") return recordUnfinished(change, run);
     await recordDeployed(change, run, "suspended");

@@ -266,7 +266,7 @@ describeDialects("lists of tenants", (create) => {
 
 async function deleteDraft(registry: Registry, tenantId: string): Promise<void> {
   await registry.change(context, async (change) => {
-    await tenantTransitionRequest(change, tenantId, "decommission", "made by mistake");
+    await tenantTransitionRequest(change, tenantId, "decommission", { reason: "made by mistake" });
     await tenantTransitionComplete(change, tenantId, "decommission");
   });
 }

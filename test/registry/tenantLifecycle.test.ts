@@ -73,7 +73,9 @@ describeDialects("a tenant's life", (create) => {
       code: "illegal_transition",
       options: {
         legalTransitions: [
+          { action: "update", to: "draft" },
           { action: "activate", to: "active" },
+          { action: "delete", to: "deleted" },
           { action: "decommission", to: "deleted" },
         ],
       },
@@ -99,7 +101,9 @@ describeDialects("a tenant's life", (create) => {
 });
 
 function request(registry: Registry, tenantId: string, action: TransitionAction) {
-  return registry.change(context, (change) => tenantTransitionRequest(change, tenantId, action, "because"));
+  return registry.change(context, (change) =>
+    tenantTransitionRequest(change, tenantId, action, { reason: "because" }),
+  );
 }
 
 function complete(registry: Registry, tenantId: string, action: TransitionAction) {
