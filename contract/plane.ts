@@ -46,7 +46,7 @@ export const planeRoutes = defineRoutes({
     body: planeRecordSchema,
     status: 200,
     response: planeSchema,
-    errors: ["plane_missing", "plane_incomplete", "state_unavailable"],
+    errors: ["plane_missing", "plane_not_dedicated", "plane_incomplete", "state_unavailable"],
   },
   planeList: {
     method: "get",

@@ -29,6 +29,7 @@ export async function planeRecord(change: Change, facts: PlaneFacts): Promise<Pl
     createdAt: before?.createdAt ?? change.now,
     updatedAt: change.now,
   };
+  await refuseSharedAccount(change.db, plane);
   const row = { ...plane, outputs: toJson(plane.outputs) };
   if (before === undefined) await change.db.insertInto("planes").values(row).execute();
   else await change.db.updateTable("planes").set(row).where("planeId", "=", plane.planeId).execute();
@@ -78,6 +79,25 @@ export async function planeList(db: Reader, page: PageRequest): Promise<Page<Pla
     .limit(page.limit + 1)
     .execute();
   return toPage(found, page.limit, fromRow, (row) => [row.createdAt, row.planeId]);
+}
+
+/** An account with a tenant's own plane holds that tenant's planes and no other. */
+async function refuseSharedAccount(db: Reader, plane: Plane): Promise<void> {
+  const neighbours = await db
+    .selectFrom("planes")
+    .select(["planeId", "name", "dedicatedTo"])
+    .where("accountId", "=", plane.accountId)
+    .execute();
+  const other = neighbours.find((neighbour) => neighbour.dedicatedTo !== plane.dedicatedTo);
+  if (other === undefined) return;
+  const whose = plane.dedicatedTo ?? other.dedicatedTo;
+  throw new ProblemError("plane_not_dedicated", {
+    detail:
+      `Cannot record the plane ${plane.name}: the account ${plane.accountId} must be the tenant ${whose}'s alone, ` +
+      `but ${other.name} is in it and is not that tenant's.`,
+    hint: "Give the tenant's plane an account of its own with tenantry:aws.assumeRole: see docs/isolation.md.",
+    errors: [{ path: "plane.outputs.accountId", message: "is shared", value: plane.accountId }],
+  });
 }
 
 function dedicatedTo({ outputs }: PlaneFacts): string | null {

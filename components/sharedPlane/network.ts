@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as awsx from "@pulumi/awsx";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { DATABASE_PORT } from "../postgres.ts";
 import { SERVICE_PORT } from "../tenantServiceSet/services.ts";
 import type { PlaneBuild } from "./planeArgs.ts";
@@ -9,6 +9,8 @@ export interface Network {
   readonly vpcId: pulumi.Output<string>;
   readonly publicSubnetIds: pulumi.Output<string[]>;
   readonly privateSubnetIds: pulumi.Output<string[]>;
+  /** In the order of the private subnets. */
+  readonly privateRouteTableIds: pulumi.Output<string[]>;
   readonly loadBalancerGroup: aws.ec2.SecurityGroup;
   readonly routerGroup: aws.ec2.SecurityGroup;
   /** Worn by every tenant task beside its own: what shared services admit, however many tenants there are. */
@@ -55,8 +57,19 @@ export function createNetwork(build: PlaneBuild): Network {
     vpcId: vpc.vpcId,
     publicSubnetIds: vpc.publicSubnetIds,
     privateSubnetIds: vpc.privateSubnetIds,
+    privateRouteTableIds: privateRouteTables(vpc),
     ...securityGroups(build, vpc.vpcId),
   };
+}
+
+function privateRouteTables(vpc: awsx.ec2.Vpc): pulumi.Output<string[]> {
+  const tied = vpc.routeTableAssociations.apply((associations) =>
+    pulumi.all(associations.map(({ subnetId, routeTableId }) => pulumi.all([subnetId, routeTableId]))),
+  );
+  return pulumi.all([tied, vpc.privateSubnetIds]).apply(([pairs, subnetIds]) => {
+    const tables = new Map(pairs);
+    return subnetIds.map((subnetId) => tables.get(subnetId) ?? "");
+  });
 }
 
 /** Rules are written inside the groups, so that one added by hand is drift. */

@@ -122,6 +122,8 @@ function computed(type: string, name: string, inputs: any): Record<string, unkno
       return at("ecs", `cluster/${physical}`);
     case "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace":
       return at("servicediscovery", "namespace/ns-abcdefghijklmnop");
+    case "aws:lb/targetGroup:TargetGroup":
+      return at("elasticloadbalancing", `targetgroup/${physical}/73e2d6bc24d8a067`);
     case "aws:lb/loadBalancer:LoadBalancer":
       return {
         ...at("elasticloadbalancing", `loadbalancer/app/${physical}/50dc6c495c0c9188`),
@@ -144,6 +146,10 @@ function computed(type: string, name: string, inputs: any): Record<string, unkno
         publicSubnetIds: ["subnet-a", "subnet-b"],
         privateSubnetIds: ["subnet-c", "subnet-d"],
         routeTables: [],
+        routeTableAssociations: [
+          { subnetId: "subnet-c", routeTableId: "rtb-c" },
+          { subnetId: "subnet-d", routeTableId: "rtb-d" },
+        ],
       };
     default:
       return at(type.split(/[:/]/)[1] ?? "aws", physical);

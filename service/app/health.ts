@@ -4,6 +4,7 @@ import { ProblemError } from "../../contract/errors.ts";
 import type { ServiceStatus, TenantHealth, TenantHealthQuery } from "../../contract/health.ts";
 import type { Target } from "../../contract/target.ts";
 import type { HealthState } from "../../contract/vocabulary.ts";
+import { planeGet } from "../../registry/plane.ts";
 import {
   tenantHealthList as registryList,
   targetGet,
@@ -12,6 +13,7 @@ import {
 } from "../../registry/target.ts";
 import type { ServiceHealth } from "../cloud/cloudRuntime.ts";
 import { limits } from "../config.ts";
+import { cloudPlace } from "../operations/dataPlace.ts";
 import { authorize } from "./authorize.ts";
 import type { RequestContext, ServiceContext } from "./context.ts";
 

@@ -69,6 +69,9 @@ export function providerSettings(plane: Plane, settings: Settings): ProviderSett
 }
 
 export function assumedRole(plane: Plane, { cloud, awsAssumeRole }: Settings): string | undefined {
+  // A tenant's own plane is in its own account, where nothing but a role of that account reaches.
+  if (plane.dedicatedTo !== null && plane.dedicatedTo !== undefined)
+    return parsePlaneOutputs(plane.outputs).controllerRoleArn;
   if (cloud === "local" || awsAssumeRole === "none") return undefined;
   return awsAssumeRole === "plane" ? parsePlaneOutputs(plane.outputs).controllerRoleArn : awsAssumeRole;
 }

@@ -13,6 +13,13 @@ export const PlaneConfig = z.strictObject({
     .regex(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/, "must be a domain such as dev.example.com"),
   /** How to reach AWS; `region` may be left to `aws:region`. */
   aws: ProviderSettings,
+  /**
+   * The id of the one tenant that the plane is for, in an account of its own that `aws.assumeRole` leads to. It becomes
+   * part of the plane's name.
+   */
+  dedicatedTo: z.uuid().lowercase().optional(),
+  /** What a tenant in dedicated isolation gets here: a VPC of its own, or subnets in the plane's. Default: a VPC. */
+  dedicatedNetwork: z.enum(["vpc", "subnets"]).optional(),
   dns: z.strictObject({ parentZoneId: z.string().min(1).optional() }).default({}),
   /** Deletion protection, final snapshots, filled buckets kept. Default: on in stage and prod. */
   protect: z.boolean().optional(),

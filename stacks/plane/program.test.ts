@@ -58,7 +58,7 @@ describe("a dev plane", () => {
 
   it("encrypts, versions and closes both buckets", () => {
     const names = ofType(dev, "aws:s3/bucket:Bucket").map(({ name }) => name);
-    expect(names.sort()).toEqual(["data", "snapshots"]);
+    expect(names.sort()).toEqual(["archive", "data", "snapshots"]);
     const parts = [
       "aws:s3/bucketVersioning:BucketVersioning",
       "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",

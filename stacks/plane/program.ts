@@ -33,7 +33,7 @@ export async function planeProgram(config: PlaneConfig): Promise<PlaneProgramOut
   };
   const args = planeArgs(config, location, zones);
   const plane = new SharedPlane("plane", args, { provider });
-  return planeOutputs(args, plane);
+  return planeOutputs(config, args, plane);
 }
 
 async function defaultZones(provider: aws.Provider, region: string): Promise<readonly string[]> {
@@ -55,14 +55,19 @@ export function planeArgs(
 ): SharedPlaneArgs {
   const { environment, network, database, router, controller, retention, dns } = config;
   const defaults = environmentDefaults(environment);
-  const name = planeName(environment, location.region);
+  const name = planeName(environment, location.region, config.dedicatedTo);
   return {
     environment,
     planeName: name,
     location,
     domain: config.domain,
     ...(dns.parentZoneId === undefined ? {} : { parentZoneId: dns.parentZoneId }),
-    tags: { [TAG.managed]: "true", [TAG.environment]: environment, [TAG.plane]: name },
+    tags: {
+      [TAG.managed]: "true",
+      [TAG.environment]: environment,
+      [TAG.plane]: name,
+      ...(config.dedicatedTo === undefined ? {} : { [TAG.dedicatedTo]: config.dedicatedTo }),
+    },
     protect: config.protect ?? defaults.protect,
     waitForSteadyState: config.aws.waitForSteadyState ?? true,
     network: {
@@ -90,7 +95,7 @@ export function planeArgs(
   };
 }
 
-function planeOutputs(args: SharedPlaneArgs, plane: SharedPlane): PlaneProgramOutputs {
+function planeOutputs(config: PlaneConfig, args: SharedPlaneArgs, plane: SharedPlane): PlaneProgramOutputs {
   const { location } = args;
   const { network, entry, database, access } = plane;
   return {
@@ -105,6 +110,11 @@ function planeOutputs(args: SharedPlaneArgs, plane: SharedPlane): PlaneProgramOu
     availabilityZones: [...args.network.zones],
     publicSubnetIds: network.publicSubnetIds,
     privateSubnetIds: network.privateSubnetIds,
+    privateRouteTableIds: network.privateRouteTableIds,
+    vpcCidrBlock: args.network.cidrBlock,
+    allowedCidrBlocks: [...args.network.allowedCidrBlocks],
+    ...(config.dedicatedNetwork === undefined ? {} : { dedicatedNetwork: config.dedicatedNetwork }),
+    ...(config.dedicatedTo === undefined ? {} : { dedicatedTo: config.dedicatedTo }),
     routerSecurityGroupId: network.routerGroup.id,
     taskSecurityGroupId: network.taskGroup.id,
     clusterName: plane.cluster.name,
@@ -122,6 +132,7 @@ function planeOutputs(args: SharedPlaneArgs, plane: SharedPlane): PlaneProgramOu
     dataBucketArn: plane.dataBucket.arn,
     snapshotBucketName: plane.snapshotBucket.bucket,
     snapshotBucketArn: plane.snapshotBucket.arn,
+    archiveBucketName: plane.archiveBucket.bucket,
     kmsKeyArn: plane.key.arn,
     databaseClusterIdentifier: database.clusterIdentifier,
     databaseEndpoint: database.endpoint,

@@ -21,7 +21,9 @@ export function assertSpecIdentity(spec: TenantSpec, identity: StackIdentity): v
   const { plane, environment, provider } = spec;
   expect("the project", projectName(spec.tenant.tenantId), identity.project);
   expect("the stack", stackName(plane.name, spec.generation), identity.stack);
-  expect("the plane", planeName(environment, plane.region), plane.name);
+  const { dedicatedTo } = plane.outputs;
+  expect("the plane", planeName(environment, plane.region, dedicatedTo), plane.name);
+  if (dedicatedTo !== undefined) expect("the plane's own tenant", dedicatedTo, spec.tenant.tenantId);
   expect("the plane's own name", plane.name, plane.outputs.planeName);
   expect("the plane's environment", environment, plane.outputs.environment);
   expect("the plane's region", plane.region, plane.outputs.region);

@@ -16,6 +16,13 @@ export function stackName(planeName: string, generation: number): string {
   return `${planeName}-${generation}`;
 }
 
-export function planeName(environment: string, region: string): string {
-  return `${environment}-${region}`;
+/**
+ * `<environment>-<region>`; with the first digits of the tenant's id behind it when the plane is that tenant's alone, so
+ * that it can stand beside the region's plane for all. AWS's names leave room for no more than these eight.
+ */
+export function planeName(environment: string, region: string, dedicatedTo?: string): string {
+  const own = dedicatedTo === undefined ? "" : `-${dedicatedTo.slice(0, OWNER_DIGITS)}`;
+  return `${environment}-${region}${own}`;
 }
+
+const OWNER_DIGITS = 8;

@@ -8,11 +8,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { TAG, type Tags } from "../../components/tags.ts";
-import {
-  type TargetIdentity,
-  type TenantLayout,
-  tenantLayout,
-} from "../../components/tenantServiceSet/layout.ts";
+import type { TenantLayout } from "../../components/tenantServiceSet/layout.ts";
 import type { Place, PlaceDatabase } from "../../components/tenantServiceSet/place.ts";
 import type { ServiceArgs } from "../../components/tenantServiceSet/tenantArgs.ts";
 import { TenantServiceSet } from "../../components/tenantServiceSet/tenantServiceSet.ts";
@@ -20,7 +16,9 @@ import { awsProviderArgs } from "../provider.ts";
 import type { DatabaseCluster } from "./data.ts";
 import { assertSpecIdentity } from "./identity.ts";
 import { identityHooks } from "./identityHook.ts";
+import { layoutOf } from "./layoutOf.ts";
 import type { StackIdentity } from "./names.ts";
+import { resourceTag } from "./resourceTag.ts";
 import { secretRefsOf } from "./secretRefs.ts";
 import { type Isolation, SERVICE_NAMES, type ServiceName, specDigest, TenantSpec } from "./spec.ts";
 
@@ -83,29 +81,13 @@ export function tenantProgram(spec: TenantSpec, identity: StackIdentity): () => 
         waitForSteadyState: checked.provider.waitForSteadyState ?? true,
         hooks: identityHooks(checked),
       },
-      { provider },
+      { provider, transformations: [resourceTag(identity.stack)] },
     );
     return {
       ...facts(checked, layout),
       ...effective(checked.isolation, set.place),
       services: set.serviceArns,
     };
-  };
-}
-
-export function layoutOf(spec: TenantSpec): TenantLayout {
-  return tenantLayout(targetIdentity(spec));
-}
-
-function targetIdentity({ tenant, environment, generation, plane }: TenantSpec): TargetIdentity {
-  return {
-    tenantId: tenant.tenantId,
-    slug: tenant.slug,
-    environment,
-    generation,
-    planeName: plane.name,
-    domain: plane.outputs.domain,
-    namespaceName: plane.outputs.serviceNamespaceName,
   };
 }
 

@@ -4,8 +4,9 @@ import { ofType, type RecordedResource, resolved, runMocked } from "../../compon
 import { parsePlaneConfig } from "../../stacks/plane/config.ts";
 import { type PlaneOutputs, parsePlaneOutputs } from "../../stacks/plane/outputs.ts";
 import { planeProgram } from "../../stacks/plane/program.ts";
+import { layoutOf } from "../../stacks/tenant/layoutOf.ts";
 import { projectName, stackName } from "../../stacks/tenant/names.ts";
-import { layoutOf, tenantProgram } from "../../stacks/tenant/program.ts";
+import { tenantProgram } from "../../stacks/tenant/program.ts";
 import { SERVICE_NAMES, type TenantSpec } from "../../stacks/tenant/spec.ts";
 import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
 import { ACCOUNT, type Role } from "./evaluator.ts";
