@@ -1,19 +1,16 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { type OperationId, routes } from "../contract/routes.ts";
 import { processHeartbeat } from "../registry/host.ts";
-import { idempotencyPurge } from "../registry/idempotency.ts";
 import type { Registry } from "../registry/registry.ts";
 import { apiKeyFirst, apiKeyPrincipal } from "./app/apiKey.ts";
 import { authorize } from "./app/authorize.ts";
 import type { ServiceContext } from "./app/context.ts";
-import { observeFleet } from "./app/health.ts";
 import { planeEnsureAll } from "./app/plane.ts";
 import { createPlaneReads } from "./app/planeReads.ts";
 import type { CloudRuntime } from "./cloud/cloudRuntime.ts";
 import { limits, type Settings } from "./config.ts";
 import type { TenantDatabases } from "./database/tenantDatabases.ts";
-import { createScanner } from "./drift/scanner.ts";
+import { linkProcesses } from "./dispatch/link.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { AnyHandler } from "./http/deps.ts";
 import { createHandlers } from "./http/handlers.ts";
@@ -23,17 +20,14 @@ import { createStreams } from "./http/streams.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { createNudges } from "./nudges.ts";
-import { destroyDue } from "./operations/decommissionDue.ts";
-import { createRunner } from "./operations/runner.ts";
-import { createPoll } from "./poll.ts";
 import { startProcess } from "./process.ts";
-import { createRolloutDriver } from "./rollout/apply.ts";
-import { runFoldersPurge } from "./runFolders.ts";
+import { republishAll } from "./routing/publish.ts";
 import { createStorage, noticing, type Storage } from "./storage.ts";
+import { startWork, type Work } from "./work.ts";
 
 /**
  * The control service, put together: requests become changes in the registry (app/), changes become operations, and
- * three reconcilers work those off (operations/, rollout/, drift/). It is given its engine, its cloud and its registry,
+ * workers work those off (work.ts). It is given its engine, its cloud and its registry,
  * so a test runs the whole service on stand-ins for the first two.
  *
  * It promises to come back: whatever was under way when it ended, by a signal or by a kill, is taken up again at the
@@ -46,6 +40,8 @@ export interface ServiceParts {
   readonly cloud: CloudRuntime;
   readonly databases: TenantDatabases;
   readonly log: Logger;
+  /** The stacks' state lies in a folder, which services on other hosts cannot share. */
+  readonly stateInFolder?: boolean;
   /** Tests: every answer is held against the contract. */
   readonly checkAnswers?: boolean;
 }
@@ -72,18 +68,19 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
   const storage: Storage = createStorage({
     ...{ settings, registry, log: parts.log, lookEveryMs: limits.storageLookEveryMs },
     probe: () => registry.record((record) => processHeartbeat(record, own.processId)),
-    onRoom: () => runner.wake(),
+    onRoom: () => work?.wake(),
   });
   const metrics = createMetrics();
   const shared = { nudges: createNudges(), planeReads: createPlaneReads(), metrics };
   const context: ServiceContext = {
     ...{ settings, registry, engine, cloud: parts.cloud, databases: parts.databases, log: parts.log },
     ...{ ...shared, process: own, storage },
-    cancelOperation: (operationId) => runner.cancel(operationId),
+    cancelOperation(operationId) {
+      work?.cancel(operationId);
+      shared.nudges.nudge("cancels");
+    },
   };
-  const runner = createRunner(context);
-  const rollouts = createRolloutDriver(context);
-  const scanner = createScanner(context);
+  let work: Work | undefined;
   let stopping = false;
   const streams = createStreams(metrics);
   const handlers = createHandlers({ streams, version: packageVersion, isStopping: () => stopping });
@@ -99,18 +96,11 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
   const listening = await listen(app, settings);
   // Only now: a start that fails for want of a port must not use up the one time the key is shown.
   const firstAdminKey = await apiKeyFirst(context);
-  runner.wake();
-  rollouts.wake();
-  scanner.wake();
-  const purge = createPoll(context, "purge", limits.purgeEveryMs, async () => {
-    await registry.record(idempotencyPurge);
-    await runFoldersPurge(join(settings.dataDir, "runs"), limits.runFolderKeepMs);
-  });
-  const health = createPoll(context, "health", settings.healthPollMs, () => observeFleet(context));
-  const decommissions = createPoll(context, "decommissions", limits.decommissionEveryMs, () =>
-    destroyDue(context),
-  );
+  const links = await linkProcesses(context);
+  if (settings.role === "api") await links.dispatch.start(undefined);
+  else work = await startWork(context, links.dispatch);
   void planeEnsureAll(context);
+  void republishAll(context);
 
   return {
     url: listening.url,
@@ -119,17 +109,11 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
       stopping = true;
       streams.endAll();
       await listening.close(limits.closeGraceMs);
-      await Promise.all([
-        health.stop(),
-        purge.stop(),
-        decommissions.stop(),
-        rollouts.stop(),
-        scanner.stop(),
-        runner.stop(settings.drainMs),
-      ]);
+      await (work ?? links.dispatch).stop();
       await engine.close();
       storage.stop();
       await own.stop();
+      await links.stop();
       await registry.close();
     },
   };

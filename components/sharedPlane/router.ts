@@ -98,6 +98,7 @@ function routerContainer(build: PlaneBuild, names: PlaneNames, snapshotBucket: s
     PRIVATE_NAMESPACE: names.namespaceName,
     ROUTING_BUCKET: snapshotBucket,
     ROUTING_PREFIX,
+    HEALTH_PATH: args.router.healthPath,
     TENANT_SERVICE_PORT: String(SERVICE_PORT),
     PORT: String(SERVICE_PORT),
   };

@@ -1,8 +1,11 @@
 import type { RoutingSnapshot } from "../../contract/routing.ts";
+import { planeGet } from "../../registry/plane.ts";
 import { routedPlanes, routingSnapshot, routingVersion } from "../../registry/routing.ts";
+import { parsePlaneOutputs } from "../../stacks/plane/outputs.ts";
 import { SERVICE_NAMES, SERVICE_SHAPES } from "../../stacks/tenant/spec.ts";
 import type { ServiceContext } from "../app/context.ts";
-import { folderStore, type SnapshotStore, snapshotFolder } from "./snapshotStore.ts";
+import { cloudPlace } from "../operations/dataPlace.ts";
+import { bucketStore, folderStore, type SnapshotStore, snapshotFolder } from "./snapshotStore.ts";
 
 /**
  * Brings the registry's routing to where the planes' routers read it. The registry numbers the versions; a store only
@@ -49,6 +52,15 @@ export function currentSnapshot(service: ServiceContext, planeName: string): Pro
   return service.registry.record((books) => routingSnapshot(books, planeName, ROUTED_SERVICES));
 }
 
-async function storeOf(service: ServiceContext, planeName: string): Promise<SnapshotStore> {
-  return folderStore(snapshotFolder(service.settings.dataDir, planeName));
+/** As the planes' programs tell their routers. */
+const ROUTING_PREFIX = "routing/";
+
+async function storeOf(
+  { settings, registry, cloud }: ServiceContext,
+  planeName: string,
+): Promise<SnapshotStore> {
+  if (settings.cloud === "local") return folderStore(snapshotFolder(settings.dataDir, planeName));
+  const plane = await registry.read((db) => planeGet(db, planeName));
+  const { snapshotBucketName: bucket } = parsePlaneOutputs(plane.outputs);
+  return bucketStore(cloud, { place: cloudPlace(plane, settings), bucket, prefix: ROUTING_PREFIX });
 }

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type RoutingSnapshot, routingSnapshotSchema } from "../../contract/routing.ts";
+import { type CloudPlace, type CloudRuntime, CloudRuntimeError } from "../cloud/cloudRuntime.ts";
 
 /** Where a plane's router reads its snapshot from. */
 export interface SnapshotStore {
@@ -35,6 +36,36 @@ export function folderStore(folder: string): SnapshotStore {
       }
     },
   };
+}
+
+export interface BucketLocation {
+  readonly place: CloudPlace;
+  readonly bucket: string;
+  readonly prefix: string;
+}
+
+/** The plane's snapshot bucket, which keeps older versions of the object by itself. */
+export function bucketStore(cloud: CloudRuntime, { place, bucket, prefix }: BucketLocation): SnapshotStore {
+  const object = { ...place, bucket, key: `${prefix}${LATEST}` };
+  return {
+    async put(snapshot) {
+      await cloud.putObject({ ...object, body: once(Buffer.from(snapshotBytes(snapshot))) });
+    },
+    async latest() {
+      try {
+        const parts: Uint8Array[] = [];
+        for await (const part of await cloud.getObject(object)) parts.push(part);
+        return readSnapshot(Buffer.concat(parts).toString("utf8"));
+      } catch (thrown) {
+        if (thrown instanceof CloudRuntimeError && thrown.code === "object_not_found") return undefined;
+        throw thrown;
+      }
+    },
+  };
+}
+
+async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes;
 }
 
 export function snapshotBytes(snapshot: RoutingSnapshot): string {
