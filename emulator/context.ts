@@ -96,6 +96,7 @@ export function createContext(cloud: Cloud, caller: Caller): Context {
         type: token,
       }),
     sequence: (counter) => store.nextValue(`${account}/${region}/${counter}`),
+    holdsObjects: (bucket) => store.contents.holdsObjects(bucket),
     referrers: (identifier, type) => store.referrers(account, identifier, type),
     change(resource, properties) {
       const current = store.find(keyOf(resource));

@@ -13,10 +13,12 @@ import type { Faults } from "./faults.ts";
 import { createFaults } from "./faults.ts";
 import { newAccountId } from "./ids.ts";
 import { lockFolder } from "./lock.ts";
+import { type ObjectFiles, openObjectFiles } from "./objectFiles.ts";
 import { Profile } from "./profile.ts";
 import { createAwsProvider } from "./provider/awsProvider.ts";
 import type { Listening } from "./provider/grpc.ts";
 import { listen } from "./provider/grpc.ts";
+import { createDatabaseServers, type DatabaseServers } from "./rds/databaseServers.ts";
 import type { Store } from "./store/store.ts";
 import { openStore } from "./store/store.ts";
 import { createThrottle } from "./throttle.ts";
@@ -56,6 +58,8 @@ interface Parts {
   readonly faults: Faults;
   readonly accountId: string;
   readonly activity: Activity;
+  readonly objectFiles: ObjectFiles;
+  readonly databases: DatabaseServers;
   setProfile(profile: Profile): void;
 }
 
@@ -88,7 +92,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     idle.cancel();
     rmSync(join(dataFolder, RUNNING_FILE), { force: true });
     faults.removeAll();
-    await Promise.all([aws.close(), awsx.close(), control.close()]);
+    await Promise.all([aws.close(), awsx.close(), control.close(), parts.databases.stop()]);
     parts.store.close();
     lock.release();
     stopped.resolve();
@@ -110,6 +114,8 @@ function openParts(options: LocalCloudOptions): Parts {
     faults: createFaults(),
     accountId: openAccountId(store),
     activity: createActivity(),
+    objectFiles: openObjectFiles(join(options.dataFolder, "objects"), store),
+    databases: createDatabaseServers(options.dataFolder, store),
     setProfile: profile.set,
   };
 }

@@ -81,6 +81,9 @@ export interface Context {
   /** Present objects (of `type`) whose `references` name this identifier, in any region of the account. */
   referrers(identifier: string, type?: string): readonly StoredResource[];
 
+  /** Whether anything was put into a bucket other than through Pulumi. */
+  holdsObjects(bucket: string): boolean;
+
   /** Side effects on other objects: merges into properties; a member set to undefined is removed. */
   change(resource: StoredResource, properties: Properties): void;
   setRuntime(resource: StoredResource, runtime: Properties): void;

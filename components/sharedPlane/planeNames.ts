@@ -8,6 +8,7 @@ export interface PlaneNames {
   readonly namespaceName: string;
   readonly dataBucketName: string;
   readonly snapshotBucketName: string;
+  readonly archiveBucketName: string;
   readonly keyAlias: string;
   /** IAM path of the plane's own roles and policies. */
   readonly rolePath: string;
@@ -29,6 +30,7 @@ export function planeNames(planeName: string, accountId: string): PlaneNames {
     namespaceName: `${planeName}.tenantry.internal`,
     dataBucketName: `${name}-${accountId}-data`,
     snapshotBucketName: `${name}-${accountId}-snapshots`,
+    archiveBucketName: `${name}-${accountId}-archive`,
     keyAlias: `alias/${name}`,
     rolePath,
     tenantRolePath: `${rolePath}tenants/`,

@@ -2,7 +2,7 @@
  * SharedPlane: what the tenants of one environment in one region share.
  *
  * What it is: a network over two or three zones, an ECS cluster with a private DNS namespace, one public entry (zone,
- * wildcard certificate, load balancer) with the router behind it, a bucket for data and one for snapshots, one key, a
+ * wildcard certificate, load balancer) with the router behind it, buckets for data, snapshots and archives, one key, a
  * PostgreSQL cluster, the permissions boundary of all tenant roles and the controller's role.
  *
  * What it promises: nothing in it grows with the number of tenants; no plane shares a cloud resource with another,
@@ -35,6 +35,8 @@ export class SharedPlane extends pulumi.ComponentResource {
   readonly key: aws.kms.Key;
   readonly dataBucket: aws.s3.Bucket;
   readonly snapshotBucket: aws.s3.Bucket;
+  /** Archived tenants; no task has access to it. */
+  readonly archiveBucket: aws.s3.Bucket;
   readonly database: aws.rds.Cluster;
   readonly databaseName: string = DATABASE_NAME;
   readonly databaseMasterSecretArn: pulumi.Output<string>;
@@ -65,7 +67,7 @@ export class SharedPlane extends pulumi.ComponentResource {
     this.namespace = namespace;
     const kmsKeyArn = this.key.arn;
     const bucket = { kmsKeyArn, forceDestroy: !args.protect, tags: args.tags };
-    const { dataBucketName, snapshotBucketName } = names;
+    const { dataBucketName, snapshotBucketName, archiveBucketName } = names;
     this.dataBucket = createBucket(build, "data", {
       ...bucket,
       bucketName: dataBucketName,
@@ -74,6 +76,11 @@ export class SharedPlane extends pulumi.ComponentResource {
     this.snapshotBucket = createBucket(build, "snapshots", {
       ...bucket,
       bucketName: snapshotBucketName,
+      bucketKey: true,
+    });
+    this.archiveBucket = createBucket(build, "archive", {
+      ...bucket,
+      bucketName: archiveBucketName,
       bucketKey: true,
     });
     this.database = createPostgres(build, {

@@ -88,7 +88,8 @@ export const bucket: ResourceType = {
   },
   delete(current, context) {
     const force = flag(current.properties, "forceDestroy") === true;
-    if (!force && context.referrers(current.id, OBJECT).length > 0) {
+    const isEmpty = context.referrers(current.id, OBJECT).length === 0 && !context.holdsObjects(current.id);
+    if (!force && !isEmpty) {
       throw new AwsError("BucketNotEmpty", "The bucket you tried to delete is not empty", 409);
     }
     for (const dependent of context.referrers(current.id)) {

@@ -7,8 +7,8 @@ import { findKey } from "./kms.ts";
 import { api, byAnyName, given, identifiers, need } from "./objects.ts";
 import { failure, type Rule, rules, string } from "./rules.ts";
 
-const SECRET = "aws:secretsmanager/secret:Secret";
-const VERSION = "aws:secretsmanager/secretVersion:SecretVersion";
+export const SECRET = "aws:secretsmanager/secret:Secret";
+export const VERSION = "aws:secretsmanager/secretVersion:SecretVersion";
 
 const DAY_MS = 86_400_000;
 const DEFAULT_WINDOW_DAYS = 30;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Cloud } from "../context.ts";
 import { keyOf } from "../context.ts";
-import { deploymentStatus, markHealthy, markUnhealthy } from "../ecsRuntime.ts";
+import { deploymentStatus, markHealthy, markUnhealthy, startDeployment } from "../ecsRuntime.ts";
 import type { ResourceRecord } from "../store/store.ts";
 import { object, prune, text } from "../values.ts";
 import { Problem } from "./problem.ts";
@@ -17,6 +17,8 @@ const HealthRequest = z.strictObject({
   reason: z.string().max(1_000).default("health checks failed"),
 });
 
+const RestartRequest = z.strictObject({ arn: z.string().min(1).max(2_048) });
+
 /** What ECS would tell of its services, and making one ill. */
 export function ecsRoutes(cloud: Cloud): Routes {
   return {
@@ -26,6 +28,10 @@ export function ecsRoutes(cloud: Cloud): Routes {
     "POST /v1/ecs/services/health": async (request) => {
       const body = await request.body(HealthRequest);
       return cloud.store.transaction(() => setHealth(cloud, body));
+    },
+    "POST /v1/ecs/services/restart": async (request) => {
+      const { arn } = await request.body(RestartRequest);
+      return cloud.store.transaction(() => restart(cloud, arn));
     },
   };
 }
@@ -50,6 +56,14 @@ function setHealth(cloud: Cloud, body: z.infer<typeof HealthRequest>) {
   const runtime = body.healthy
     ? { ...service.runtime, unhealthySinceMs: undefined, reason: undefined, ...markHealthy(cloud.nowMs()) }
     : markUnhealthy(service, body.reason, cloud.nowMs());
+  cloud.store.change(keyOf(service), { runtime: prune(runtime) });
+  return describeService(cloud, cloud.store.find(keyOf(service)) ?? service);
+}
+
+/** As UpdateService with forceNewDeployment: the same tasks anew. */
+function restart(cloud: Cloud, arn: string) {
+  const service = findService(cloud, arn);
+  const runtime = { ...service.runtime, ...startDeployment(cloud.nowMs(), service) };
   cloud.store.change(keyOf(service), { runtime: prune(runtime) });
   return describeService(cloud, cloud.store.find(keyOf(service)) ?? service);
 }

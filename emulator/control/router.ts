@@ -1,5 +1,7 @@
 /** The few lines of HTTP the control API needs: exact paths with `:name` segments, JSON bodies, problem+json. */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import type { z } from "zod";
 import { Problem } from "./problem.ts";
 
@@ -9,6 +11,19 @@ export interface ControlRequest {
   readonly query: URLSearchParams;
   readonly parameters: Readonly<Record<string, string>>;
   body<T>(schema: z.ZodType<T>): Promise<T>;
+  /** The body as it comes, of any length; for contents of objects. */
+  readonly content: AsyncIterable<Buffer>;
+}
+
+/** An answer that is sent as it is read. */
+export class Content {
+  readonly stream: Readable;
+  readonly bytes: number;
+
+  constructor(stream: Readable, bytes: number) {
+    this.stream = stream;
+    this.bytes = bytes;
+  }
 }
 
 export type Handler = (request: ControlRequest) => unknown;
@@ -28,7 +43,11 @@ export function createRouter(routes: Routes): RequestListener {
   });
   return (request, response) => {
     answer(table, request)
-      .then((body) => send(response, body === undefined ? 204 : 200, body))
+      .then((body) =>
+        body instanceof Content
+          ? sendContent(response, body)
+          : send(response, body === undefined ? 204 : 200, body),
+      )
       .catch((error: unknown) => {
         const problem =
           error instanceof Problem ? error : new Problem(500, "internal", `Cannot answer: ${String(error)}`);
@@ -58,6 +77,7 @@ async function answer(table: readonly Route[], request: IncomingMessage): Promis
     query: url.searchParams,
     parameters: match(route.segments, segments) ?? {},
     body: (schema) => readBody(request, schema),
+    content: request,
   });
 }
 
@@ -117,6 +137,13 @@ export function validated<T>(value: unknown, schema: z.ZodType<T>): T {
     `Cannot accept the request: ${first?.path ?? ""} ${first?.message ?? ""}`,
     errors,
   );
+}
+
+/** A reader that goes away in the middle is no error of ours. */
+async function sendContent(response: ServerResponse, { stream, bytes }: Content): Promise<void> {
+  response.setHeader("content-type", "application/octet-stream");
+  response.setHeader("content-length", bytes);
+  await pipeline(stream, response).catch(() => response.destroy());
 }
 
 function send(response: ServerResponse, status: number, body: unknown, type = "application/json"): void {

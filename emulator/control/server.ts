@@ -8,12 +8,17 @@ import { z } from "zod";
 import type { Cloud } from "../context.ts";
 import type { Faults } from "../faults.ts";
 import { FaultRequest } from "../faults.ts";
+import type { ObjectFiles } from "../objectFiles.ts";
 import { Profile } from "../profile.ts";
+import type { DatabaseServers } from "../rds/databaseServers.ts";
 import { ecsRoutes } from "./ecs.ts";
 import { Problem } from "./problem.ts";
+import { rdsRoutes } from "./rds.ts";
 import { resourceRoutes } from "./resources.ts";
 import type { Routes } from "./router.ts";
 import { createRouter } from "./router.ts";
+import { s3Routes } from "./s3.ts";
+import { secretRoutes } from "./secrets.ts";
 
 export interface ControlOptions {
   readonly cloud: Cloud;
@@ -21,6 +26,8 @@ export interface ControlOptions {
   readonly accountId: string;
   readonly startedAt: string;
   readonly port: number;
+  readonly objectFiles: ObjectFiles;
+  readonly databases: DatabaseServers;
   setProfile(profile: Profile): void;
   shutdown(): void;
   /** For how long no provider call was made. */
@@ -43,6 +50,9 @@ export async function startControlServer(options: ControlOptions): Promise<Contr
     ...faultRoutes(options),
     ...resourceRoutes(options.cloud),
     ...ecsRoutes(options.cloud),
+    ...secretRoutes(options.cloud),
+    ...s3Routes(options.cloud, options.objectFiles),
+    ...rdsRoutes(options.cloud, options.databases),
   });
   const server = createServer((request, response) => {
     options.onRequest();

@@ -38,6 +38,27 @@ CREATE TABLE IF NOT EXISTS resource_tags (
   PRIMARY KEY (key, value, sequence)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS resource_tags_by_source ON resource_tags (sequence);
+-- What is in secrets and buckets is no property of theirs: no listing of resources can show it.
+CREATE TABLE IF NOT EXISTS secret_values (
+  secret TEXT PRIMARY KEY,
+  owner TEXT NOT NULL,
+  value TEXT NOT NULL,
+  written_at TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS secret_values_by_owner ON secret_values (owner);
+CREATE TABLE IF NOT EXISTS objects (
+  bucket TEXT NOT NULL,
+  key BLOB NOT NULL,
+  bytes INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  file TEXT NOT NULL UNIQUE,
+  written_at TEXT NOT NULL,
+  PRIMARY KEY (bucket, key)
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS contents_go_with_their_owner AFTER DELETE ON resources BEGIN
+  DELETE FROM secret_values WHERE owner = OLD.arn;
+  DELETE FROM objects WHERE OLD.type = 'aws:s3/bucket:Bucket' AND bucket = OLD.id;
+END;
 `;
 
 /** Creates what is missing; WAL with synchronous NORMAL, because a lost power supply may cost an imitation its last calls. */

@@ -8,6 +8,7 @@
 import Database from "better-sqlite3";
 import type { Properties, StoredResource } from "../resourceType.ts";
 import { object } from "../values.ts";
+import { type Contents, createContents } from "./contents.ts";
 import { prepareDatabase } from "./schema.ts";
 
 export interface NewResource {
@@ -67,6 +68,7 @@ export interface Store {
   put(resource: NewResource): ResourceRecord;
   change(key: ResourceKey, change: ResourceChange): void;
   remove(key: ResourceKey): void;
+  readonly contents: Contents;
   setting(key: string): string | undefined;
   setSetting(key: string, value: string): void;
   close(): void;
@@ -254,6 +256,7 @@ export function openStore(file: string, nowMs: () => number = Date.now): Store {
         key.id,
       );
     },
+    contents: createContents(database, nowMs),
     setting(key) {
       const value = sql("SELECT value FROM settings WHERE key = ?").pluck().get(key);
       return typeof value === "string" ? value : undefined;

@@ -1,35 +1,41 @@
-import { DescribeServicesCommand, ECSClient, paginateListServices, type Service } from "@aws-sdk/client-ecs";
-import { IAMClient, paginateGetAccountAuthorizationDetails } from "@aws-sdk/client-iam";
-import { DescribeKeyCommand, KMSClient } from "@aws-sdk/client-kms";
+import {
+  DescribeServicesCommand,
+  type ECSClient,
+  paginateListServices,
+  type Service,
+  UpdateServiceCommand,
+} from "@aws-sdk/client-ecs";
+import { type IAMClient, paginateGetAccountAuthorizationDetails } from "@aws-sdk/client-iam";
+import { DescribeKeyCommand, type KMSClient } from "@aws-sdk/client-kms";
 import {
   paginateGetResources,
-  ResourceGroupsTaggingAPIClient,
+  type ResourceGroupsTaggingAPIClient,
 } from "@aws-sdk/client-resource-groups-tagging-api";
-import { paginateListSecrets, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { paginateListSecrets, type SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { parseArn } from "./arn.ts";
+import { type AwsClientOptions, type AwsClients, createAwsClients } from "./awsClients.ts";
+import { asked } from "./awsErrors.ts";
+import * as objects from "./awsObjects.ts";
+import { putSecretValue, readSecret } from "./awsSecrets.ts";
 import {
+  type CloudPlace,
   type CloudResource,
   type CloudRuntime,
   CloudRuntimeError,
+  type RestartQuery,
   type ServiceHealth,
   type ServiceHealthQuery,
   type TagQuery,
 } from "./cloudRuntime.ts";
 
 /**
- * CloudRuntime on AWS SDK v3: the credentials chain and regions as everywhere in AWS.
+ * CloudRuntime on AWS SDK v3: the credentials chain and regions as everywhere in AWS, and a plane's role where the place
+ * names one.
  *
  * Listing by tag takes three sources, because the Resource Groups Tagging API alone is not complete: IAM roles are not in
  * it, and what is scheduled for deletion is told with its date only by Secrets Manager and KMS themselves.
  */
-export interface AwsCloudRuntimeOptions {
-  /** One URL for every service: LocalStack, moto. Default: AWS. */
-  readonly endpoint?: string;
-  readonly credentials?: {
-    readonly accessKeyId: string;
-    readonly secretAccessKey: string;
-    readonly sessionToken?: string;
-  };
+export interface AwsCloudRuntimeOptions extends AwsClientOptions {
   /** Includes IAM roles, which needs iam:GetAccountAuthorizationDetails. Default: true. */
   readonly includeRoles?: boolean;
 }
@@ -38,49 +44,44 @@ const TENANT_TAG = "tenantry:tenant-id";
 /** AWS's own limit for one DescribeServices call. */
 const DESCRIBE_BATCH = 10;
 const MAX_RESULTS = 10_000;
-const MAX_ATTEMPTS = 5;
-
-interface Clients {
-  readonly ecs: ECSClient;
-  readonly tagging: ResourceGroupsTaggingAPIClient;
-  readonly secrets: SecretsManagerClient;
-  readonly kms: KMSClient;
-  readonly iam: IAMClient;
-}
 
 export function createAwsCloudRuntime(options: AwsCloudRuntimeOptions = {}): CloudRuntime {
-  const byRegion = new Map<string, Clients>();
-  const clientsOf = (region: string): Clients => {
-    const known = byRegion.get(region);
-    if (known !== undefined) return known;
-    const made = createClients(region, options);
-    byRegion.set(region, made);
-    return made;
-  };
+  const clientsOf = createAwsClients(options);
+  const s3 = (place: CloudPlace) => clientsOf(place).s3;
+  const secrets = (place: CloudPlace) => clientsOf(place).secrets;
   return {
-    serviceHealth: (query) => asked("ECS", () => serviceHealth(clientsOf(query.region), query)),
+    serviceHealth: (query) => asked("ECS", () => serviceHealth(clientsOf(query), query)),
     listByTag: (query) =>
-      asked("AWS", () => listByTag(clientsOf(query.region), query, options.includeRoles ?? true)),
+      asked("AWS", () => listByTag(clientsOf(query), query, options.includeRoles ?? true)),
+    readSecret: (query) => readSecret(secrets(query), query.secretId),
+    putSecretValue: (query) => putSecretValue(secrets(query), query.secretId, query.value),
+    putObject: (query) => asked("S3", () => objects.putObject(s3(query), query)),
+    getObject: (query) => asked("S3", () => objects.getObject(s3(query), query)),
+    listObjects: (query) => asked("S3", () => objects.listObjects(s3(query), query)),
+    digestObjects: (query) => asked("S3", () => objects.digestObjects(s3(query), query)),
+    copyObjects: (query) => asked("S3", () => objects.copyObjects(s3(query), query)),
+    deleteObjects: (query) => asked("S3", () => objects.deleteObjects(s3(query), query)),
+    databaseAddress: async ({ endpoint: host, port }) => ({ host, port, tls: true }),
+    restartServices: (query) => asked("ECS", () => restartServices(clientsOf(query), query)),
   };
 }
 
-function createClients(region: string, { endpoint, credentials }: AwsCloudRuntimeOptions): Clients {
-  const settings = {
-    region,
-    maxAttempts: MAX_ATTEMPTS,
-    ...(endpoint !== undefined && { endpoint }),
-    ...(credentials !== undefined && { credentials }),
-  };
-  return {
-    ecs: new ECSClient(settings),
-    tagging: new ResourceGroupsTaggingAPIClient(settings),
-    secrets: new SecretsManagerClient(settings),
-    kms: new KMSClient(settings),
-    iam: new IAMClient(settings),
-  };
+/** One after the other: ECS throttles changes harder than reads. */
+async function restartServices(
+  clients: AwsClients,
+  { cluster, tenantId, region }: RestartQuery,
+): Promise<{ readonly services: number }> {
+  const services = await serviceHealth(clients, { region, cluster, tenantId });
+  for (const { arn: service } of services) {
+    await clients.ecs.send(new UpdateServiceCommand({ cluster, service, forceNewDeployment: true }));
+  }
+  return { services: services.length };
 }
 
-async function serviceHealth({ ecs }: Clients, query: ServiceHealthQuery): Promise<readonly ServiceHealth[]> {
+async function serviceHealth(
+  { ecs }: AwsClients,
+  query: ServiceHealthQuery,
+): Promise<readonly ServiceHealth[]> {
   const arns = query.serviceArns ?? (await listServices(ecs, query.cluster));
   const found: ServiceHealth[] = [];
   for (let start = 0; start < arns.length; start += DESCRIBE_BATCH) {
@@ -124,7 +125,7 @@ function health(service: Service): ServiceHealth {
 }
 
 async function listByTag(
-  clients: Clients,
+  clients: AwsClients,
   query: TagQuery,
   includeRoles: boolean,
 ): Promise<readonly CloudResource[]> {
@@ -221,34 +222,4 @@ function carries(tags: Tags | undefined, query: TagQuery): boolean {
 function tooMany(what: string): CloudRuntimeError {
   const message = `Cannot list ${what}: there are more than ${MAX_RESULTS}.`;
   return new CloudRuntimeError("too_many_results", message, { retryable: false });
-}
-
-/** Turns what the SDK throws into the seam's own error. */
-async function asked<T>(what: string, ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (cause) {
-    if (cause instanceof CloudRuntimeError) throw cause;
-    const {
-      name = "Error",
-      message = "",
-      $metadata,
-    } = cause as Partial<Error> & { $metadata?: { httpStatusCode?: number } };
-    const status = $metadata?.httpStatusCode;
-    if (name === "ClusterNotFoundException") {
-      throw new CloudRuntimeError("cluster_not_found", `Cannot ask ${what}: ${message}`, {
-        retryable: false,
-        cause,
-      });
-    }
-    if (status === undefined) {
-      const text = `Cannot reach ${what}: ${name}: ${message}`;
-      throw new CloudRuntimeError("cloud_unreachable", text, { retryable: !/Credential/i.test(name), cause });
-    }
-    const retryable = status >= 500 || status === 429 || /Throttl|TooManyRequests|LimitExceeded/.test(name);
-    throw new CloudRuntimeError("cloud_refused", `${what} refused: ${name}: ${message}`, {
-      retryable,
-      cause,
-    });
-  }
 }

@@ -1,13 +1,24 @@
 /**
- * CloudRuntime: what is observed in the cloud rather than declared to it.
+ * CloudRuntime: what is observed in the cloud, and what is done there that no stack declares.
  *
- * Stacks say what there should be; this seam says what there is: whether a tenant's services reached their steady
- * state, and everything that carries a set of tags (for orphan scans and deletion certificates). Two implementations,
- * one over the local cloud's control API and one over AWS, held to one contract suite in test/cloud.
+ * Stacks say what there should be; this seam says what there is (services' health, everything with a set of tags) and
+ * handles what must not be in a stack's state: secret values, objects, a service's restart. Two implementations, one
+ * over the local cloud's control API and one over AWS, held to one contract suite in test/cloud.
  *
- * It only reads. It promises complete listings (all pages, up to a named limit that is an error when passed, never a
- * silent cut) and plain words when the cloud cannot be asked. It knows nothing of the registry.
+ * It promises complete listings (all pages, up to a named limit that is an error when passed, never a silent cut),
+ * calls that may be repeated, and plain words when the cloud cannot be asked. No error and no log line of it ever holds
+ * a secret's value. It knows nothing of the registry. Where a place names a role, every call there is made with that
+ * role, so that a plane's own controller role bounds what the service can do to it.
  */
+
+/** An account's region, and as whom to act there. */
+export interface CloudPlace {
+  readonly region: string;
+  /** 12 digits. Needed to tell accounts of the local cloud apart; on AWS the credentials decide. */
+  readonly accountId?: string;
+  /** Assumed through STS for the call; without it the service's own credentials are used. */
+  readonly roleArn?: string;
+}
 
 export interface ServiceHealth {
   readonly name: string;
@@ -36,8 +47,7 @@ export interface CloudResource {
   readonly deletionAt?: string;
 }
 
-export interface ServiceHealthQuery {
-  readonly region: string;
+export interface ServiceHealthQuery extends CloudPlace {
   /** Cluster name or ARN. */
   readonly cluster: string;
   /** Only services tagged `tenantry:tenant-id` = this. */
@@ -46,21 +56,109 @@ export interface ServiceHealthQuery {
   readonly serviceArns?: readonly string[];
 }
 
-export interface TagQuery {
-  readonly region: string;
+export interface TagQuery extends CloudPlace {
   /** All must match. At least one. */
   readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface SecretQuery extends CloudPlace {
+  /** Name or ARN. */
+  readonly secretId: string;
+}
+
+export interface ObjectQuery extends CloudPlace {
+  readonly bucket: string;
+  readonly key: string;
+}
+
+/** All objects whose keys begin with `prefix`, which ends in a slash: a tenant's or an archive's own folder. */
+export interface PrefixQuery extends CloudPlace {
+  readonly bucket: string;
+  readonly prefix: string;
+}
+
+export interface CopyQuery extends CloudPlace {
+  readonly from: { readonly bucket: string; readonly prefix: string };
+  readonly to: { readonly bucket: string; readonly prefix: string };
+}
+
+export interface ObjectFacts {
+  readonly key: string;
+  readonly bytes: number;
+}
+
+export interface StoredObject {
+  readonly bytes: number;
+  /** Hex, of the whole content. */
+  readonly sha256: string;
+}
+
+/** What lies below a prefix, as one value: equal digests mean equal keys (without the prefix) with equal content. */
+export interface ObjectsDigest {
+  readonly objects: number;
+  readonly bytes: number;
+  /** SHA-256 (hex) over key, size and SHA-256 of each object, in the order of the keys' UTF-8 bytes. */
+  readonly digest: string;
+}
+
+/** Where a database server can be reached from here. */
+export interface DatabaseAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+}
+
+export interface DatabaseClusterQuery extends CloudPlace {
+  readonly clusterIdentifier: string;
+  /** What the plane's stack says of it; the local cloud's differs, since a process of this machine stands in for it. */
+  readonly endpoint: string;
+  readonly port: number;
+}
+
+export interface RestartQuery extends CloudPlace {
+  readonly cluster: string;
+  readonly tenantId: string;
 }
 
 export interface CloudRuntime {
   serviceHealth(query: ServiceHealthQuery): Promise<readonly ServiceHealth[]>;
   listByTag(query: TagQuery): Promise<readonly CloudResource[]>;
+
+  /** Undefined when the secret is there but has no value yet. */
+  readSecret(query: SecretQuery): Promise<string | undefined>;
+  putSecretValue(query: SecretQuery & { readonly value: string }): Promise<void>;
+
+  /** Replaces what is there. The body is read once, in bounded memory; what is written is there whole or not at all. */
+  putObject(query: ObjectQuery & { readonly body: AsyncIterable<Uint8Array> }): Promise<StoredObject>;
+  getObject(query: ObjectQuery): Promise<AsyncIterable<Uint8Array>>;
+  /** In the order of the keys' UTF-8 bytes. */
+  listObjects(query: PrefixQuery): Promise<readonly ObjectFacts[]>;
+  digestObjects(query: PrefixQuery): Promise<ObjectsDigest>;
+  /** Copies inside the cloud; what is at the destination already is replaced. The digest is of the copies. */
+  copyObjects(query: CopyQuery): Promise<ObjectsDigest>;
+  /** Removes every version of every object below the prefix. */
+  deleteObjects(query: PrefixQuery): Promise<{ readonly objects: number }>;
+
+  /** Starts the cluster where that is needed. */
+  databaseAddress(query: DatabaseClusterQuery): Promise<DatabaseAddress>;
+  /** Replaces the tasks of all the tenant's services, so that they read their secrets anew. */
+  restartServices(query: RestartQuery): Promise<{ readonly services: number }>;
 }
+
+/** Stable. */
+export type CloudErrorCode =
+  | "cloud_unreachable"
+  | "cloud_refused"
+  | "cluster_not_found"
+  | "too_many_results"
+  | "secret_not_found"
+  | "object_not_found"
+  | "bucket_not_found"
+  | "database_not_found";
 
 export class CloudRuntimeError extends Error {
   override readonly name = "CloudRuntimeError";
-  /** Stable: `cloud_unreachable`, `cloud_refused`, `cluster_not_found`, `too_many_results`. */
-  readonly code: "cloud_unreachable" | "cloud_refused" | "cluster_not_found" | "too_many_results";
+  readonly code: CloudErrorCode;
   readonly retryable: boolean;
 
   constructor(

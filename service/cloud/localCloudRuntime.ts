@@ -8,6 +8,8 @@ import {
   type ServiceHealthQuery,
   type TagQuery,
 } from "./cloudRuntime.ts";
+import { localDataCalls } from "./localCloudData.ts";
+import { createLocalControl, type LocalControl, type Question } from "./localControl.ts";
 
 /** CloudRuntime over the local cloud's control API. */
 export interface LocalCloudRuntimeOptions {
@@ -15,7 +17,6 @@ export interface LocalCloudRuntimeOptions {
   controlUrl(): Promise<string>;
 }
 
-const REQUEST_TIMEOUT_MS = 10_000;
 const PAGE_SIZE = 500;
 /** A listing longer than this is no tenant's. */
 const MAX_RESULTS = 10_000;
@@ -45,50 +46,48 @@ const Resource = z.looseObject({
 const ResourcePage = z.looseObject({ resources: z.array(Resource), nextCursor: z.string().nullish() });
 
 export function createLocalCloudRuntime(options: LocalCloudRuntimeOptions): CloudRuntime {
-  const get = async <T>(path: string, query: URLSearchParams, schema: z.ZodType<T>): Promise<T> => {
-    const url = new URL(path, await reachable(options.controlUrl));
-    url.search = query.toString();
-    return request(url, schema);
+  const control = createLocalControl(options.controlUrl);
+  const servicesOf = async (query: ServiceHealthQuery) => {
+    const { region, accountId: account, cluster, tenantId } = query;
+    const asked = { region, account, cluster, "tag.tenantry:tenant-id": tenantId };
+    const { services } = await control.ask({ path: "/v1/ecs/services", query: asked }, Services);
+    if (services.length === 0) await requireCluster(control, query);
+    return services.filter(({ arn }) => query.serviceArns?.includes(arn) ?? true);
   };
 
   return {
-    async serviceHealth(query) {
-      const search = new URLSearchParams({ region: query.region, cluster: query.cluster });
-      search.set("tag.tenantry:tenant-id", query.tenantId);
-      const { services } = await get("/v1/ecs/services", search, Services);
-      if (services.length === 0) await requireCluster(get, query);
-      const asked = services.filter(({ arn }) => query.serviceArns?.includes(arn) ?? true);
-      return asked.map(health).sort(byName);
-    },
+    ...localDataCalls(control),
+    serviceHealth: async (query) => (await servicesOf(query)).map(health).sort(byName),
     async listByTag(query) {
       const found: CloudResource[] = [];
       let cursor: string | null | undefined;
       do {
-        const page = await get("/v1/resources", resourceQuery(query, cursor), ResourcePage);
+        const question = { path: "/v1/resources", query: resourceQuery(query, cursor) };
+        const page = await control.ask(question, ResourcePage);
         found.push(...page.resources.filter((item) => isSeenFrom(query.region, item.region)).map(resource));
         if (found.length > MAX_RESULTS) throw tooMany(query);
         cursor = page.nextCursor;
       } while (cursor);
       return found.sort(byArn);
     },
+    async restartServices(query) {
+      const services = await servicesOf(query);
+      for (const { arn } of services) {
+        await control.ask({ method: "POST", path: "/v1/ecs/services/restart", body: { arn } }, z.unknown());
+      }
+      return { services: services.length };
+    },
   };
 }
 
-async function reachable(controlUrl: () => Promise<string>): Promise<string> {
-  try {
-    return await controlUrl();
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    const message = `Cannot ask the local cloud: it could not be started. ${why}`;
-    throw new CloudRuntimeError("cloud_unreachable", message, { retryable: true, cause });
-  }
-}
-
-function resourceQuery(query: TagQuery, cursor: string | null | undefined): URLSearchParams {
-  const search = new URLSearchParams({ limit: String(PAGE_SIZE) });
-  for (const [key, value] of Object.entries(query.tags)) search.set(`tag.${key}`, value);
-  if (cursor) search.set("cursor", cursor);
-  return search;
+function resourceQuery(query: TagQuery, cursor: string | null | undefined): NonNullable<Question["query"]> {
+  const tags = Object.entries(query.tags).map(([key, value]) => [`tag.${key}`, value]);
+  return {
+    ...Object.fromEntries(tags),
+    limit: String(PAGE_SIZE),
+    account: query.accountId,
+    cursor: cursor ?? undefined,
+  };
 }
 
 /** What belongs to no region, such as roles, is listed from every region, as on AWS. */
@@ -96,40 +95,12 @@ function isSeenFrom(region: string, itsRegion: string): boolean {
   return itsRegion === region || !/^[a-z]{2}(-[a-z]+)+-\d$/.test(itsRegion);
 }
 
-type Get = <T>(path: string, query: URLSearchParams, schema: z.ZodType<T>) => Promise<T>;
-
 /** The control API lists services of no cluster as none; AWS says that the cluster is missing. */
-async function requireCluster(get: Get, { region, cluster }: ServiceHealthQuery): Promise<void> {
+async function requireCluster(control: LocalControl, query: ServiceHealthQuery): Promise<void> {
+  const { region, accountId: account, cluster } = query;
   const id = cluster.slice(cluster.lastIndexOf("/") + 1);
-  const search = new URLSearchParams({ type: "aws:ecs/cluster:Cluster", id, region });
-  await get("/v1/resources/one", search, z.unknown());
-}
-
-async function request<T>(url: URL, schema: z.ZodType<T>): Promise<T> {
-  let response: Response;
-  let body: unknown;
-  try {
-    response = await fetch(url, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
-    body = await response.json();
-  } catch (cause) {
-    const message = `Cannot ask the local cloud at ${url.origin}: it does not answer. Is it running?`;
-    throw new CloudRuntimeError("cloud_unreachable", message, { retryable: true, cause });
-  }
-  if (!response.ok) throw refusal(url, response.status, body);
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const message = `Cannot read the local cloud's answer to ${url.pathname}: it has another shape than expected.`;
-  throw new CloudRuntimeError("cloud_refused", message, { retryable: false, cause: parsed.error });
-}
-
-function refusal(url: URL, status: number, body: unknown): CloudRuntimeError {
-  const { detail } = (body ?? {}) as { detail?: string };
-  const missing = status === 404 && url.searchParams.get("type") === "aws:ecs/cluster:Cluster";
-  return new CloudRuntimeError(
-    missing ? "cluster_not_found" : "cloud_refused",
-    `Cannot ask the local cloud (${url.pathname}): ${detail ?? `status ${status}`}`,
-    { retryable: status >= 500 || status === 429 },
-  );
+  const asked = { type: "aws:ecs/cluster:Cluster", id, region, account };
+  await control.ask({ path: "/v1/resources/one", query: asked }, z.unknown());
 }
 
 function health(service: z.infer<typeof Service>): ServiceHealth {

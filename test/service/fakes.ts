@@ -1,8 +1,10 @@
 import type { CloudResource, CloudRuntime, ServiceHealth } from "../../service/cloud/cloudRuntime.ts";
+import type { TenantDatabases } from "../../service/database/tenantDatabases.ts";
 import type { DriftFinding, Engine, RunHooks, StackTarget, UpResult } from "../../service/engine/engine.ts";
 import { EngineError } from "../../service/engine/errors.ts";
 import { projectName, stackName } from "../../stacks/tenant/names.ts";
 import { SERVICE_NAMES, specDigest, type TenantSpec } from "../../stacks/tenant/spec.ts";
+import { createFakeData, type FakeData, fakeDatabases, fakeDataCalls } from "./fakeData.ts";
 
 /** What the fake cloud holds: one entry a stack. Engine and CloudRuntime both look at it, as the real ones do. */
 export interface FakeStack {
@@ -16,6 +18,8 @@ export interface FakeStack {
 export interface FakeWorld {
   readonly engine: Engine;
   readonly cloud: CloudRuntime;
+  readonly databases: TenantDatabases;
+  readonly data: FakeData;
   readonly stacks: Map<string, FakeStack>;
   /** Every engine run that began, as `method stackKey`. */
   readonly runs: string[];
@@ -38,6 +42,8 @@ export function createFakeWorld(): FakeWorld {
   const world: FakeWorld = {
     engine: undefined as never,
     cloud: undefined as never,
+    databases: undefined as never,
+    data: createFakeData(),
     stacks: new Map(),
     runs: [],
     peaks: { overall: 0, perStack: 0 },
@@ -46,7 +52,11 @@ export function createFakeWorld(): FakeWorld {
     gate: undefined,
     leftovers: [],
   };
-  return Object.assign(world, { engine: fakeEngine(world), cloud: fakeCloud(world) });
+  return Object.assign(world, {
+    engine: fakeEngine(world),
+    cloud: fakeCloud(world),
+    databases: fakeDatabases(world.data),
+  });
 }
 
 function fakeEngine(world: FakeWorld): Engine {
@@ -119,6 +129,7 @@ function fakeEngine(world: FakeWorld): Engine {
 
 function fakeCloud(world: FakeWorld): CloudRuntime {
   return {
+    ...fakeDataCalls(world.data),
     serviceHealth: async ({ tenantId }) => {
       const stack = [...world.stacks.values()].find(({ spec }) => spec.tenant.tenantId === tenantId);
       if (stack === undefined) return [];
@@ -211,6 +222,7 @@ export function planeOutputsFixture(): Record<string, unknown> {
     dataBucketArn: arn("s3:::dev-data"),
     snapshotBucketName: "dev-snapshots",
     snapshotBucketArn: arn("s3:::dev-snapshots"),
+    archiveBucketName: "dev-archive",
     kmsKeyArn: arn("kms:eu-west-1:123456789012:key/1"),
     databaseClusterIdentifier: "dev-db",
     databaseEndpoint: "dev-db.example",

@@ -1,0 +1,95 @@
+import { ECSClient } from "@aws-sdk/client-ecs";
+import { IAMClient } from "@aws-sdk/client-iam";
+import { KMSClient } from "@aws-sdk/client-kms";
+import { ResourceGroupsTaggingAPIClient } from "@aws-sdk/client-resource-groups-tagging-api";
+import { S3Client } from "@aws-sdk/client-s3";
+import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
+import type { CloudPlace } from "./cloudRuntime.ts";
+
+interface AwsCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+export interface AwsClientOptions {
+  /** One URL for every service: LocalStack, moto. Default: AWS. */
+  readonly endpoint?: string;
+  /** The service's own; a place's role is assumed with them. Default: the credentials chain. */
+  readonly credentials?: AwsCredentials;
+}
+
+export interface AwsClients {
+  readonly ecs: ECSClient;
+  readonly tagging: ResourceGroupsTaggingAPIClient;
+  readonly secrets: SecretsManagerClient;
+  readonly kms: KMSClient;
+  readonly iam: IAMClient;
+  readonly s3: S3Client;
+}
+
+/** The SDK waits between them with exponential backoff and jitter. */
+const MAX_ATTEMPTS = 5;
+const SESSION_NAME = "tenantry";
+/** The longest that AWS allows where one role assumes another. */
+const SESSION_SECONDS = 3_600;
+/** Each holds sockets; a fleet of accounts goes round. */
+const KEPT_PLACES = 256;
+
+/** Clients for each region and role, made at first use. */
+export function createAwsClients(options: AwsClientOptions): (place: CloudPlace) => AwsClients {
+  const kept = new Map<string, AwsClients>();
+  return ({ region, roleArn }) => {
+    const key = `${region} ${roleArn ?? ""}`;
+    const clients = kept.get(key) ?? createClients(region, roleArn, options);
+    kept.delete(key);
+    kept.set(key, clients);
+    for (const oldest of kept.keys()) {
+      if (kept.size <= KEPT_PLACES) break;
+      kept.delete(oldest);
+    }
+    return clients;
+  };
+}
+
+function createClients(region: string, roleArn: string | undefined, options: AwsClientOptions): AwsClients {
+  const { endpoint, credentials } = options;
+  const own = {
+    region,
+    maxAttempts: MAX_ATTEMPTS,
+    ...(endpoint !== undefined && { endpoint }),
+    ...(credentials !== undefined && { credentials }),
+  };
+  const settings =
+    roleArn === undefined ? own : { ...own, credentials: () => assume(new STSClient(own), roleArn) };
+  return {
+    ecs: new ECSClient(settings),
+    tagging: new ResourceGroupsTaggingAPIClient(settings),
+    secrets: new SecretsManagerClient(settings),
+    kms: new KMSClient(settings),
+    iam: new IAMClient(settings),
+    // A bucket's name in the host name has no address where one URL stands for every service.
+    s3: new S3Client({ ...settings, forcePathStyle: endpoint !== undefined }),
+  };
+}
+
+/** The SDK calls it again shortly before the credentials expire. */
+async function assume(sts: STSClient, roleArn: string) {
+  const { Credentials: given } = await sts.send(
+    new AssumeRoleCommand({
+      RoleArn: roleArn,
+      RoleSessionName: SESSION_NAME,
+      DurationSeconds: SESSION_SECONDS,
+    }),
+  );
+  if (given?.AccessKeyId === undefined || given.SecretAccessKey === undefined) {
+    throw new Error(`Cannot act as ${roleArn}: STS must give credentials, and gave none`);
+  }
+  return {
+    accessKeyId: given.AccessKeyId,
+    secretAccessKey: given.SecretAccessKey,
+    ...(given.SessionToken !== undefined && { sessionToken: given.SessionToken }),
+    ...(given.Expiration !== undefined && { expiration: given.Expiration }),
+  };
+}

@@ -1,0 +1,51 @@
+import { type CloudErrorCode, CloudRuntimeError } from "./cloudRuntime.ts";
+
+const MISSING: Readonly<Record<string, CloudErrorCode>> = {
+  NoSuchKey: "object_not_found",
+  NotFound: "object_not_found",
+  NoSuchBucket: "bucket_not_found",
+};
+
+/** An error with a code of ours, such as one of a stream that was being written: it says more than S3 could. */
+function hasOwnCode(thrown: unknown): boolean {
+  return (
+    thrown instanceof Error &&
+    "code" in thrown &&
+    typeof thrown.code === "string" &&
+    /^[a-z_]+$/.test(thrown.code)
+  );
+}
+
+/** Turns what the SDK throws into the seam's own error. */
+export async function asked<T>(what: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (cause) {
+    if (hasOwnCode(cause)) throw cause;
+    const {
+      name = "Error",
+      message = "",
+      $metadata,
+    } = cause as Partial<Error> & { $metadata?: { httpStatusCode?: number } };
+    const status = $metadata?.httpStatusCode;
+    if (name === "ClusterNotFoundException") {
+      throw new CloudRuntimeError("cluster_not_found", `Cannot ask ${what}: ${message}`, {
+        retryable: false,
+        cause,
+      });
+    }
+    const missing = MISSING[name];
+    if (missing !== undefined) {
+      throw new CloudRuntimeError(missing, `${what} refused: ${message}`, { retryable: false, cause });
+    }
+    if (status === undefined) {
+      const text = `Cannot reach ${what}: ${name}: ${message}`;
+      throw new CloudRuntimeError("cloud_unreachable", text, { retryable: !/Credential/i.test(name), cause });
+    }
+    const retryable = status >= 500 || status === 429 || /Throttl|TooManyRequests|LimitExceeded/.test(name);
+    throw new CloudRuntimeError("cloud_refused", `${what} refused: ${name}: ${message}`, {
+      retryable,
+      cause,
+    });
+  }
+}
