@@ -158,3 +158,21 @@ export async function reconcileList(db: Reader, query: ReconcileQuery): Promise<
     (row) => [row.since, `${row.tenantId}/${row.planeName}`],
   );
 }
+
+/** Drift repairs that an actor has asked for on a plane since then. */
+export async function repairsSince(
+  db: Reader,
+  actorId: string,
+  planeName: string,
+  since: string,
+): Promise<number> {
+  const row = await db
+    .selectFrom("operations")
+    .select((eb) => eb.fn.countAll().as("count"))
+    .where("kind", "=", "drift_repair")
+    .where("requestedBy", "=", actorId)
+    .where("planeName", "=", planeName)
+    .where("createdAt", ">=", since)
+    .executeTakeFirst();
+  return Number(row?.count ?? 0);
+}

@@ -53,6 +53,8 @@ const settingsSchema = z.strictObject({
   /** `correct` brings what manifests declare about, `report` only says what would be done. */
   reconcile: z.enum(["off", "report", "correct"]).default("correct"),
   reconcileEveryMs: whole(100, 3_600_000).default(30_000),
+  /** The pause after a first failure; it doubles with each further one. */
+  reconcileBackoffMs: whole(10, 3_600_000).default(10_000),
   /** What is done about drift, by environment or plane name: `dev=correct,prod-eu-west-1=report`. */
   driftPolicy: z
     .string()
@@ -129,6 +131,15 @@ export const limits = {
   } satisfies Readonly<Partial<Record<OperationKind, number>>>,
   /** Nudges wake the workers at once; this is for the nudge that was lost. */
   wakeEveryMs: 5_000,
+  /** Tenants whose next step is asked for at the same time. */
+  reconcileConcurrency: 4,
+  reconcileBatch: 200,
+  reconcileLeaseMs: 30_000,
+  /** Between two passes at least, however often it is woken. */
+  reconcilePauseMs: 200,
+  reconcileAttempts: 5,
+  reconcileAttemptsUnlessRetryable: 2,
+  reconcileBackoffMaxMs: 1_800_000,
   /** How long a cancellation asked for at another process may take to be seen. */
   cancelLookEveryMs: 1_000,
   othersLookEveryMs: 1_000,
@@ -175,6 +186,7 @@ const flags = {
   "health-poll-ms": "healthPollMs",
   reconcile: "reconcile",
   "reconcile-every-ms": "reconcileEveryMs",
+  "reconcile-backoff-ms": "reconcileBackoffMs",
   "drift-policy": "driftPolicy",
   "drift-repairs-per-hour": "driftRepairsPerHour",
   "drain-ms": "drainMs",
@@ -213,6 +225,7 @@ const help: Readonly<Record<FlagName, string>> = {
   "health-poll-ms": "how often the fleet's health is read (30000)",
   reconcile: "what is done to reach what manifests declare: off, report or correct (correct)",
   "reconcile-every-ms": "how often the whole fleet is compared with what is declared (30000)",
+  "reconcile-backoff-ms": "how long it waits after a first failure; doubles with each (10000)",
   "drift-policy": "drift by environment or plane (dev=correct,stage=report,prod=report)",
   "drift-repairs-per-hour": "drift repairs nobody asked for, on one plane (10)",
   "drain-ms": "how long a stopping service waits for running operations (20000)",
@@ -266,7 +279,30 @@ export function readSettings(args: readonly string[], environment: NodeJS.Proces
   }
   const parsed = settingsSchema.safeParse(raw);
   if (!parsed.success) throw new SettingsError(describe(parsed.error, raw), { cause: parsed.error });
+  refuseTogether(parsed.data);
   return { ...parsed.data, dataDir: path.resolve(parsed.data.dataDir) };
+}
+
+/** Settings that are each right and do not go together. */
+function refuseTogether({ role, databaseUrl, leaseMs, killTimeMs }: Settings): void {
+  if (role !== "all" && databaseUrl === undefined) {
+    throw new SettingsError(
+      `Cannot start: --role ${role} needs other processes beside it, which need a registry in PostgreSQL (--database-url), ` +
+        "and SQLite is for one process alone. Name a database, or leave --role out.",
+    );
+  }
+  if (databaseUrl !== undefined && !/^postgres(ql)?:\/\//.test(databaseUrl)) {
+    throw new SettingsError(
+      "Cannot start: --database-url (or TENANTRY_DATABASE_URL) must be postgres://user:password@host:port/database, " +
+        "got another shape. Encode special characters of the password, such as / as %2F.",
+    );
+  }
+  if (killTimeMs * 2 > leaseMs) {
+    throw new SettingsError(
+      `Cannot start: --kill-time-ms must be at most half of --lease-ms, got ${killTimeMs} of ${leaseMs}: a service that ` +
+        "cannot renew its leases must have time to try. Lengthen the lease.",
+    );
+  }
 }
 
 function describe(error: z.ZodError, raw: Record<string, unknown>): string {

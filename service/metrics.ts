@@ -42,6 +42,37 @@ export function createMetrics() {
       labelNames: ["step"] as const,
       registers,
     }),
+    reconcileSeconds: new Histogram({
+      name: "tenantry_reconcile_duration_seconds",
+      help: "Time of a pass over the fleet, or of asking for a tenant's next step",
+      labelNames: ["controller", "manifest_version", "outcome"] as const,
+      buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+      registers,
+    }),
+    reconcileActions: new Counter({
+      name: "tenantry_reconcile_actions_total",
+      help: "What the reconcile loop asked for",
+      labelNames: ["controller", "manifest_version", "action", "outcome"] as const,
+      registers,
+    }),
+    reconcileQueue: new Gauge({
+      name: "tenantry_reconcile_queue_depth",
+      help: "Tenants that wait for their next step to be asked for",
+      labelNames: ["controller", "manifest_version"] as const,
+      registers,
+    }),
+    reconcileLag: new Gauge({
+      name: "tenantry_reconcile_lag_seconds",
+      help: "How long the longest has not been as declared, of those that are being brought there",
+      labelNames: ["controller", "manifest_version"] as const,
+      registers,
+    }),
+    reconcileOutOfSync: new Gauge({
+      name: "tenantry_reconcile_out_of_sync",
+      help: "What is not as declared, by what is being done about it",
+      labelNames: ["controller", "manifest_version", "verdict"] as const,
+      registers,
+    }),
     denials: new Counter({
       name: "tenantry_denied_requests_total",
       help: "Requests refused before anything was done",

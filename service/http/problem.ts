@@ -1,5 +1,5 @@
 import type { Response } from "express";
-import { type ErrorCode, ERRORS, ProblemError } from "../../contract/errors.ts";
+import { ERRORS, type ErrorCode, ProblemError } from "../../contract/errors.ts";
 import { limits } from "../config.ts";
 
 /** When it is worth asking again. */

@@ -7,8 +7,10 @@ import { FORCE_HEADER } from "../app/managed.ts";
 
 /** What a few routes take besides JSON and the usual headers. */
 
+const YAML_TYPES = ["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "+yaml"];
+
 export function isYaml(request: Request): boolean {
-  return typeof request.is(["yaml", "x-yaml", "text/yaml", "text/x-yaml", "+yaml"]) === "string";
+  return typeof request.is(YAML_TYPES) === "string";
 }
 
 /** Bytes that are no UTF-8 are refused: read leniently, a name would be stored that nobody wrote. */

@@ -152,7 +152,7 @@ async function readBody(route: Route, request: Request, response: Response): Pro
   }
   if (request.is(["json", "+json"]) === false) {
     throw new ProblemError("unsupported_media_type", {
-      detail: `Cannot read the body: it must be application/json, got ${request.get("content-type") ?? "no type"}.`,
+      detail: `Cannot read the body: it must be application/json${route.acceptsYaml === true ? " or application/yaml" : ""}, got ${request.get("content-type") ?? "no type"}.`,
       hint: "Send Content-Type: application/json.",
       errors: [{ path: "header.content-type", message: "must be application/json" }],
     });

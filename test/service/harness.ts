@@ -46,8 +46,9 @@ export async function startTestService(flags: readonly string[] = []): Promise<T
 
   async function start(more: readonly string[]): Promise<void> {
     const quick = ["--steady-poll-ms", "50", "--steady-timeout-ms", "1000", "--drain-ms", "0"];
+    const grace = ["--decommission-grace-ms", "0"];
     const settings = readSettings(
-      ["--data-dir", dataDir, "--port", "0", "--log-level", "warn", ...quick, ...flags, ...more],
+      ["--data-dir", dataDir, "--port", "0", "--log-level", "warn", ...quick, ...grace, ...flags, ...more],
       {},
     );
     registry = await openRegistry({ file: path.join(dataDir, "registry.sqlite") });
@@ -153,6 +154,7 @@ const tables = [
   ...["driftScans", "driftScanTargets", "driftFindings", "rollouts", "rolloutTargets"],
   ...["routes", "routingVersions", "placements"],
   ...["stackLeases", "queueTurns"],
+  ...["tenantManifests"],
   ...["archives", "decommissions", "signingKeys", "certificates"],
 ] as const;
 
