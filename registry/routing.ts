@@ -41,7 +41,7 @@ export async function routeSet(
   const { targetId, tenantId, planeName, generation } = target;
   await change.lock(routingLock(planeName));
   const before = await routeFind(change.db, targetId);
-  if (sameRoute(before, wish)) {
+  if (sameRoute(before, wish) && (before === undefined || before.generation === generation)) {
     return { snapshot: await snapshotOf(change, planeName, services), changed: false };
   }
   await change.db.deleteFrom("routes").where("targetId", "=", targetId).execute();

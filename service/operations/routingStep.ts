@@ -6,7 +6,7 @@ import type { Step, StepRun } from "./saga.ts";
 
 /**
  * Tells the plane's routers what to answer for the target: forward when it is wanted present, "suspended" when it is wanted
- * suspended, nothing when it is wanted absent. It goes last where a tenant is brought up and first where it is stopped, so
+ * suspended or archived, nothing when it is wanted absent. It goes last where a tenant is brought up and first where it is stopped, so
  * that no request is forwarded to services that are not there.
  */
 export const publishRoutingStep: Step = {
@@ -47,7 +47,7 @@ function wishOf(state: Target["requestedState"], place: Place): RouteWish | unde
   return {
     host: publicName.toLowerCase(),
     routingTarget,
-    state: state === "suspended" ? "suspended" : "live",
+    state: state === "present" ? "live" : "suspended",
   };
 }
 

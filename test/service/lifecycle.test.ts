@@ -38,7 +38,10 @@ describe("a tenant's life", () => {
     expect(activation.steps.map((step: { name: string }) => step.name)).toEqual([
       "resolve_spec",
       "deploy",
+      "provision_database",
+      "restart_services",
       "wait_until_steady",
+      "publish_routing",
     ]);
     expect(await get(`/tenants/${tenantId}`)).toMatchObject({ status: "active", requestedStatus: "active" });
     expect(await targetOf(tenantId)).toMatchObject({
@@ -130,13 +133,13 @@ describe("deploying", () => {
       status: "failed",
       error: { code: "provider_failed", message: "Cannot create x: LimitExceeded", retryable: false },
     });
-    expect(await get(`/tenants/${bad}`)).toMatchObject({ status: "draft", requestedStatus: "active" });
-    expect(await targetOf(bad)).toMatchObject({ deploymentState: "failed", lastOperationStatus: "failed" });
+    expect(await get(`/tenants/${bad}`)).toMatchObject({ status: "draft", requestedStatus: "draft" });
+    expect(await targetOf(bad)).toMatchObject({ deploymentState: "absent", lastOperationStatus: "failed" });
 
     const good = await createTenant(service, "good");
     expect((await run(service, `/tenants/${good}/activate`))[0].status).toBe("succeeded");
     expect((await run(service, `/tenants/${bad}/activate`))[0].status).toBe("succeeded");
-    expect(await targetOf(bad)).toMatchObject({ deploymentState: "ready", generation: 1 });
+    expect(await targetOf(bad)).toMatchObject({ deploymentState: "ready", generation: 2 });
   });
 
   it("fails when the services do not become healthy in time", async () => {
@@ -225,9 +228,12 @@ describe("decommissioning", () => {
 });
 
 describe("cancelling", () => {
-  it("stops a running operation, and the target says that it is not as wanted", async () => {
+  it("stops a running operation and undoes what it did", async () => {
     const tenantId = await createTenant(service, "stopped");
-    service.world.gate = new Promise(() => undefined);
+    let open: () => void = () => undefined;
+    service.world.gate = new Promise((resolve) => {
+      open = resolve;
+    });
     const { body } = await service.call("POST", `${controlPlane}/tenants/${tenantId}/activate`, { body: {} });
     const { operationId } = body.operations[0];
     await waitFor("the engine run", async () => runsOf(tenantId)[0]);
@@ -237,12 +243,15 @@ describe("cancelling", () => {
       body: {},
     });
     expect(cancel.status).toBe(202);
-    expect(await ended(service, operationId)).toMatchObject({ status: "cancelled", error: null });
     service.world.gate = undefined;
+    open();
+    expect(await ended(service, operationId)).toMatchObject({ status: "cancelled", error: null });
+    expect(await get(`/tenants/${tenantId}`)).toMatchObject({ status: "draft", requestedStatus: "draft" });
     expect(await targetOf(tenantId)).toMatchObject({
-      deploymentState: "failed",
+      deploymentState: "absent",
       lastOperationStatus: "cancelled",
     });
+    expect([...service.world.stacks.keys()].some((key) => key.includes(tenantId))).toBe(false);
     const again = await service.call("POST", `${controlPlane}/operations/${operationId}/cancel`, {
       body: {},
     });

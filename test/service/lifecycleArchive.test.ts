@@ -1,0 +1,248 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { EngineError } from "../../service/engine/errors.ts";
+import {
+  controlPlane,
+  createRelease,
+  createTenant,
+  run,
+  startTestService,
+  type TestService,
+} from "./harness.ts";
+
+let service: TestService;
+
+beforeAll(async () => {
+  service = await startTestService();
+  await createRelease(service, "1.0.0");
+});
+afterAll(() => service.stop());
+
+const get = async (at: string) => (await service.call("GET", `${controlPlane}${at}`)).body;
+const post = (at: string, body: object = {}) => service.call("POST", `${controlPlane}${at}`, { body });
+const targetOf = async (tenantId: string) => (await get(`/tenants/${tenantId}/targets`)).items[0];
+const archivesOf = async (tenantId: string) => (await get(`/tenants/${tenantId}/archives`)).items;
+const stacksOf = (tenantId: string) =>
+  [...service.world.stacks.keys()].filter((key) => key.includes(tenantId));
+const objectsOf = (prefix: string) =>
+  [...service.world.data.objects.keys()].filter((key) => key.startsWith(prefix));
+const routeOf = (tenantId: string) =>
+  service
+    .registry()
+    .read((db) =>
+      db
+        .selectFrom("routes")
+        .select(["state", "generation"])
+        .where("tenantId", "=", tenantId)
+        .executeTakeFirst(),
+    );
+
+/** Active, with something in its database and among its objects. */
+async function furnished(slug: string): Promise<string> {
+  const tenantId = await createTenant(service, slug);
+  await run(service, `/tenants/${tenantId}/activate`);
+  const database = service.world.data.databases.get(tenantId);
+  if (database === undefined) throw new Error("activation must provision a database");
+  database.content = `rows of ${slug}`;
+  service.world.data.objects.set(`dev-data/tenants/${tenantId}/report.pdf`, Buffer.from(`report of ${slug}`));
+  return tenantId;
+}
+
+async function archived(slug: string): Promise<string> {
+  const tenantId = await furnished(slug);
+  await run(service, `/tenants/${tenantId}/suspend`, { reason: "paused" });
+  await run(service, `/tenants/${tenantId}/archive`, { reason: "paused for long", retentionDays: 30 });
+  return tenantId;
+}
+
+describe("archiving", () => {
+  it("moves data to the archive, removes what runs, and says where it is and what is in it", async () => {
+    const tenantId = await archived("archived");
+    expect(await get(`/tenants/${tenantId}`)).toMatchObject({
+      status: "archived",
+      requestedStatus: "archived",
+    });
+    expect((await get(`/tenants/${tenantId}`)).archivedAt).not.toBeNull();
+    expect(await targetOf(tenantId)).toMatchObject({
+      deploymentState: "archived",
+      requestedState: "archived",
+      generation: 2,
+    });
+    expect(stacksOf(tenantId)).toEqual([]);
+    expect(service.world.data.databases.has(tenantId)).toBe(false);
+    expect(objectsOf(`dev-data/tenants/${tenantId}/`)).toEqual([]);
+    expect((await routeOf(tenantId))?.state).toBe("suspended");
+
+    const [archive] = await archivesOf(tenantId);
+    expect(archive).toMatchObject({
+      state: "complete",
+      planeName: "dev-eu-west-1",
+      bucket: "dev-archive",
+      releaseNumber: 1,
+      restoredAt: null,
+      manifest: {
+        database: { tables: 1, rows: 1 },
+        objects: { count: 1, bytes: "report of archived".length },
+      },
+    });
+    const keptMs = Date.parse(archive.retainUntil) - Date.parse(archive.createdAt);
+    expect(Math.round(keptMs / 86_400_000)).toBe(30);
+    const kept = objectsOf(`${archive.bucket}/${archive.prefix}`).map((key) =>
+      key.slice(archive.bucket.length + 1 + archive.prefix.length),
+    );
+    expect(kept).toEqual(expect.arrayContaining(["objects/report.pdf", "database/facts"]));
+  });
+
+  it("is for suspended tenants only", async () => {
+    const tenantId = await furnished("still-active");
+    const refused = await post(`/tenants/${tenantId}/archive`, { reason: "too early" });
+    expect(refused).toMatchObject({ status: 409, body: { code: "illegal_transition" } });
+    expect(refused.body.legalTransitions.map((one: { action: string }) => one.action)).toContain("suspend");
+  });
+
+  it("that fails before anything was removed leaves the suspended tenant as it was", async () => {
+    const tenantId = await furnished("breaks-early");
+    await run(service, `/tenants/${tenantId}/suspend`, { reason: "paused" });
+    service.world.data.onCall = (call) => {
+      if (call.startsWith("copyObjects"))
+        throw new EngineError("provider_denied", "Cannot copy: not allowed");
+    };
+    const [failed] = await run(service, `/tenants/${tenantId}/archive`, { reason: "paused for long" });
+    service.world.data.onCall = undefined;
+    expect(failed).toMatchObject({ status: "failed", compensation: "succeeded" });
+    expect(await get(`/tenants/${tenantId}`)).toMatchObject({
+      status: "suspended",
+      requestedStatus: "suspended",
+    });
+    expect(await targetOf(tenantId)).toMatchObject({
+      deploymentState: "suspended",
+      requestedState: "suspended",
+    });
+    expect(objectsOf(`dev-archive/archives/${tenantId}/`)).toEqual([]);
+    expect(service.world.data.databases.get(tenantId)).toMatchObject({
+      content: "rows of breaks-early",
+      login: true,
+    });
+    await run(service, `/tenants/${tenantId}/reactivate`);
+    expect(await get(`/tenants/${tenantId}`)).toMatchObject({ status: "active" });
+  });
+
+  it("that fails after the verification brings the data back from the archive", async () => {
+    const tenantId = await furnished("breaks-late");
+    await run(service, `/tenants/${tenantId}/suspend`, { reason: "paused" });
+    let deletions = 0;
+    service.world.data.onCall = (call) => {
+      if (!call.startsWith("deleteObjects dev-data/")) return;
+      deletions += 1;
+      if (deletions === 1) throw new EngineError("provider_denied", "Cannot delete: not allowed");
+    };
+    const [failed] = await run(service, `/tenants/${tenantId}/archive`, { reason: "paused for long" });
+    service.world.data.onCall = undefined;
+    expect(failed).toMatchObject({ status: "failed", compensation: "succeeded" });
+    expect(service.world.data.databases.get(tenantId)).toMatchObject({ content: "rows of breaks-late" });
+    expect(objectsOf(`dev-data/tenants/${tenantId}/`)).toHaveLength(1);
+    expect((await archivesOf(tenantId)).map((one: { state: string }) => one.state)).toEqual(["deleted"]);
+    expect(await targetOf(tenantId)).toMatchObject({ deploymentState: "suspended" });
+  });
+
+  it("that fails at the destruction goes on with the same archive when asked for again", async () => {
+    const tenantId = await furnished("breaks-last");
+    await run(service, `/tenants/${tenantId}/suspend`, { reason: "paused" });
+    service.world.failures.push(new EngineError("provider_denied", "Cannot delete: not allowed"));
+    const [failed] = await run(service, `/tenants/${tenantId}/archive`, { reason: "paused for long" });
+    expect(failed).toMatchObject({ status: "failed", compensation: null });
+    expect(await get(`/tenants/${tenantId}`)).toMatchObject({
+      status: "suspended",
+      requestedStatus: "archived",
+    });
+    expect(await targetOf(tenantId)).toMatchObject({ deploymentState: "failed", requestedState: "archived" });
+    const refused = await post(`/tenants/${tenantId}/reactivate`);
+    expect(refused).toMatchObject({ status: 409, body: { code: "illegal_transition" } });
+
+    const [again] = await run(service, `/tenants/${tenantId}/archive`, { reason: "paused for long" });
+    expect(again.status).toBe("succeeded");
+    expect(await archivesOf(tenantId)).toHaveLength(1);
+    await run(service, `/tenants/${tenantId}/restore`);
+    expect(service.world.data.databases.get(tenantId)).toMatchObject({ content: "rows of breaks-last" });
+  });
+});
+
+describe("restoring", () => {
+  it("brings back stack, database and objects, checked against the archive, and then lets users in", async () => {
+    const tenantId = await archived("restored");
+    await createRelease(service, "2.0.0");
+    const [operation] = await run(service, `/tenants/${tenantId}/restore`, { reason: "goes on" });
+    expect(operation.status).toBe("succeeded");
+    expect(operation.steps.map((step: { name: string }) => step.name)).toEqual([
+      ...[
+        "find_archive",
+        "resolve_spec",
+        "deploy",
+        "provision_database",
+        "restore_database",
+        "restore_objects",
+      ],
+      ...["start_workloads", "wait_until_steady", "publish_routing"],
+    ]);
+    expect(await get(`/tenants/${tenantId}`)).toMatchObject({ status: "active", archivedAt: null });
+    expect(await targetOf(tenantId)).toMatchObject({
+      deploymentState: "ready",
+      requestedState: "present",
+      generation: 2,
+      currentReleaseNumber: 1,
+      health: "healthy",
+    });
+    expect(stacksOf(tenantId)).toEqual([`tenant-${tenantId}/dev-eu-west-1-2`]);
+    expect(
+      [...service.world.stacks.values()].find(({ spec }) => spec.tenant.tenantId === tenantId)?.spec.workload,
+    ).toBe("resuming");
+    expect(service.world.data.databases.get(tenantId)).toMatchObject({ content: "rows of restored" });
+    expect(objectsOf(`dev-data/tenants/${tenantId}/`)).toEqual([`dev-data/tenants/${tenantId}/report.pdf`]);
+    expect(await routeOf(tenantId)).toEqual({ state: "live", generation: 2 });
+    const [archive] = await archivesOf(tenantId);
+    expect(archive.state).toBe("complete");
+    expect(archive.restoredAt).not.toBeNull();
+  });
+
+  it("refuses an archive that was changed, and the tenant stays archived", async () => {
+    const tenantId = await archived("tampered");
+    const [archive] = await archivesOf(tenantId);
+    const key = `${archive.bucket}/${archive.prefix}objects/report.pdf`;
+    const original = service.world.data.objects.get(key);
+    service.world.data.objects.set(key, Buffer.from("something else"));
+    const [failed] = await run(service, `/tenants/${tenantId}/restore`);
+    expect(failed).toMatchObject({
+      status: "failed",
+      error: { code: "checksum_mismatch" },
+      compensation: "succeeded",
+    });
+    expect(await get(`/tenants/${tenantId}`)).toMatchObject({
+      status: "archived",
+      requestedStatus: "archived",
+    });
+    expect(await targetOf(tenantId)).toMatchObject({
+      deploymentState: "archived",
+      requestedState: "archived",
+    });
+    expect(stacksOf(tenantId)).toEqual([]);
+    expect(service.world.data.databases.has(tenantId)).toBe(false);
+
+    if (original === undefined) throw new Error("the archive must have held the report");
+    service.world.data.objects.set(key, original);
+    await run(service, `/tenants/${tenantId}/restore`);
+    expect(await get(`/tenants/${tenantId}`)).toMatchObject({ status: "active" });
+    expect(await targetOf(tenantId)).toMatchObject({ deploymentState: "ready", generation: 3 });
+  });
+
+  it("can be archived and restored again and again", async () => {
+    const tenantId = await archived("to-and-fro");
+    await run(service, `/tenants/${tenantId}/restore`);
+    const database = service.world.data.databases.get(tenantId);
+    if (database !== undefined) database.content = "newer rows";
+    await run(service, `/tenants/${tenantId}/suspend`);
+    await run(service, `/tenants/${tenantId}/archive`, { reason: "paused again" });
+    expect(await archivesOf(tenantId)).toHaveLength(2);
+    await run(service, `/tenants/${tenantId}/restore`);
+    expect(service.world.data.databases.get(tenantId)).toMatchObject({ content: "newer rows" });
+    expect(await get("/audit/verification")).toMatchObject({ verified: true });
+  });
+});
