@@ -12,6 +12,8 @@ export const TAG = {
   release: "tenantry:release",
   specDigest: "tenantry:spec-digest",
   service: "tenantry:service",
+  /** Which resource of its stack an object was made for. */
+  resource: "tenantry:resource",
   dataClassification: "tenantry:data-classification",
   isolation: "tenantry:isolation",
   /** On a plane that is one tenant's alone. */

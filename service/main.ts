@@ -1,13 +1,17 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pulumiEnvironment } from "../launcher/environment.ts";
 import { ensureLocalCloud } from "../launcher/localCloud.ts";
-import { openRegistry } from "../registry/registry.ts";
+import { OtherHostError } from "../registry/host.ts";
+import { openRegistry, type Registry } from "../registry/registry.ts";
+import { RegistryProblem } from "../registry/registryProblem.ts";
 import { createAwsCloudRuntime } from "./cloud/awsCloudRuntime.ts";
 import type { CloudRuntime } from "./cloud/cloudRuntime.ts";
 import { createLocalCloudRuntime } from "./cloud/localCloudRuntime.ts";
 import { readSettings, type Settings, SettingsError, usage } from "./config.ts";
+import { createTenantDatabases } from "./database/createTenantDatabases.ts";
 import { createEngine } from "./engine/createEngine.ts";
+import { stopLimitsFor } from "./engine/processes.ts";
 import { CannotListen } from "./http/server.ts";
 import { createLog } from "./log.ts";
 import { parseEndpoints } from "./operations/resolveSpec.ts";
@@ -24,11 +28,11 @@ async function main(): Promise<void> {
   if (process.argv.includes("--help")) return void process.stdout.write(usage());
   const settings = readSettings(process.argv.slice(2), process.env);
   mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 });
-  const lock = lockDataFolder(settings.dataDir);
+  // Several processes may share a registry in PostgreSQL, and a data folder with it.
+  const lock = settings.databaseUrl === undefined ? lockDataFolder(settings.dataDir) : undefined;
   const log = createLog(settings);
-  const serverFile = join(settings.dataDir, "server.json");
   const { service, stopParts } = await start(settings, log);
-  writeFileSync(serverFile, `${JSON.stringify({ pid: process.pid, url: service.url })}\n`);
+  const forget = announce(settings, service.url);
   greet(settings, service);
 
   let stopping = false;
@@ -40,8 +44,8 @@ async function main(): Promise<void> {
     log.info({ signal }, "stopping");
     await stopParts();
     await service.stop();
-    rmSync(serverFile, { force: true });
-    lock.release();
+    forget();
+    lock?.release();
     process.exit(0);
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
@@ -49,10 +53,16 @@ async function main(): Promise<void> {
 
 async function start(settings: Settings, log: ReturnType<typeof createLog>) {
   const { dataDir, cloud, engineWorkers: workers } = settings;
-  const registry = await openRegistry({ file: join(dataDir, "registry.sqlite") });
+  const registry = await open(settings);
   if (cloud === "local") await ensureLocalCloud({ dataDir });
-  const engine = createEngine({ dataDir, workers, environment: () => engineEnvironment(settings) });
-  const service = await startService({ settings, registry, engine, cloud: createCloud(settings), log });
+  const stop = stopLimitsFor(settings.killTimeMs);
+  const engine = createEngine({ dataDir, workers, stop, environment: () => engineEnvironment(settings) });
+  const runtime = createCloud(settings);
+  const databases = createTenantDatabases({ cloud: runtime });
+  const service = await startService({
+    ...{ settings, registry, engine, cloud: runtime, databases, log },
+    stateInFolder: isStateInFolder(settings),
+  });
   const keepAlive =
     cloud === "local"
       ? createPoll(
@@ -65,12 +75,58 @@ async function start(settings: Settings, log: ReturnType<typeof createLog>) {
   return { service, stopParts: async () => keepAlive?.stop() };
 }
 
+/** Where the services of this folder listen: the newest in server.json, each in a file of its own. */
+function announce({ dataDir }: Settings, url: string): () => void {
+  const newest = join(dataDir, "server.json");
+  const own = join(dataDir, `server-${process.pid}.json`);
+  for (const file of [newest, own]) writeFileSync(file, `${JSON.stringify({ pid: process.pid, url })}\n`);
+  return () => {
+    rmSync(own, { force: true });
+    if (pidIn(newest) === process.pid) rmSync(newest, { force: true });
+  };
+}
+
+function pidIn(file: string): number | undefined {
+  try {
+    return (JSON.parse(readFileSync(file, "utf8")) as { pid: number }).pid;
+  } catch {
+    return undefined;
+  }
+}
+
+class CannotOpenRegistry extends Error {}
+
+async function open({ dataDir, databaseUrl }: Settings): Promise<Registry> {
+  if (databaseUrl === undefined) return openRegistry({ file: join(dataDir, "registry.sqlite") });
+  try {
+    return await openRegistry({ url: databaseUrl });
+  } catch (cause) {
+    if (!(cause instanceof RegistryProblem)) throw new CannotOpenRegistry(messageOf(cause), { cause });
+    const { host, pathname } = new URL(databaseUrl);
+    const why = messageOf(cause.options.cause);
+    throw new CannotOpenRegistry(
+      `Cannot start: PostgreSQL at ${host}${pathname} must answer, and does not (${why}). ` +
+        "Start it, or correct --database-url.",
+      { cause },
+    );
+  }
+}
+
+function messageOf(thrown: unknown): string {
+  if (thrown instanceof AggregateError) return thrown.errors.map(messageOf).join("; ");
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
 /** Asked before each engine run, because a restarted local cloud listens on other ports. */
 async function engineEnvironment({ dataDir, cloud }: Settings): Promise<Record<string, string>> {
   const environment = pulumiEnvironment({ dataDir, cloud });
   if (cloud === "aws") return environment;
   const { providerEnv } = await ensureLocalCloud({ dataDir });
   return { ...environment, ...providerEnv };
+}
+
+function isStateInFolder({ dataDir, cloud }: Settings): boolean {
+  return pulumiEnvironment({ dataDir, cloud }).PULUMI_BACKEND_URL?.startsWith("file:") === true;
 }
 
 function createCloud({ cloud, dataDir, awsEndpoints }: Settings): CloudRuntime {
@@ -104,7 +160,9 @@ function greet(settings: Settings, { url, firstAdminKey }: RunningService): void
 }
 
 main().catch((thrown: unknown) => {
-  const expected = [SettingsError, DataFolderInUse, CannotListen].some((known) => thrown instanceof known);
+  const expected = [SettingsError, DataFolderInUse, CannotListen, CannotOpenRegistry, OtherHostError].some(
+    (known) => thrown instanceof known,
+  );
   const message =
     thrown instanceof Error ? (expected ? thrown.message : (thrown.stack ?? thrown.message)) : thrown;
   process.stderr.write(`${String(message)}\n`);

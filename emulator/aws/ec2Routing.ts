@@ -1,4 +1,5 @@
 /** EC2: route tables, their associations and routes. */
+import { crc32 } from "node:zlib";
 import { AwsError } from "../awsError.ts";
 import type { Context, Properties, ResourceType, StoredResource } from "../resourceType.ts";
 import { objects, text } from "../values.ts";
@@ -128,8 +129,9 @@ function destination(inputs: Properties): string {
 }
 
 /** Terraform's hash of a destination, as far as its shape goes: digits that depend on nothing but the text. */
+/** As the AWS provider makes its ids. */
 function destinationHash(value: string): number {
-  return [...value].reduce((hash, letter) => (hash * 31 + letter.charCodeAt(0)) % 4_294_967_291, 7);
+  return crc32(value);
 }
 
 export const route: ResourceType = {

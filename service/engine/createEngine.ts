@@ -3,14 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { projectName, stackName } from "../../stacks/tenant/names.ts";
 import { TenantSpec } from "../../stacks/tenant/spec.ts";
-import {
-  type Deployment,
-  pendingOperations,
-  realResources,
-  recordedIdentifiers,
-  stackOutputs,
-  withoutPendingOperations,
-} from "./deployment.ts";
+import { type Deployment, pendingOperations, realResources, stackOutputs } from "./deployment.ts";
 import type {
   DestroyResult,
   DriftResult,
@@ -21,11 +14,12 @@ import type {
   StackTarget,
   UpResult,
 } from "./engine.ts";
-import { cliEnvironment, withoutCliLog } from "./environment.ts";
+import { cliEnvironment, withoutCliLog, withoutSidecars } from "./environment.ts";
 import { EngineError } from "./errors.ts";
 import { checkSpecIdentity, checkStateIdentity } from "./identity.ts";
 import { createPool } from "./pool.ts";
 import { DEFAULT_STOP_LIMITS, type StopLimits } from "./processes.ts";
+import { recoverStack } from "./recover.ts";
 import { createRuns, type Runs } from "./runs.ts";
 import { createStateStore, type StateStore } from "./stateStore.ts";
 
@@ -62,7 +56,7 @@ const PLANE_PROJECT = "tenantry";
 export function createEngine(options: EngineOptions): Engine {
   const environment = async () =>
     withoutCliLog(
-      cliEnvironment(process.env, await options.environment()),
+      withoutSidecars(cliEnvironment(process.env, await options.environment())),
       join(options.dataDir, "engine-home"),
     );
   const command = options.command ?? "pulumi";
@@ -90,7 +84,8 @@ export function createEngine(options: EngineOptions): Engine {
       planeOutputs(store, { projectName: project ?? PLANE_PROJECT, stackName: stack }),
     export: (target) => existing(store, target),
     inspect: async (target) => inspection(await store.read(checkTarget(target))),
-    recover: (target, { findOrphans }) => recover(store, checkTarget(target), findOrphans),
+    recover: async (target, options, hooks) =>
+      inspection(await recoverStack({ runs, store }, checkTarget(target), options, hooks)),
     settle: (target, runId) => runs.settle(checkTarget(target), runId),
     breakLock: (target) => store.unlock(checkTarget(target)),
     cancel: (runId) => runs.cancel(runId),
@@ -166,25 +161,6 @@ async function planeOutputs(store: StateStore, target: StackTarget): Promise<Rec
     `Cannot read plane "${target.stackName}": the state backend has no stack ${target.projectName}/` +
       `${target.stackName} with resources in it. Run \`pulumi up --stack ${target.stackName}\` first.`,
   );
-}
-
-async function recover(
-  store: StateStore,
-  target: StackTarget,
-  findOrphans: (recorded: ReadonlySet<string>) => Promise<readonly string[]>,
-): Promise<StackInspection> {
-  const deployment = await store.read(target);
-  if (deployment === undefined) return inspection(undefined);
-  const pending = pendingOperations(deployment);
-  if (pending.length === 0) return inspection(deployment);
-  // An interrupted creation is the only one whose resource may exist without being recorded.
-  if (pending.some(({ kind }) => kind === "creating" || kind === "importing")) {
-    const orphans = await findOrphans(recordedIdentifiers(deployment));
-    if (orphans.length > 0)
-      throw uncleanState(target, `the cloud holds what its state does not: ${orphans.join(", ")}`);
-  }
-  await store.write(target, withoutPendingOperations(deployment));
-  return inspection(await store.read(target));
 }
 
 function inspection(deployment: Deployment | undefined): StackInspection {

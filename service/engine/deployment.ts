@@ -11,6 +11,7 @@ const Resource = z.looseObject({
   custom: z.boolean().optional(),
   id: z.string().optional(),
   delete: z.boolean().optional(),
+  external: z.boolean().optional(),
   inputs: z.record(z.string(), z.unknown()).optional(),
   outputs: z.record(z.string(), z.unknown()).optional(),
 });

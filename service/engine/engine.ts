@@ -174,9 +174,14 @@ export type EngineErrorCode =
   | "engine_failed";
 
 export interface RecoverOptions {
+  readonly tenantId: string;
+  /** Where the stack's objects are: part of some of their ids. */
+  readonly place: { readonly region: string; readonly accountId: string };
+  /** ARNs of the objects that are there with all of these tags. Asked for creations whose id the cloud has drawn. */
+  find(tags: Readonly<Record<string, string>>): Promise<readonly string[]>;
   /**
-   * Lists what the cloud holds of this stack but its state does not. Asked only when creations were interrupted.
-   * `recorded` has the physical ids and ARNs in the state. CloudRuntime.listByTag is the way to answer.
+   * Lists what the cloud holds of this stack but its state does not. Asked only for creations that neither their
+   * inputs nor a tag can tell of. `recorded` has the physical ids and ARNs in the state.
    */
   findOrphans(recorded: ReadonlySet<string>): Promise<readonly string[]>;
 }
@@ -211,11 +216,12 @@ export interface Engine {
   /** Whether the stack exists and whether an earlier run left operations pending. */
   inspect(target: StackTarget): Promise<StackInspection>;
   /**
-   * Settles what an unclean end left pending, so that `up` is allowed again. Records of interrupted updates and
-   * deletions are dropped, because the resource itself is still recorded; those of interrupted creations only when
-   * `findOrphans` finds nothing, else `unclean_state` names what it found.
+   * Settles what an unclean end left pending, so that `up` and `destroy` are allowed again. Records of interrupted updates and
+   * deletions are dropped, because the resource itself is still recorded. The object of an interrupted creation is
+   * taken into the state when it is there, and its record dropped when it is not; what cannot be told ends as
+   * `unclean_state`, which says what a person must do.
    */
-  recover(target: StackTarget, options: RecoverOptions): Promise<StackInspection>;
+  recover(target: StackTarget, options: RecoverOptions, hooks?: RunHooks): Promise<StackInspection>;
   /**
    * For a run whose service died: makes sure that its CLI has ended (stops it when it has not) and removes the lock
    * if that CLI left one. Refuses with `stack_locked` when the run was another host's. No such run: nothing to do.

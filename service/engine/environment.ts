@@ -8,6 +8,16 @@ import { join } from "node:path";
  */
 const STATE_IS_ENOUGH = { PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: "true" } as const;
 
+/**
+ * A folder of states without the small files that the CLI writes beside each (what they say is in none of our uses): they
+ * are not written whole, and a CLI killed in the middle leaves a state that no CLI reads any more ("EOF").
+ */
+export function withoutSidecars(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const url = env.PULUMI_BACKEND_URL ?? "";
+  if (!url.startsWith("file://") || url.includes("?")) return env;
+  return { ...env, PULUMI_BACKEND_URL: `${url}?metadata=skip` };
+}
+
 /** The service's own settings and its tools' are nobody else's business. */
 const PRIVATE = /^(TENANTRY_|npm_|NODE_|VITEST|VITE_)/;
 

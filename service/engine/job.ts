@@ -4,6 +4,7 @@ import type {
   DestroyResult,
   DriftResult,
   EngineEvent,
+  OpSummary,
   PreviewResult,
   StackTarget,
   UpResult,
@@ -34,9 +35,19 @@ export interface StateJob extends JobBase {
   readonly kind: "drift" | "destroy";
 }
 
-export type Job = ProgramJob | StateJob;
+/** Reads some of the stack's resources from the cloud into its state. */
+export interface RefreshJob extends JobBase {
+  readonly kind: "refresh";
+  readonly urns: readonly string[];
+}
 
-export type JobResult = PreviewResult | UpResult | DriftResult | DestroyResult;
+export type Job = ProgramJob | StateJob | RefreshJob;
+
+export type JobResult = PreviewResult | UpResult | DriftResult | DestroyResult | RefreshResult;
+
+export interface RefreshResult {
+  readonly summary: OpSummary;
+}
 
 export type ToWorker =
   | { readonly type: "run"; readonly job: Job; readonly leaseDeadlineMs?: number }

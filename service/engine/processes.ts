@@ -19,20 +19,21 @@ export interface StopLimits {
   readonly impatientMs: number;
 }
 
-export const DEFAULT_STOP_LIMITS: StopLimits = { gracefulMs: 10_000, impatientMs: 5_000 };
+/** The longest that a CLI may run on after its run was told to stop, unless set otherwise. */
+export const ENGINE_KILL_TIME_MS = 20_000;
+
+/**
+ * Half of the time for the graceful end, a quarter for the impatient one. The last quarter is for the kill itself, for looks at
+ * a lease's deadline that come late, and for a busy machine.
+ */
+export function stopLimitsFor(killTimeMs: number): StopLimits {
+  return { gracefulMs: Math.round(killTimeMs / 2), impatientMs: Math.round(killTimeMs / 4) };
+}
+
+export const DEFAULT_STOP_LIMITS: StopLimits = stopLimitsFor(ENGINE_KILL_TIME_MS);
 
 /** A SIGKILLed process is gone within this, or the machine has a problem we cannot solve. */
 const KILL_WAIT_MS = 5_000;
-/** For the looks at a lease's deadline, a busy machine, and timers that are late. */
-const KILL_MARGIN_MS = 5_000;
-
-/** The longest that a CLI may run on after its run was told to stop, whatever it is doing. */
-export function killTimeMs(stop: StopLimits): number {
-  return stop.gracefulMs + stop.impatientMs + KILL_WAIT_MS + KILL_MARGIN_MS;
-}
-
-/** A successor on another host waits this long after a lease has run out. */
-export const ENGINE_KILL_TIME_MS = killTimeMs(DEFAULT_STOP_LIMITS);
 const POLL_MS = 25;
 
 export function identifyProcess(pid: number): ProcessIdentity {

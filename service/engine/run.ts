@@ -103,6 +103,9 @@ async function runJob(context: Context, factory: ProgramFactory): Promise<JobRes
     case "drift":
       await stack.previewRefresh(options);
       return driftResult(log.steps);
+    case "refresh":
+      await stack.refresh({ ...options, target: [...job.urns] });
+      return { summary: log.summary };
     case "destroy":
       await stack.destroy(options);
       return { deleted: log.summary.delete ?? 0, summary: log.summary, existed: true };

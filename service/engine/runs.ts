@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { EngineEvent, RunHooks, StackTarget } from "./engine.ts";
 import { EngineError } from "./errors.ts";
-import type { Job, JobResult, ProgramJob, StateJob, WorkerEnd } from "./job.ts";
+import type { Job, JobResult, ProgramJob, RefreshJob, StateJob, WorkerEnd } from "./job.ts";
 import type { Pool, PoolRun } from "./pool.ts";
 import { isAlive, type ProcessIdentity, type StopLimits, stopProcess } from "./processes.ts";
 import type { StateStore } from "./stateStore.ts";
@@ -22,7 +22,8 @@ export interface RunsOptions {
 /** What a run is, without what all runs have. */
 export type JobRequest =
   | Pick<ProgramJob, "kind" | "spec" | "target" | "createStack">
-  | Pick<StateJob, "kind" | "target">;
+  | Pick<StateJob, "kind" | "target">
+  | Pick<RefreshJob, "kind" | "target" | "urns">;
 
 /** Runs from their folder to their end: run ids, cancelling, time limits, and tidying up after force was used. */
 export interface Runs {

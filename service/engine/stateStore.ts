@@ -184,6 +184,6 @@ interface Lock {
 }
 
 function localHome(backendUrl: string): string | undefined {
-  const root = /^file:\/\/(\/[^?~]*)$/.exec(backendUrl)?.[1];
+  const root = /^file:\/\/(\/[^?~]*)(\?metadata=skip)?$/.exec(backendUrl)?.[1];
   return root === undefined ? undefined : join(root, ".pulumi");
 }

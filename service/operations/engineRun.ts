@@ -1,5 +1,10 @@
+import { planeGet } from "../../registry/plane.ts";
+import type { CloudPlace } from "../cloud/cloudRuntime.ts";
+import { limits } from "../config.ts";
 import type { StackTarget } from "../engine/engine.ts";
 import { hasCode, lockOwnerIsDead } from "./failure.ts";
+import { assumedRole } from "./resolveSpec.ts";
+import { pause } from "./retry.ts";
 import type { StepRun } from "./saga.ts";
 
 export function stackOf(run: StepRun): StackTarget {
@@ -33,16 +38,53 @@ export async function withRecovery<T>(run: StepRun, engineRun: () => Promise<T>)
 }
 
 async function recovered<T>(run: StepRun, engineRun: () => Promise<T>): Promise<T> {
-  await run.say("An earlier run ended in the middle; settling what it left");
-  await run.service.engine.recover(stackOf(run), { findOrphans: (recorded) => findOrphans(run, recorded) });
+  await run.say("An earlier run ended in the middle; looking up what it left");
+  const { engine, registry, settings } = run.service;
+  const { planeName, tenantId } = run.target;
+  const plane = await registry.read((db) => planeGet(db, planeName));
+  const { region, accountId } = plane;
+  const roleArn = assumedRole(plane, settings);
+  const place = { region, accountId, ...(roleArn && { roleArn }) };
+  const { hooks } = run;
+  await engine.recover(
+    stackOf(run),
+    {
+      tenantId,
+      place: { region, accountId },
+      find: (tags) => findTagged(run, place, tags),
+      findOrphans: (recorded) => findOrphans(run, place, recorded),
+    },
+    { ...hooks, runId: `${hooks.runId}-recover` },
+  );
   return engineRun();
 }
 
+/** Listings lag on AWS: only what is missing for a while is not there. */
+async function findTagged(
+  run: StepRun,
+  place: CloudPlace,
+  tags: Readonly<Record<string, string>>,
+): Promise<readonly string[]> {
+  const { cloud, settings } = run.service;
+  const looks = settings.cloud === "aws" ? limits.listingLooks : 1;
+  for (let look = 1; ; look += 1) {
+    const held = await cloud.listByTag({ ...place, tags });
+    const present = held.filter(({ state }) => state === "present").map(({ arn }) => arn);
+    if (present.length > 0 || look === looks) return present;
+    await pause(limits.listingLookMs, run.hooks.signal);
+    run.hooks.signal.throwIfAborted();
+  }
+}
+
 /** What the cloud holds of this tenant on this plane and the state does not know. */
-async function findOrphans(run: StepRun, recorded: ReadonlySet<string>): Promise<readonly string[]> {
-  const { region, tenantId, planeName } = run.target;
+async function findOrphans(
+  run: StepRun,
+  place: CloudPlace,
+  recorded: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  const { tenantId, planeName } = run.target;
   const tags = { "tenantry:tenant-id": tenantId, "tenantry:plane": planeName };
-  const held = await run.service.cloud.listByTag({ region, tags });
+  const held = await run.service.cloud.listByTag({ ...place, tags });
   return held
     .filter(({ state, arn, id }) => state === "present" && !recorded.has(arn) && !recorded.has(id))
     .map(({ arn }) => arn);

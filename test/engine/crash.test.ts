@@ -8,7 +8,7 @@ import { createEngine } from "../../service/engine/createEngine.ts";
 import { isAlive, type ProcessIdentity } from "../../service/engine/processes.ts";
 import type { TenantSpec } from "../../stacks/tenant/spec.ts";
 import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
-import { type EngineWorld, environmentOf, openWorld, targetOf } from "./world.ts";
+import { type EngineWorld, environmentOf, openWorld, recovery, targetOf } from "./world.ts";
 
 const QUEUE = "aws:sqs/queue:Queue";
 const path = (name: string) => fileURLToPath(new URL(`./programs/${name}.ts`, import.meta.url));
@@ -104,7 +104,7 @@ async function killServiceWhileCreating<T>(
 async function finishes(spec: TenantSpec): Promise<void> {
   await world.control("DELETE", "/v1/faults");
   await expect(world.engine.up(spec)).rejects.toMatchObject({ code: "unclean_state" });
-  await world.engine.recover(targetOf(spec), { findOrphans: async () => [] });
+  await world.engine.recover(targetOf(spec), recovery(world, spec));
   expect(await world.engine.up(spec)).toMatchObject({ resources: 2 });
   expect(await world.cloudResources(spec.tenant.tenantId)).toHaveLength(2);
 }

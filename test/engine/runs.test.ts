@@ -7,7 +7,7 @@ import type { EngineEvent } from "../../service/engine/engine.ts";
 import type { TenantSpec } from "../../stacks/tenant/spec.ts";
 import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
 import { SECRET_VALUE } from "./programs/queues.ts";
-import { type EngineWorld, openWorld, targetOf } from "./world.ts";
+import { type EngineWorld, openWorld, recovery, targetOf } from "./world.ts";
 
 const QUEUE = "aws:sqs/queue:Queue";
 const STOP = { gracefulMs: 1_500, impatientMs: 1_500 };
@@ -89,12 +89,9 @@ describe("cancelling", () => {
     const { pendingOperations } = await world.engine.inspect(target);
     expect(pendingOperations).toMatchObject([{ kind: "creating" }, { kind: "creating" }]);
     await expect(world.engine.up(hanging)).rejects.toMatchObject({ code: "unclean_state" });
-    const orphan = world.engine.recover(target, { findOrphans: async () => ["arn:aws:sqs:x"] });
-    await expect(orphan).rejects.toMatchObject({
-      code: "unclean_state",
-      message: expect.stringContaining("arn:aws:sqs:x"),
+    await expect(world.engine.recover(target, recovery(world, hanging))).resolves.toMatchObject({
+      pendingOperations: [],
     });
-    await world.engine.recover(target, { findOrphans: async () => [] });
     expect(await world.engine.up(hanging)).toMatchObject({ resources: 2 });
     expect(await world.cloudResources(hanging.tenant.tenantId)).toHaveLength(2);
   });

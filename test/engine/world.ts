@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pulumiEnvironment } from "../../launcher/environment.ts";
 import { ensureLocalCloud, stopLocalCloud } from "../../launcher/localCloud.ts";
+import { createLocalCloudRuntime } from "../../service/cloud/localCloudRuntime.ts";
 import { createEngine, type EngineOptions } from "../../service/engine/createEngine.ts";
-import type { Engine, StackTarget } from "../../service/engine/engine.ts";
+import type { Engine, RecoverOptions, StackTarget } from "../../service/engine/engine.ts";
 import { projectName, stackName } from "../../stacks/tenant/names.ts";
 import type { TenantSpec } from "../../stacks/tenant/spec.ts";
 
@@ -63,6 +64,26 @@ export async function openWorld(options: Partial<EngineOptions> = {}): Promise<E
 export async function environmentOf(dataDir: string): Promise<Record<string, string>> {
   const { providerEnv } = await ensureLocalCloud({ dataDir });
   return { ...pulumiEnvironment({ dataDir, cloud: "local" }), ...providerEnv };
+}
+
+/** How the service answers the engine's questions after an unclean end; `orphans` is asked for what nothing else tells of. */
+export function recovery(
+  world: EngineWorld,
+  spec: TenantSpec,
+  orphans: readonly string[] = [],
+): RecoverOptions {
+  const { tenantId } = spec.tenant;
+  const { region, accountId } = spec.plane;
+  const cloud = createLocalCloudRuntime({ controlUrl: async () => world.controlUrl });
+  return {
+    tenantId,
+    place: { region, accountId },
+    find: async (tags) => {
+      const held = await cloud.listByTag({ region, tags });
+      return held.filter(({ state }) => state === "present").map(({ arn }) => arn);
+    },
+    findOrphans: async () => orphans,
+  };
 }
 
 export function targetOf(spec: TenantSpec): StackTarget {

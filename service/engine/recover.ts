@@ -1,0 +1,141 @@
+import {
+  type Adoption,
+  foreignAdoptions,
+  interruptedCreations,
+  settled,
+  tagOf,
+  withAdopted,
+  withoutResources,
+} from "./adoption.ts";
+import {
+  type Deployment,
+  type DeploymentResource,
+  pendingOperations,
+  recordedIdentifiers,
+  withoutPendingOperations,
+} from "./deployment.ts";
+import type { RecoverOptions, RunHooks, StackTarget } from "./engine.ts";
+import { EngineError } from "./errors.ts";
+import { idRuleOf, type PhysicalId } from "./physicalIds.ts";
+import type { Runs } from "./runs.ts";
+import type { StateStore } from "./stateStore.ts";
+
+const TENANT_TAG = "tenantry:tenant-id";
+/** Names the resource of a stack that an object was made for; stacks/tenant/resourceTag.ts writes it. */
+const RESOURCE_TAG = "tenantry:resource";
+
+/**
+ * Makes a stack fit for `up` again after an unclean end: every interrupted creation is looked up in the cloud, adopted
+ * when its object is there and forgotten when it is not. Interrupted updates and deletions only lose their
+ * record, since their resource is still in the state and the next run does them again.
+ */
+export async function recoverStack(
+  parts: { readonly runs: Runs; readonly store: StateStore },
+  target: StackTarget,
+  options: RecoverOptions,
+  hooks: RunHooks = {},
+): Promise<Deployment | undefined> {
+  const { store, runs } = parts;
+  const deployment = await store.read(target);
+  if (deployment === undefined || pendingOperations(deployment).length === 0) return deployment;
+  const creations = interruptedCreations(deployment);
+  const adoptions = await adoptionsFor(target, deployment, creations, options);
+  if (adoptions.length === 0) return write(store, target, withoutPendingOperations(deployment));
+  await store.write(target, withAdopted(deployment, adoptions));
+  await runs.run({ kind: "refresh", target, urns: adoptions.map(({ urn }) => urn) }, hooks);
+  const read = await store.read(target);
+  if (read === undefined) return undefined;
+  const foreign = foreignAdoptions(read, adoptions, { key: TENANT_TAG, value: options.tenantId });
+  const clean = await write(store, target, settled(withoutResources(read, foreign), adoptions));
+  if (foreign.length === 0) return clean;
+  const listed = foreign.map(({ type, id }) => `${type} ${id}`).join(", ");
+  throw unclean(
+    target,
+    `these names are taken by objects that are not this tenant's: ${listed}. Find out whose they are and delete or ` +
+      "rename them, then try again",
+  );
+}
+
+async function write(store: StateStore, target: StackTarget, deployment: Deployment): Promise<Deployment> {
+  await store.write(target, deployment);
+  return deployment;
+}
+
+async function adoptionsFor(
+  target: StackTarget,
+  deployment: Deployment,
+  creations: readonly DeploymentResource[],
+  options: RecoverOptions,
+): Promise<readonly Adoption[]> {
+  const adoptions: Adoption[] = [];
+  const unknown: DeploymentResource[] = [];
+  const recorded = recordedIdentifiers(deployment);
+  for (const resource of creations) {
+    const rule = idRuleOf(resource.type);
+    if (resource.id) {
+      adoptions.push({ urn: resource.urn, physical: { id: resource.id } });
+      continue;
+    }
+    const named = rule?.from === "inputs" ? rule.idOf(resource.inputs ?? {}, options.place) : undefined;
+    if (rule?.from === "nothing") continue;
+    const tag = tagOf(resource.inputs?.tags, RESOURCE_TAG);
+    const physical: PhysicalId | undefined =
+      named ?? (tag === undefined ? undefined : await byTag(target, resource, tag, recorded, options));
+    if (physical !== undefined) adoptions.push({ urn: resource.urn, physical });
+    else if (tag === undefined) unknown.push(resource);
+  }
+  if (unknown.length > 0) await refuseOrphans(target, deployment, unknown, adoptions, options);
+  return adoptions;
+}
+
+/** The object that carries the resource's tag; `find` answers for the lag of the cloud's listings. */
+async function byTag(
+  target: StackTarget,
+  resource: DeploymentResource,
+  tag: string,
+  recorded: ReadonlySet<string>,
+  options: RecoverOptions,
+): Promise<PhysicalId | undefined> {
+  const held = await options.find({ [TENANT_TAG]: options.tenantId, [RESOURCE_TAG]: tag });
+  const rule = idRuleOf(resource.type);
+  // What it was to replace carries the same tag.
+  const found = held.filter(
+    (arn) => !recorded.has(arn) && !(rule?.from === "tag" && recorded.has(rule.idOf(arn).id)),
+  );
+  const [arn, another] = found;
+  if (arn === undefined) return undefined;
+  if (another === undefined && rule?.from === "tag") return rule.idOf(arn);
+  throw unclean(
+    target,
+    `an interrupted run has made ${found.join(", ")} for ${resource.type} "${resource.urn.split("::").at(-1)}", which ` +
+      "cannot be taken into the state by itself. Delete it in the cloud, then try again",
+  );
+}
+
+/** Without a rule and without a tag nobody can tell an object of the resource from others. */
+async function refuseOrphans(
+  target: StackTarget,
+  deployment: Deployment,
+  unknown: readonly DeploymentResource[],
+  adoptions: readonly Adoption[],
+  options: RecoverOptions,
+): Promise<void> {
+  const recorded = new Set(recordedIdentifiers(deployment));
+  for (const { physical } of adoptions) {
+    recorded.add(physical.id);
+    if (typeof physical.properties?.arn === "string") recorded.add(physical.properties.arn);
+  }
+  const orphans = await options.findOrphans(recorded);
+  if (orphans.length === 0) return;
+  const types = [...new Set(unknown.map(({ type }) => type))].join(", ");
+  throw unclean(
+    target,
+    `the creation of ${types} was interrupted, and the cloud holds what the state does not: ${orphans.join(", ")}. ` +
+      "Delete what of it belongs to that creation, then try again",
+  );
+}
+
+function unclean(target: StackTarget, why: string): EngineError {
+  const stack = `${target.projectName}/${target.stackName}`;
+  return new EngineError("unclean_state", `Cannot change stack ${stack}: ${why}. Nothing else was changed.`);
+}

@@ -1,0 +1,165 @@
+import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseDeployment, resourcesOf } from "../../service/engine/deployment.ts";
+import { isAlive, type ProcessIdentity } from "../../service/engine/processes.ts";
+import type { PlaneOutputs } from "../../stacks/plane/outputs.ts";
+import type { TenantSpec } from "../../stacks/tenant/spec.ts";
+import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
+import { bringUpPlane } from "./plane.ts";
+import { type EngineWorld, openWorld, recovery, targetOf } from "./world.ts";
+
+/**
+ * The CLI is killed while the cloud has done what it was asked and the state does not say so yet: for every type of a
+ * tenant's stack. What counts is the end: one object for each resource, and none that the state does not know.
+ */
+const LOGS = "aws:cloudwatch/logGroup:LogGroup";
+
+let world: EngineWorld;
+let plane: PlaneOutputs;
+let types: readonly string[];
+
+beforeAll(async () => {
+  world = await openWorld({ workers: 1 });
+  plane = await bringUpPlane(world);
+  const { changes } = await world.engine.preview(newTenant());
+  types = [...new Set(changes.map(({ resourceType }) => resourceType))].filter((type) =>
+    type.startsWith("aws:"),
+  );
+});
+afterAll(() => world?.close());
+
+const newTenant = (more: Partial<Parameters<typeof tenantSpec>[0]> = {}) =>
+  tenantSpec({ plane, tenantId: randomUUID(), slug: "cut-off", ...more });
+
+describe("kill -9 of the CLI after the cloud's effect and before the state's record", () => {
+  it("of a creation leaves no duplicate and no orphan, whatever type it was", async () => {
+    expect(types.length).toBeGreaterThanOrEqual(10);
+    for (const type of types) {
+      const spec = newTenant();
+      await cutOff(spec, type, "create");
+      await converges(spec, `creation of ${type}`);
+    }
+  });
+
+  it("of an update leaves the resource as it is wanted", async () => {
+    const spec = newTenant();
+    await world.engine.up(spec);
+    const next = newTenant({
+      tenantId: spec.tenant.tenantId,
+      slug: "cut-off",
+      releaseNumber: 2,
+      workload: "suspended",
+    });
+    await cutOff(next, "aws:ecs/service:Service", "update");
+    await converges(next, "update");
+  });
+
+  it("of a replacement leaves one object and not two", async () => {
+    const spec = newTenant();
+    await world.engine.up(spec);
+    const next = newTenant({
+      tenantId: spec.tenant.tenantId,
+      slug: "cut-off",
+      releaseNumber: 2,
+      settings: { A: "b" },
+    });
+    await cutOff(next, "aws:ecs/taskDefinition:TaskDefinition", "create");
+    await converges(next, "replacement");
+  });
+
+  it("of a deletion lets the next one end it", async () => {
+    const spec = newTenant();
+    await world.engine.up(spec);
+    const { tenantId } = spec.tenant;
+    await cutOff(spec, "aws:sqs/queue:Queue", "delete", () =>
+      world.engine.destroy({ ...targetOf(spec), tenantId }, { runId: "destroys" }),
+    );
+    await world.engine.recover(targetOf(spec), recovery(world, spec));
+    await world.engine.destroy({ ...targetOf(spec), tenantId });
+    expect((await world.cloudResources(tenantId)).filter(({ state }) => state === "present")).toEqual([]);
+  });
+});
+
+it("takes nobody else's object for its own, though it has the name", async () => {
+  const spec = newTenant();
+  const runId = randomUUID();
+  await world.control("POST", "/v1/faults", {
+    type: LOGS,
+    operation: "create",
+    kind: "hang",
+    when: "after",
+    count: 1,
+  });
+  await killCli(spec, LOGS, () => world.engine.up(spec, { runId }), runId);
+  await world.control("DELETE", "/v1/faults");
+  const [made] = (await world.cloudResources(spec.tenant.tenantId)).filter(({ type }) => type === LOGS);
+  const { region, id } = made ?? { region: "", id: "" };
+  const query = new URLSearchParams({ type: LOGS, id, region });
+  const properties = { tags: { "tenantry:tenant-id": "somebody-else" } };
+  await world.control("PATCH", `/v1/resources/one?${query}`, { properties });
+  await expect(world.engine.recover(targetOf(spec), recovery(world, spec))).rejects.toMatchObject({
+    code: "unclean_state",
+    message: expect.stringContaining(id),
+  });
+  const left = parseDeployment(await world.engine.export(targetOf(spec)));
+  expect(resourcesOf(left).filter((resource) => resource.id === id)).toEqual([]);
+});
+
+/** Runs until an object of the type is made (changed, deleted) but not recorded, and kills the CLI there. */
+async function cutOff(
+  spec: TenantSpec,
+  type: string,
+  operation: "create" | "update" | "delete",
+  begin: (runId: string) => Promise<unknown> = (runId) => world.engine.up(spec, { runId }),
+): Promise<void> {
+  const runId = begin.length === 0 ? "destroys" : randomUUID();
+  await world.control("POST", "/v1/faults", { type, operation, kind: "hang", when: "after", count: 1 });
+  await killCli(spec, type, () => begin(runId), runId);
+  await world.control("DELETE", "/v1/faults");
+}
+
+async function killCli(
+  spec: TenantSpec,
+  type: string,
+  begin: () => Promise<unknown>,
+  runId: string,
+): Promise<void> {
+  const ended = begin().catch((error: unknown) => error);
+  await expect
+    .poll(hangs, { timeout: 30_000, message: `${type} of ${spec.tenant.tenantId} hangs` })
+    .toBe(true);
+  const cli = JSON.parse(
+    await readFile(join(world.dataDir, "runs", runId, "cli.json"), "utf8"),
+  ) as ProcessIdentity;
+  process.kill(cli.pid, "SIGKILL");
+  expect(await ended).toBeInstanceOf(Error);
+  expect(isAlive(cli)).toBe(false);
+  await world.engine.breakLock(targetOf(spec));
+}
+
+async function hangs(): Promise<boolean> {
+  const { faults } = (await world.control("GET", "/v1/faults")) as { faults: { hanging: number }[] };
+  return faults.some(({ hanging }) => hanging > 0);
+}
+
+async function converges(spec: TenantSpec, what: string): Promise<void> {
+  await expect(world.engine.up(spec), what).rejects.toMatchObject({ code: "unclean_state" });
+  await world.engine.recover(targetOf(spec), recovery(world, spec));
+  await world.engine.up(spec);
+  expect(await world.engine.inspect(targetOf(spec)), what).toMatchObject({ pendingOperations: [] });
+  expect(await world.engine.up(spec), what).toMatchObject({ changed: false });
+  const recorded = recordedIds(parseDeployment(await world.engine.export(targetOf(spec))));
+  const held = await world.cloudResources(spec.tenant.tenantId);
+  const present = held.filter(({ state }) => state === "present").map(({ type, id }) => `${type} ${id}`);
+  expect(
+    present.filter((object) => !recorded.has(object)),
+    `orphans after the ${what}`,
+  ).toEqual([]);
+  expect(present.length, `objects after the ${what}`).toBeGreaterThan(10);
+}
+
+function recordedIds(deployment: ReturnType<typeof parseDeployment>): ReadonlySet<string> {
+  return new Set(resourcesOf(deployment).map(({ type, id }) => `${type} ${id}`));
+}
