@@ -77,12 +77,13 @@ export function settled(deployment: Deployment, adoptions: readonly Adoption[]):
 /** Adopted objects that carry somebody else's tags: the name was taken before, and what has it is not this tenant's. */
 export function foreignAdoptions(
   deployment: Deployment,
+  creations: readonly DeploymentResource[],
   adoptions: readonly Adoption[],
   tag: { readonly key: string; readonly value: string },
 ): readonly DeploymentResource[] {
   const adoptedUrns = new Set(adoptions.map(({ urn }) => urn));
   // Reading the cloud changes the inputs in the state; the record of the creation has them as they were sent.
-  const tagged = interruptedCreations(deployment)
+  const tagged = creations
     .filter(({ urn, inputs }) => adoptedUrns.has(urn) && tagOf(inputs?.tags, tag.key) === tag.value)
     .map(({ urn }) => urn);
   return resourcesOf(deployment).filter(({ urn, outputs, delete: marked }) => {

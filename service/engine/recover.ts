@@ -45,7 +45,7 @@ export async function recoverStack(
   await runs.run({ kind: "refresh", target, urns: adoptions.map(({ urn }) => urn) }, hooks);
   const read = await store.read(target);
   if (read === undefined) return undefined;
-  const foreign = foreignAdoptions(read, adoptions, { key: TENANT_TAG, value: options.tenantId });
+  const foreign = foreignAdoptions(read, creations, adoptions, { key: TENANT_TAG, value: options.tenantId });
   const clean = await write(store, target, settled(withoutResources(read, foreign), adoptions));
   if (foreign.length === 0) return clean;
   const listed = foreign.map(({ type, id }) => `${type} ${id}`).join(", ");
@@ -73,7 +73,9 @@ async function adoptionsFor(
   for (const resource of creations) {
     const rule = idRuleOf(resource.type);
     if (resource.id) {
-      adoptions.push({ urn: resource.urn, physical: { id: resource.id } });
+      const { id } = resource;
+      const properties = id.startsWith("arn:") ? { arn: id } : {};
+      adoptions.push({ urn: resource.urn, physical: { id, properties } });
       continue;
     }
     const named = rule?.from === "inputs" ? rule.idOf(resource.inputs ?? {}, options.place) : undefined;
