@@ -67,7 +67,7 @@ export async function processStop(record: Bookkeeping, processId: string): Promi
   await db.updateTable("processes").set({ stoppedAt: now }).where("processId", "=", processId).execute();
   await db
     .updateTable("operations")
-    .set({ leaseOwner: null, leaseExpiresAt: null })
+    .set({ leaseOwner: null, leaseExpiresAt: null, dispatchedAt: null })
     .where("leaseOwner", "=", processId)
     .where("finishedAt", "is", null)
     .execute();

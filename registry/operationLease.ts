@@ -259,7 +259,7 @@ export async function operationRelease(
 ): Promise<void> {
   const { numUpdatedRows } = await record.db
     .updateTable("operations")
-    .set({ leaseOwner: null, leaseExpiresAt: null })
+    .set({ leaseOwner: null, leaseExpiresAt: null, dispatchedAt: null })
     .where("operationId", "=", operationId)
     .where("fencingToken", "=", fencingToken)
     .executeTakeFirst();

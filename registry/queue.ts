@@ -95,3 +95,28 @@ export async function queueStats(db: Reader): Promise<QueueStats> {
     })),
   };
 }
+
+/** Operations of which other processes have not been told, oldest first. */
+export async function operationsUndispatched(db: Reader, limit: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom("operations")
+    .select("operationId")
+    .where("finishedAt", "is", null)
+    .where("dispatchedAt", "is", null)
+    .orderBy("createdAt")
+    .orderBy("operationId")
+    .limit(limit)
+    .execute();
+  return rows.map((row) => row.operationId);
+}
+
+export async function operationsMarkDispatched(
+  record: Bookkeeping,
+  operationIds: readonly string[],
+): Promise<void> {
+  await record.db
+    .updateTable("operations")
+    .set({ dispatchedAt: record.now })
+    .where("operationId", "in", operationIds)
+    .execute();
+}

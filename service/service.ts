@@ -61,6 +61,12 @@ const openApi: unknown = JSON.parse(
   readFileSync(new URL("../contract/openapi.json", import.meta.url), "utf8"),
 );
 
+/** A worker answers for itself only: whoever asks it for the fleet is sent to the wrong door. */
+function routesFor({ role }: Settings): typeof routes | Partial<typeof routes> {
+  if (role !== "worker") return routes;
+  return Object.fromEntries(Object.entries(routes).filter(([, route]) => route.tag === "Service"));
+}
+
 export async function startService(parts: ServiceParts): Promise<RunningService> {
   const { settings, engine } = parts;
   const registry = noticing(parts.registry, (thrown) => storage.notice(thrown));
@@ -86,7 +92,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
   const handlers = createHandlers({ streams, version: packageVersion, isStopping: () => stopping });
 
   const app = createApp({
-    ...{ base: context, routes, openApi, checkAnswers: parts.checkAnswers === true },
+    ...{ base: context, routes: routesFor(settings), openApi, checkAnswers: parts.checkAnswers === true },
     handlers: handlers as unknown as Readonly<Record<string, AnyHandler>>,
     idempotency: createIdempotencyStore(registry),
     authenticate: (secret) => apiKeyPrincipal(context, secret),
@@ -113,6 +119,8 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
       await engine.close();
       storage.stop();
       await own.stop();
+      // What was given back is for others to take up now.
+      context.nudges.nudge("operations");
       await links.stop();
       await registry.close();
     },

@@ -15,14 +15,17 @@ import { createOperationStop, type OperationStop } from "./stop.ts";
 
 /**
  * Runs queued operations: at most `concurrency` at once in this process, as far as its memory goes. It takes no orders: a nudge or a
- * timer wakes it, it claims what is due next in the registry (operationLease.ts: turns, bounds, stacks) and runs
+ * timer wakes it (dispatch/), it claims what is due next in the registry (operationLease.ts: turns, bounds, stacks) and runs
  * it (execute.ts). Any number of processes do this side by side.
  *
  * It promises that after any end of any of them every operation is taken up again or ends with a reason, and that what one
  * operation does wrong stays its own. It takes nothing from a process that may still live.
  */
 export interface Runner {
-  wake(): void;
+  /** How many more operations fit in here. */
+  free(): number;
+  /** Claims at most so many, as many as fit when nothing is said. */
+  wake(most?: number): void;
   /** Stops an operation that runs here; it ends as cancelled. */
   cancel(operationId: string): void;
   /** Takes nothing new, waits, then interrupts; what is interrupted is resumed by another process or the next. */
@@ -47,15 +50,18 @@ export function createRunner(service: ServiceContext): Runner {
   });
   let stopping = false;
   let filling = false;
+  let wanted = 0;
   let again = false;
 
   async function fill(): Promise<void> {
-    while (!stopping && active.size < settings.concurrency) {
-      if (service.storage.problem() !== undefined || !admission.admits(active.size)) return;
+    for (; wanted > 0 && !stopping && active.size < settings.concurrency; wanted -= 1) {
+      if (service.storage.problem() !== undefined || !admission.admits(active.size)) break;
       const claimed = await claimNext();
-      if (claimed === undefined) return;
+      if (claimed === undefined) break;
       run(claimed);
     }
+    // A wake in the meantime wants what this pass did not see.
+    if (!again) wanted = 0;
   }
 
   async function claimNext(): Promise<ClaimedOperation | undefined> {
@@ -76,7 +82,8 @@ export function createRunner(service: ServiceContext): Runner {
     const done = execute(claimed, stop).finally(() => {
       active.delete(operationId);
       metrics.operationsRunning.set(active.size);
-      service.nudges.nudge("operations");
+      // The place it leaves in the bounds of plane and tenant is this process's to fill: it has room.
+      wake(1);
     });
     active.set(operationId, { stop, done });
     metrics.operationsRunning.set(active.size);
@@ -96,7 +103,8 @@ export function createRunner(service: ServiceContext): Runner {
     if (stop.undoing.reason === "lease_lost") metrics.leasesLost.inc();
   }
 
-  function wake(): void {
+  function wake(most = settings.concurrency): void {
+    wanted = Math.min(wanted + most, settings.concurrency);
     again = true;
     if (filling || stopping) return;
     filling = true;
@@ -119,15 +127,14 @@ export function createRunner(service: ServiceContext): Runner {
     if (active.size === 0) return;
     lookForCancels().catch((thrown: unknown) => log.warn({ err: thrown }, "cannot look for cancellations"));
   }, limits.cancelLookEveryMs);
-  const stopListening = service.nudges.on("operations", wake);
-  const timer = setInterval(wake, Math.min(limits.wakeEveryMs, leaseMs / 3));
+  const stopListening = service.nudges.on("cancels", () => void lookForCancels().catch(() => undefined));
 
   return {
+    free: () => Math.max(0, settings.concurrency - active.size),
     wake,
     cancel: (operationId) => active.get(operationId)?.stop.abort("cancel"),
     async stop(graceMs) {
       stopping = true;
-      clearInterval(timer);
       clearInterval(cancelTimer);
       stopListening();
       const ended = () => Promise.all([...active.values()].map(({ done }) => done));

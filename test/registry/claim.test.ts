@@ -205,6 +205,7 @@ async function queue(
         ...{ tenantId, plane, generation },
         projectName: `tenant-${tenantId}`,
         stackName: `${plane.name}-${generation}`,
+        targetReleaseNumber: null,
       });
       const facts = { kind: "tenant_activate", tenantId, targetId, planeName: plane.name } as const;
       return operationCreate(change, facts);

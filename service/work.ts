@@ -1,0 +1,58 @@
+import { join } from "node:path";
+import { idempotencyPurge } from "../registry/idempotency.ts";
+import type { ServiceContext } from "./app/context.ts";
+import { observeFleet } from "./app/health.ts";
+import { limits } from "./config.ts";
+import type { Dispatch } from "./dispatch/dispatch.ts";
+import { createScanner } from "./drift/scanner.ts";
+import { doAlone } from "./jobs.ts";
+import { destroyDue } from "./operations/decommissionDue.ts";
+import { createRunner } from "./operations/runner.ts";
+import { createPoll } from "./poll.ts";
+import { createReconciler } from "./reconcile/reconciler.ts";
+import { createRolloutDriver } from "./rollout/apply.ts";
+import { runFoldersPurge } from "./runFolders.ts";
+
+/**
+ * What a worker does, besides answering for itself: runs operations and works off rollouts, drift scans, the fleet's health and
+ * what falls due. All of it may run in many processes: operations are claimed one by one, everything else is done by one
+ * process at a time (jobs.ts).
+ */
+export interface Work {
+  /** Looks at once for what there is to do. */
+  wake(): void;
+  cancel(operationId: string): void;
+  /** Lets operations end for `drainMs`, then interrupts them and gives them back. */
+  stop(): Promise<void>;
+}
+
+export async function startWork(context: ServiceContext, dispatch: Dispatch): Promise<Work> {
+  const { settings, registry } = context;
+  const runner = createRunner(context);
+  const rollouts = createRolloutDriver(context);
+  const scanner = createScanner(context);
+  const reconciler = createReconciler(context);
+  const poll = (name: string, everyMs: number, work: () => Promise<void>) =>
+    createPoll(context, name, everyMs, async () => void (await doAlone(context, name, work)));
+  const polls = [
+    poll("purge", limits.purgeEveryMs, async () => void (await registry.record(idempotencyPurge))),
+    poll("health", settings.healthPollMs, () => observeFleet(context)),
+    poll("decommissions", limits.decommissionEveryMs, () => destroyDue(context)),
+    // Every process has folders of its own.
+    createPoll(context, "run folders", limits.purgeEveryMs, async () => {
+      await runFoldersPurge(join(settings.dataDir, "runs"), limits.runFolderKeepMs);
+    }),
+  ];
+  await dispatch.start(runner);
+  rollouts.wake();
+  scanner.wake();
+  return {
+    wake: () => runner.wake(),
+    cancel: runner.cancel,
+    async stop() {
+      await dispatch.stop();
+      const ends = [...polls, rollouts, scanner, reconciler].map((part) => part.stop());
+      await Promise.all([...ends, runner.stop(settings.drainMs)]);
+    },
+  };
+}

@@ -1,0 +1,103 @@
+import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { openRegistry } from "../../registry/registry.ts";
+import { readSettings } from "../../service/config.ts";
+import type { Engine } from "../../service/engine/engine.ts";
+import { createLog } from "../../service/log.ts";
+import { startService } from "../../service/service.ts";
+import { createFakeWorld, type FakeStack, keyOf } from "./fakes.ts";
+
+/**
+ * Run as a process of its own by replicas.ts: the service on PostgreSQL, on a fake cloud that all replicas of one data folder
+ * share. Runs wait while the folder holds a file `hold`; each run's begin and end are noted in `runs.log`.
+ */
+const [runMs = "0", ...flags] = process.argv.slice(2);
+const settings = readSettings(flags, {});
+const { dataDir } = settings;
+
+/** The stacks of the fake cloud, in a file that every replica reads and writes. */
+class SharedStacks extends Map<string, FakeStack> {
+  readonly #file = path.join(dataDir, "stacks.json");
+  #load(): void {
+    super.clear();
+    if (!existsSync(this.#file)) return;
+    for (const [key, stack] of JSON.parse(readFileSync(this.#file, "utf8"))) super.set(key, stack);
+  }
+  #save(): void {
+    const fresh = `${this.#file}.${process.pid}`;
+    writeFileSync(fresh, JSON.stringify([...super.entries()]));
+    renameSync(fresh, this.#file);
+  }
+  override get(key: string): FakeStack | undefined {
+    this.#load();
+    return super.get(key);
+  }
+  override has(key: string): boolean {
+    this.#load();
+    return super.has(key);
+  }
+  override set(key: string, stack: FakeStack): this {
+    if (this.#file !== undefined) this.#load();
+    super.set(key, stack);
+    this.#save();
+    return this;
+  }
+  override delete(key: string): boolean {
+    this.#load();
+    const existed = super.delete(key);
+    this.#save();
+    return existed;
+  }
+  override values(): MapIterator<FakeStack> {
+    this.#load();
+    return super.values();
+  }
+}
+
+function held(): Promise<void> {
+  return new Promise((resolve) => {
+    const since = Date.now();
+    const timer = setInterval(() => {
+      if (existsSync(path.join(dataDir, "hold")) || Date.now() - since < Number(runMs)) return;
+      clearInterval(timer);
+      resolve();
+    }, 10);
+  });
+}
+
+const world = Object.defineProperty(createFakeWorld(), "gate", { get: held });
+Object.assign(world, { stacks: new SharedStacks() });
+
+async function noted<T>(key: string, run: () => Promise<T>): Promise<T> {
+  const line = (what: string) =>
+    appendFileSync(
+      path.join(dataDir, "runs.log"),
+      `${JSON.stringify({ what, key, pid: process.pid, at: process.hrtime.bigint().toString() })}\n`,
+    );
+  line("begin");
+  try {
+    return await run();
+  } finally {
+    line("end");
+  }
+}
+
+const { up, destroy, drift } = world.engine;
+const engine: Engine = {
+  ...world.engine,
+  up: (spec, hooks) => noted(`${spec.tenant.tenantId} ${spec.plane.name}`, () => up(spec, hooks)),
+  destroy: (target, hooks) => noted(keyOf(target), () => destroy(target, hooks)),
+  drift: (target, hooks) => noted(keyOf(target), () => drift(target, hooks)),
+};
+
+const registry = await openRegistry({ url: settings.databaseUrl ?? "", poolSize: 5 });
+const { cloud, databases } = world;
+const service = await startService({
+  ...{ settings, registry, engine, cloud, databases, log: createLog(settings) },
+  checkAnswers: true,
+});
+process.stdout.write(`${JSON.stringify({ url: service.url, adminKey: service.firstAdminKey ?? null })}\n`);
+process.on("SIGTERM", async () => {
+  await service.stop();
+  process.exit(0);
+});

@@ -1,0 +1,149 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { waitFor } from "./harness.ts";
+import {
+  activate,
+  addTenants,
+  createReplicas,
+  endedAt,
+  killTimeMs,
+  peakOf,
+  type Replica,
+  type Replicas,
+} from "./replicas.ts";
+
+const open: Replicas[] = [];
+afterEach(async () => {
+  for (const replicas of open.splice(0)) await replicas.cleanUp();
+});
+
+/** Undefined, with the reason printed, where there is no PostgreSQL. */
+async function setUp(skip: (why: string) => void, runMs = 0): Promise<Replicas> {
+  const replicas = await createReplicas({ runMs });
+  if (typeof replicas === "string") {
+    skip(`no PostgreSQL here: ${replicas}`);
+    throw new Error(replicas);
+  }
+  open.push(replicas);
+  return replicas;
+}
+
+const running = (replicas: Replicas, tenantId: string) =>
+  waitFor("a run", async () => replicas.runs().find(({ key }) => key.startsWith(tenantId)));
+
+describe("replicas on one PostgreSQL", () => {
+  it("started at once make one admin key, and what one is asked the other does", async ({ skip }) => {
+    const replicas = await setUp(skip);
+    const [api, worker] = (await Promise.all([
+      replicas.start("host-a", ["--role", "api"]),
+      replicas.start("host-b", ["--role", "worker"]),
+    ])) as [Replica, Replica];
+    expect(replicas.adminKeys()).toHaveLength(1);
+    const [tenantId = ""] = await addTenants(replicas, api, 1);
+    replicas.hold(true);
+    const operationId = await activate(replicas, api, tenantId);
+    expect((await running(replicas, tenantId)).pid).toBe(worker.pid);
+    const stream = follow(replicas, api, operationId);
+    replicas.hold(false);
+    // Written by the worker, read at the api as it happens.
+    const events = await stream;
+    expect(events.at(-1)).toBe("end");
+    expect(events).toContain("succeeded");
+    expect((await replicas.call(worker, "GET", "/tenants")).status).toBe(404);
+    expect((await fetch(`${worker.url}/readiness`)).status).toBe(200);
+  });
+
+  it("cancel what runs elsewhere", async ({ skip }) => {
+    const replicas = await setUp(skip);
+    const api = await replicas.start("host-a", ["--role", "api"]);
+    await replicas.start("host-b", ["--role", "worker"]);
+    const [tenantId = ""] = await addTenants(replicas, api, 1);
+    replicas.hold(true);
+    const operationId = await activate(replicas, api, tenantId);
+    await running(replicas, tenantId);
+    await replicas.call(api, "POST", `/operations/${operationId}/cancel`, {});
+    replicas.hold(false);
+    expect(await endedAt(replicas, api, operationId)).toMatchObject({ status: "cancelled" });
+  });
+
+  it("take over at once from one that was killed on the same host", async ({ skip }) => {
+    const replicas = await setUp(skip);
+    const far = ["--lease-ms", "600000"];
+    const first = await replicas.start("host-a", far);
+    const [tenantId = ""] = await addTenants(replicas, first, 1);
+    replicas.hold(true);
+    const operationId = await activate(replicas, first, tenantId);
+    await running(replicas, tenantId);
+    const second = await replicas.start("host-a", far);
+    await first.signal("SIGKILL");
+    replicas.hold(false);
+    const done = await endedAt(replicas, second, operationId);
+    expect(done).toMatchObject({ status: "succeeded", attempt: 2 });
+    expect(replicas.runs().map(({ pid }) => pid)).toEqual([first.pid, second.pid]);
+  });
+
+  it("take over from one that was killed on another host after its lease and kill time", async ({ skip }) => {
+    const replicas = await setUp(skip);
+    const first = await replicas.start("host-a");
+    const [tenantId = ""] = await addTenants(replicas, first, 1);
+    replicas.hold(true);
+    const operationId = await activate(replicas, first, tenantId);
+    await running(replicas, tenantId);
+    const second = await replicas.start("host-b");
+    await first.signal("SIGKILL");
+    replicas.hold(false);
+    const [held] = await replicas.raw(
+      `select lease_expires_at as at from operations where operation_id = '${operationId}'`,
+    );
+    expect(await endedAt(replicas, second, operationId)).toMatchObject({ status: "succeeded", attempt: 2 });
+    const [resumed] = await replicas.raw(
+      `select at from operation_journal where operation_id = '${operationId}' and type = 'resumed'`,
+    );
+    const waitedMs = Date.parse(String(resumed?.at)) - Date.parse(String(held?.at));
+    expect(waitedMs).toBeGreaterThanOrEqual(killTimeMs);
+  });
+
+  it("hand over what runs when they are told to stop", async ({ skip }) => {
+    const replicas = await setUp(skip);
+    // A lease that would take far longer to run out than the test: only a release hands it over.
+    const far = ["--lease-ms", "600000"];
+    const first = await replicas.start("host-a", far);
+    const [tenantId = ""] = await addTenants(replicas, first, 1);
+    replicas.hold(true);
+    const operationId = await activate(replicas, first, tenantId);
+    await running(replicas, tenantId);
+    const second = await replicas.start("host-b", far);
+    await first.signal("SIGTERM");
+    replicas.hold(false);
+    expect(await endedAt(replicas, second, operationId)).toMatchObject({ status: "succeeded", attempt: 2 });
+    expect(await replicas.raw("select 1 from processes where stopped_at is not null")).toHaveLength(1);
+  });
+
+  it("never run more at once than a plane may, nor two on one stack", async ({ skip }) => {
+    const replicas = await setUp(skip, 150);
+    const flags = ["--plane-concurrency", "3", "--concurrency", "2"];
+    const [first, second] = (await Promise.all([
+      replicas.start("host-a", flags),
+      replicas.start("host-b", flags),
+    ])) as [Replica, Replica];
+    const tenants = await addTenants(replicas, first, 12);
+    const ids = await Promise.all(
+      tenants.map((tenantId, place) => activate(replicas, place % 2 === 0 ? first : second, tenantId)),
+    );
+    for (const operationId of ids) {
+      expect(await endedAt(replicas, second, operationId)).toMatchObject({ status: "succeeded", attempt: 1 });
+    }
+    const runs = replicas.runs();
+    expect(runs).toHaveLength(12);
+    expect(peakOf(runs)).toBeLessThanOrEqual(3);
+    expect(new Set(runs.map(({ pid }) => pid)).size).toBe(2);
+  });
+});
+
+/** The names of the events of an operation's stream, to its end. */
+async function follow(replicas: Replicas, at: Replica, operationId: string): Promise<string[]> {
+  const response = await fetch(`${at.url}/v1/control-plane/operations/${operationId}/events`, {
+    headers: { authorization: `Bearer ${replicas.adminKeys()[0]}` },
+  });
+  const text = await response.text();
+  return [...text.matchAll(/^event: (.+)$/gm)].map((match) => match[1] ?? "");
+}
