@@ -216,6 +216,8 @@ export function createKiller({ world, tally, ledger, random }: KillerParts): Kil
       const met = await strike(victim, (step) => isStep(step) && tally.hits(step.step) <= limit);
       if (met !== undefined) return told(victim, met);
       if (passed >= 2 && (await anyMoment(victim))) return told(victim, []);
+      // Where no engine runs at all there is no CLI to kill, but always a service.
+      if (passed >= 3 && (await anyMoment("service"))) return told("service", []);
       await sleep(LOOK_EVERY_MS);
     }
   }

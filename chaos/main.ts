@@ -74,6 +74,9 @@ async function run(options: Options, dataDir: string, ledger: Ledger): Promise<b
     options.database === "sqlite"
       ? await openSqliteWorld({ dataDir, ledger })
       : await openPostgresWorld({ dataDir, ledger, replicas: options.replicas });
+  // Nothing of it may outlive whoever started it.
+  for (const name of ["SIGINT", "SIGTERM"] as const)
+    process.once(name, () => void world.stop().finally(() => process.exit(1)));
   try {
     const stage = createStage(world, ledger, able);
     const tally = createTally(stepKinds(able));

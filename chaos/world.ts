@@ -81,6 +81,7 @@ export async function bringUpPlane(
   env: NodeJS.ProcessEnv,
   cloud: CloudProcess,
   ledger: Ledger,
+  profile: Readonly<Record<string, number>> = PROFILE,
 ): Promise<void> {
   ledger.say("bringing up the plane");
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
@@ -90,7 +91,7 @@ export async function bringUpPlane(
   const response = await fetch(new URL("/v1/profile", await cloud.controlUrl()), {
     method: "PUT",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify(PROFILE),
+    body: JSON.stringify(profile),
   });
   if (!response.ok)
     throw new Error(`Cannot slow the cloud down: ${response.status} ${await response.text()}`);
