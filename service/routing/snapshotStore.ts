@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type RoutingSnapshot, routingSnapshotSchema } from "../../contract/routing.ts";
@@ -23,7 +24,8 @@ export function folderStore(folder: string): SnapshotStore {
   return {
     async put(snapshot) {
       await mkdir(folder, { recursive: true });
-      const draft = `${file}.${process.pid}.${snapshot.version}`;
+      // Two operations may write the same version at once.
+      const draft = `${file}.${randomUUID()}`;
       await writeFile(draft, snapshotBytes(snapshot));
       await rename(draft, file);
     },
