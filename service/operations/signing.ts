@@ -1,13 +1,7 @@
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  sign,
-} from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { keyIdOf } from "../../registry/certificateVerify.ts";
 import type { Settings } from "../config.ts";
 
 /**
@@ -44,12 +38,6 @@ export function createSigner(privateKey: KeyObject): Signer {
     publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(),
     sign: (text) => sign(null, Buffer.from(text, "utf8"), privateKey).toString("base64"),
   };
-}
-
-export function keyIdOf(publicKey: KeyObject): string {
-  return createHash("sha256")
-    .update(publicKey.export({ type: "spki", format: "der" }))
-    .digest("hex");
 }
 
 function privateKeyOf(source: string, mayCreate: boolean): KeyObject {

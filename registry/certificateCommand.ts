@@ -1,0 +1,68 @@
+import { createPublicKey } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { signingKeySchema } from "../contract/decommission.ts";
+import {
+  type CertificateVerification,
+  certificateVerify,
+  keyIdOf,
+  type PublicKey,
+} from "./certificateVerify.ts";
+
+/**
+ * `script/certificate verify FILE --keys KEYS [--json]`: is a deletion certificate genuine? KEYS is the answer of
+ * GET /v1/control-plane/signing-keys, or one public key as PEM. Exits 0 when it is, 2 when it is not, 1 when it cannot be
+ * told. Needs no service.
+ */
+const usage = "script/certificate verify FILE --keys KEYS [--json]";
+
+function readArguments(args: string[]): { file: string; keys: string; json: boolean } {
+  const options = { json: { type: "boolean", default: false }, keys: { type: "string" } } as const;
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
+  const [verb, file, ...more] = positionals;
+  if (verb !== "verify" || file === undefined || more.length > 0) {
+    throw new Error(`Cannot verify: the arguments must be \`verify FILE\`, got \`${positionals.join(" ")}\``);
+  }
+  if (values.keys === undefined) {
+    throw new Error("Cannot verify: --keys must name a file with the public keys, got none");
+  }
+  return { file, keys: values.keys, json: values.json };
+}
+
+function readKeys(file: string): PublicKey[] {
+  const text = readFileSync(file, "utf8");
+  if (text.trimStart().startsWith("-----BEGIN")) return [{ keyId: keyIdOf(createPublicKey(text)), publicKey: text }];
+  return z.object({ items: z.array(signingKeySchema) }).parse(JSON.parse(text)).items;
+}
+
+function describe(answer: CertificateVerification): string {
+  if (!answer.verified) return `not genuine: ${answer.reason}`;
+  const { certificate, keyId } = answer;
+  const archives = certificate.archives.map(({ archiveId, state, retainUntil }) =>
+    state === "deleted"
+      ? `  archive ${archiveId}: deleted`
+      : `  archive ${archiveId}: retained until ${retainUntil}`,
+  );
+  const targets = certificate.targets.map(
+    ({ planeName, resourcesDeleted, database, objectsDeleted, scheduledForDeletion }) =>
+      `  ${planeName}: ${resourcesDeleted} resources and ${objectsDeleted} objects deleted, database ${database}, ` +
+      `${scheduledForDeletion.length} more scheduled for deletion`,
+  );
+  return [
+    `genuine: tenant ${certificate.slug} (${certificate.tenantId}) was deleted at ${certificate.deletedAt}`,
+    ...targets,
+    ...archives,
+    `signed with key ${keyId}`,
+  ].join("\n");
+}
+
+try {
+  const { file, keys, json } = readArguments(process.argv.slice(2));
+  const answer = certificateVerify(JSON.parse(readFileSync(file, "utf8")), readKeys(keys));
+  console.log(json ? JSON.stringify(answer) : describe(answer));
+  process.exitCode = answer.verified ? 0 : 2;
+} catch (error) {
+  console.error(`${error instanceof Error ? error.message : String(error)}\nUsage: ${usage}`);
+  process.exitCode = 1;
+}
