@@ -8,9 +8,14 @@ export interface CommandLine {
   readonly command: string;
   readonly stack?: string;
   readonly cloud?: string;
+  /** Which of the repository's projects; another value of `--project` is the CLI's own flag. */
+  readonly project: Project;
   /** The caller names a folder of their own (`-C`), so ours is not wanted. */
   readonly ownFolder: boolean;
 }
+
+const PROJECTS = ["plane", "control-plane"] as const;
+export type Project = (typeof PROJECTS)[number];
 
 const WITH_VALUE = new Set([
   "-C",
@@ -33,9 +38,11 @@ const FILES = new Set([
   "--out",
 ]);
 
+type Seen = { -readonly [Key in keyof Omit<CommandLine, "args">]?: CommandLine[Key] };
+
 export function parseCommandLine(argv: readonly string[], workingFolder: string): CommandLine {
   const args: string[] = [];
-  const seen: { command?: string; stack?: string; cloud?: string; ownFolder?: boolean } = {};
+  const seen: Seen = {};
   for (let index = 0; index < argv.length; index++) {
     const argument = argv[index] ?? "";
     if (argument === "--") {
@@ -49,6 +56,9 @@ export function parseCommandLine(argv: readonly string[], workingFolder: string)
     };
     if (flag === "--cloud") {
       seen.cloud = value ?? "";
+      takeValue();
+    } else if (flag === "--project" && isProject(value)) {
+      seen.project = value;
       takeValue();
     } else if (flag === "-s" || flag === "--stack") {
       if (value !== undefined) seen.stack = value;
@@ -67,7 +77,12 @@ export function parseCommandLine(argv: readonly string[], workingFolder: string)
       args.push(argument);
     }
   }
-  return { args, command: seen.command ?? "", ownFolder: seen.ownFolder ?? false, ...optional(seen) };
+  const { command = "", ownFolder = false, project = "plane" } = seen;
+  return { args, command, ownFolder, project, ...optional(seen) };
+}
+
+function isProject(name: string | undefined): name is Project {
+  return PROJECTS.some((project) => project === name);
 }
 
 function splitFlag(argument: string): [flag: string, value: string | undefined] {

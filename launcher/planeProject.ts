@@ -7,6 +7,8 @@ export interface PlaneProjectOptions {
   /** Folder of the committed Pulumi.yaml. */
   readonly committedFolder: string;
   readonly dataDir: string;
+  /** Its folder's name in the data folder; `plane` when left out. */
+  readonly name?: string;
   /** The language host to name in the project, when it is not one the CLI takes for granted. */
   readonly languageHost?: string;
 }
@@ -17,7 +19,7 @@ export interface PlaneProjectOptions {
  * encryption salt on the first run, `config set`), and the checkout must stay clean. Returns the project's folder.
  */
 export function writePlaneProject(options: PlaneProjectOptions): string {
-  const folder = join(options.dataDir, "plane");
+  const folder = join(options.dataDir, options.name ?? "plane");
   const baseFolder = join(folder, "committed");
   mkdirSync(baseFolder, { recursive: true });
   replaceYaml(join(folder, "Pulumi.yaml"), projectOf(options));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { which } from "../toolchain/process.ts";
-import { type CommandLine, createsStack, needsCloud, parseCommandLine } from "./arguments.ts";
+import { type CommandLine, createsStack, needsCloud, type Project, parseCommandLine } from "./arguments.ts";
 import { type Cloud, checkoutFolder, dataFolder, parseCloud } from "./dataFolder.ts";
 import { pulumiEnvironment } from "./environment.ts";
 import { ensureLocalCloud } from "./localCloud.ts";
@@ -28,7 +28,7 @@ async function main(): Promise<number> {
     ...pulumiEnvironment({ dataDir, cloud }),
     ...(cloud === "local" && needsCloud(line) ? (await ensureLocalCloud({ dataDir })).providerEnv : {}),
   };
-  const cwd = line.ownFolder ? process.cwd() : projectFolder(cloud, dataDir);
+  const cwd = line.ownFolder ? process.cwd() : projectFolder(line.project, cloud, dataDir);
   const stack = line.stack ?? process.env.PULUMI_STACK;
   if (createsStack(line) && !line.ownFolder && stack !== undefined) {
     const code = ensureStack(stack, cwd, env);
@@ -39,14 +39,22 @@ async function main(): Promise<number> {
 
 type Env = NodeJS.ProcessEnv & { readonly PULUMI_BACKEND_URL?: string };
 
-function projectFolder(cloud: Cloud, dataDir: string): string {
-  if (cloud === "aws") return checkoutFolder;
+/** Where the repository keeps each project. */
+const COMMITTED: Readonly<Record<Project, string>> = {
+  plane: checkoutFolder,
+  "control-plane": join(checkoutFolder, "stacks", "controlPlane"),
+};
+
+function projectFolder(project: Project, cloud: Cloud, dataDir: string): string {
+  const committedFolder = COMMITTED[project];
+  if (cloud === "aws") return committedFolder;
   const host = which("pulumi-language-nodejs");
   // Named in the project, the checkout's stand-in is used without the CLI's warning about a host off the beaten track.
   const standIn = host?.startsWith(join(checkoutFolder, "toolchain")) === true;
   return writePlaneProject({
-    committedFolder: checkoutFolder,
+    committedFolder,
     dataDir,
+    name: project,
     ...(standIn ? { languageHost: host } : {}),
   });
 }
