@@ -8,7 +8,7 @@ import {
   type ManifestBody,
   manifestSchema,
 } from "../../contract/manifest.ts";
-import { secretShapeOf } from "../../contract/secretShape.ts";
+import { namesSecret, secretShapeOf } from "../../contract/secretShape.ts";
 import { canonicalJson } from "../../registry/canonicalJson.ts";
 import { nearest } from "./nearest.ts";
 import {
@@ -74,9 +74,8 @@ async function readManifests(
     }
     for (const document of read.documents) {
       const result = manifestSchema.safeParse(document.value);
-      if (!result.success) problems.push(...result.error.issues.flatMap((issue) => told(issue, document)));
-      else manifests.push(parsed(result.data, document));
-      problems.push(...secretsIn(document));
+      if (result.success) manifests.push(parsed(result.data, document));
+      problems.push(...problemsIn(document, result.error?.issues ?? []));
     }
   }
   if (count === 0 && problems.length === 0) {
@@ -120,27 +119,41 @@ function* duplicates(manifests: readonly ParsedManifest[]): Generator<FieldError
   }
 }
 
-/** Settings and references have their own checks; names and labels end up in logs and tags. */
+/** In the order in which a reader meets them. */
+function problemsIn(document: YamlDocument, issues: readonly Issue[]): FieldError[] {
+  const found = issues.flatMap((issue) => told(issue, document));
+  const paths = new Set(found.map(({ path }) => path));
+  const secrets = [...secretsIn(document)].filter(({ path }) => !paths.has(path));
+  return [...found, ...secrets].sort(
+    (left, right) => (left.line ?? 0) - (right.line ?? 0) || (left.column ?? 0) - (right.column ?? 0),
+  );
+}
+
+/**
+ * The schema's own check of settings comes to nothing when anything else is wrong with them, and names and labels, which
+ * end up in logs and tags, have none.
+ */
 function* secretsIn(document: YamlDocument): Generator<FieldError> {
-  const { metadata, spec } = (document.value ?? {}) as Partial<
-    Record<"metadata" | "spec", Record<string, unknown>>
-  >;
-  const labels = Object.entries((metadata?.labels ?? {}) as Record<string, unknown>);
-  const texts: [string[], unknown][] = [
-    ...labels.map(([name, value]): [string[], unknown] => [["metadata", "labels", name], value]),
-    [["spec", "displayName"], spec?.displayName],
+  const texts: (readonly [string[], unknown])[] = [
+    ...membersAt(document, ["metadata", "labels"]),
+    ...membersAt(document, ["spec", "config", "settings"]),
+    [["spec", "displayName"], valueAt(document.value, ["spec", "displayName"])],
   ];
   for (const [path, value] of texts) {
+    const isNamed = path.includes("settings") && namesSecret(path.at(-1) ?? "");
     const shape = typeof value === "string" ? secretShapeOf(value) : undefined;
-    if (shape === undefined) continue;
+    if (!isNamed && shape === undefined) continue;
     const place = { file: document.file, ...locate(document, path) };
-    yield {
-      path: path.join("."),
-      ...place,
-      message: `looks like ${shape}`,
-      hint: "Secrets are named in spec.config.secretRefs, never written.",
-    };
+    const message = isNamed ? "is named like a secret" : `looks like ${shape}`;
+    const hint = "Store the value in Secrets Manager and name its path or ARN in spec.config.secretRefs.";
+    yield { path: path.join("."), ...place, message, hint };
   }
+}
+
+function membersAt(document: YamlDocument, path: readonly string[]): (readonly [string[], unknown])[] {
+  const value = valueAt(document.value, path);
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).map(([name, member]) => [[...path, name], member]);
 }
 
 type Issue = z.core.$ZodIssue;

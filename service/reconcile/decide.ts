@@ -287,7 +287,7 @@ function findingOf({ nowMs, policy }: TenantFacts, wish: Wish): Finding {
     };
   }
   if (wish.person === true || action === undefined) return { ...base, verdict: "person" };
-  const gate = gateOf(failures, policy, nowMs);
+  const gate = strictest(wish.touches.map((one) => gateOf(one.failures, policy, nowMs)));
   if (gate.verdict === "person") return { ...base, verdict: "person", reason: `${reason}; ${gate.why}` };
   if (policy.mode === "report")
     return { ...base, verdict: "reported", reason: `${reason}; the loop only reports` };
@@ -295,11 +295,19 @@ function findingOf({ nowMs, policy }: TenantFacts, wish: Wish): Finding {
   return { ...base, verdict: "requested" };
 }
 
-/** The target that has failed most speaks for all that go together. */
+/** Of targets that go together, the one that has failed most. */
 function worst(targets: readonly TargetFacts[]): Failures | undefined {
   return targets
     .flatMap(({ failures }) => failures ?? [])
     .sort((left, right) => right.count - left.count || right.lastAtMs - left.lastAtMs)[0];
+}
+
+/** What goes together waits for the one that must wait longest. */
+function strictest(gates: readonly Gate[]): Gate {
+  const person = gates.find((gate) => gate.verdict === "person");
+  if (person !== undefined) return person;
+  const untilMs = Math.max(...gates.map((gate) => (gate.verdict === "waiting" ? gate.untilMs : 0)));
+  return untilMs > 0 ? { verdict: "waiting", untilMs } : { verdict: "requested" };
 }
 
 type Gate =
@@ -308,13 +316,13 @@ type Gate =
   | { readonly verdict: "person"; readonly why: string };
 
 export function gateOf(failures: Failures | undefined, policy: ReconcilePolicy, nowMs: number): Gate {
-  if (failures === undefined || failures.count === 0) return { verdict: "requested" };
-  if (failures.cancelled) {
+  if (failures?.cancelled === true) {
     return {
       verdict: "person",
       why: `operation ${failures.lastOperationId} was cancelled: apply the manifest again to go on`,
     };
   }
+  if (failures === undefined || failures.count === 0) return { verdict: "requested" };
   const most = failures.retryable ? policy.attempts : policy.attemptsUnlessRetryable;
   if (failures.count >= most) {
     const why = `given up after ${failures.count} failures, the last: ${failures.message}`;
