@@ -44,7 +44,7 @@ export async function tenantActivate(
   const release = await releaseFor(context, input.releaseNumber);
   const named = input.planes ?? tenant.planes;
   const planes = await planesFor(context, tenant, named);
-  return accepted(context, async (change) => {
+  return accepted(context, tenantId, async (change) => {
     const edit = { what: "activate", goal: "active", planes: input.planes } as const;
     await refuseManaged(context, change, tenant, { ...edit, releaseNumber: input.releaseNumber });
     const wanted = await targetsOn(change, tenantId, planes, {
@@ -76,7 +76,7 @@ export async function tenantDeploy(
   const named = input.releaseNumber !== undefined || isNew;
   const release = named ? await releaseFor(context, input.releaseNumber) : undefined;
   const planes = await planesFor(context, tenant, names);
-  return accepted(context, async (change) => {
+  return accepted(context, tenantId, async (change) => {
     const { status } = await tenantGet(change.db, tenantId);
     requireTransition(status, "deploy");
     const edit = { what: "deploy", goal: status, planes: input.planes } as const;
@@ -113,7 +113,7 @@ export async function tenantSuspend(
   input: TenantSuspend,
 ): Promise<OperationAccepted> {
   await authorize(context, "tenantSuspend", tenantId);
-  return accepted(context, async (change) => {
+  return accepted(context, tenantId, async (change) => {
     const tenant = await tenantGet(change.db, tenantId);
     requireTransition(tenant.status, "suspend");
     await refuseManaged(context, change, tenant, {
@@ -155,8 +155,9 @@ export async function tenantReactivate(
   await authorize(context, "tenantReactivate", tenantId);
   const { releaseNumber } = input;
   if (releaseNumber !== undefined) await context.registry.read((db) => releaseGet(db, releaseNumber));
-  return accepted(context, async (change) => {
+  return accepted(context, tenantId, async (change) => {
     const tenant = await tenantGet(change.db, tenantId);
+    if (tenant.status !== "active") requireTransition(tenant.status, "reactivate");
     const { chosen, whole } = await liveTargets(change, tenantId, input.planes);
     // Some targets of an active tenant may be suspended by name; those can be taken back by name.
     const partly =
