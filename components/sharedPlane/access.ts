@@ -2,7 +2,12 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { policyDocument } from "../policyDocument.ts";
 import { tenantBoundary } from "./boundary.ts";
-import { controllerResourcesPolicy, controllerRolesPolicy } from "./controllerPolicies.ts";
+import { controllerDataPolicy, controllerNetworkPolicy } from "./controllerOwnPolicies.ts";
+import {
+  type ControllerScope,
+  controllerResourcesPolicy,
+  controllerRolesPolicy,
+} from "./controllerPolicies.ts";
 import type { ControllerArgs, PlaneBuild } from "./planeArgs.ts";
 import { planeNames } from "./planeNames.ts";
 
@@ -12,6 +17,7 @@ export interface AccessParts {
   readonly namespaceArn: pulumi.Output<string>;
   readonly dataBucketArn: pulumi.Output<string>;
   readonly kmsKeyArn: pulumi.Output<string>;
+  readonly dnsZoneId: pulumi.Output<string>;
 }
 
 export interface Access {
@@ -70,8 +76,11 @@ function createControllerPolicies(
       parts.cluster.name,
       parts.namespaceArn,
       parts.kmsKeyArn,
+      parts.dnsZoneId,
     ])
-    .apply(([boundaryArn, vpcId, clusterArn, clusterName, namespaceArn, kmsKeyArn]) => ({
+    .apply(([boundaryArn, vpcId, clusterArn, clusterName, namespaceArn, kmsKeyArn, dnsZoneId]) => ({
+      domain: build.args.domain,
+      dnsZoneId,
       location,
       environment,
       planeName,
@@ -91,6 +100,35 @@ function createControllerPolicies(
     new aws.iam.RolePolicy(
       name,
       { name, role: role.name, policy: scope.apply((known) => JSON.stringify(document(known))) },
+      build.child({ deleteBeforeReplace: true }),
+    );
+  }
+  attachOwnPolicies(build, role, scope);
+}
+
+/** Inline policies of a role share a limit; what only tenants with something of their own need is attached. */
+function attachOwnPolicies(
+  build: PlaneBuild,
+  role: aws.iam.Role,
+  scope: pulumi.Output<ControllerScope>,
+): void {
+  const names = planeNames(build.args.planeName, build.args.location.accountId);
+  const policies = { "controller-data": controllerDataPolicy, "controller-network": controllerNetworkPolicy };
+  for (const [name, document] of Object.entries(policies)) {
+    const policy = new aws.iam.Policy(
+      name,
+      {
+        name: `${names.name}-${name}`,
+        path: names.rolePath,
+        description: "For tenants that have something of their own",
+        policy: scope.apply((known) => JSON.stringify(document(known))),
+        tags: build.args.tags,
+      },
+      build.child({ deleteBeforeReplace: true }),
+    );
+    new aws.iam.RolePolicyAttachment(
+      name,
+      { role: role.name, policyArn: policy.arn },
       build.child({ deleteBeforeReplace: true }),
     );
   }

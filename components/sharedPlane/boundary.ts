@@ -28,16 +28,19 @@ const OWN_TENANT = `\${aws:PrincipalTag/${TAG.tenantId}}`;
 export function tenantBoundary(scope: BoundaryScope): PolicyDocument {
   const { location, environment, planeName, dataBucketArn } = scope;
   const objects = `${dataBucketArn}/tenants/${OWN_TENANT}/*`;
+  // Of tenants that have one: its name carries the whole id.
+  const ownBuckets = `arn:${location.partition}:s3:::${keyPrefix(environment)}${OWN_TENANT}-*`;
+  const ownObjects = `${ownBuckets}/tenants/${OWN_TENANT}/*`;
   const secrets = arn(location, "secretsmanager", `secret:/${environment}/tenants/${OWN_TENANT}/*`);
   const queues = arn(location, "sqs", `${keyPrefix(environment)}${OWN_TENANT}-*`);
   return policyDocument([
-    allow("ListOwnPrefix", ["s3:ListBucket"], dataBucketArn, {
+    allow("ListOwnPrefix", ["s3:ListBucket"], [dataBucketArn, ownBuckets], {
       StringLike: { "s3:prefix": `tenants/${OWN_TENANT}/*` },
     }),
     allow(
       "OwnObjects",
       ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
-      objects,
+      [objects, ownObjects],
     ),
     allow("OwnSecrets", ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"], secrets),
     allow(
@@ -64,6 +67,10 @@ export function tenantBoundary(scope: BoundaryScope): PolicyDocument {
       ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
       `arn:${location.partition}:ecr:*:*:repository/*`,
     ),
+    allow("OwnKey", ["kms:Decrypt", "kms:GenerateDataKey"], arn(location, "kms", "key/*"), {
+      StringEquals: { [`aws:ResourceTag/${TAG.tenantId}`]: OWN_TENANT },
+      StringLike: { "kms:ViaService": viaService(location, "*") },
+    }),
     keyUse(scope, "s3", { "kms:EncryptionContext:aws:s3:arn": objects }),
     keyUse(scope, "secretsmanager", { "kms:EncryptionContext:SecretARN": secrets }),
     keyUse(scope, "sqs", {
@@ -79,7 +86,12 @@ function keyUse({ location, kmsKeyArn }: BoundaryScope, service: string, context
   });
 }
 
-function allow(sid: string, actions: readonly string[], resource: string, condition?: ConditionBlock) {
+function allow(
+  sid: string,
+  actions: readonly string[],
+  resource: string | readonly string[],
+  condition?: ConditionBlock,
+) {
   return {
     Sid: sid,
     Effect: "Allow" as const,

@@ -18,7 +18,7 @@ import { keyPrefix } from "../tenantServiceSet/layout.ts";
  *
  * Two things IAM cannot take from whoever deploys tasks: the controller decides what a tenant's task runs and whom a
  * tenant's role trusts, so its credentials are worth what the boundary allows all tenants of the plane together; and
- * autoscaling's and ECS's deregistration know no narrower resource than the service's own kind. Give the role to the
+ * ECS's deregistration knows no narrower resource than its own kind. Give the role to the
  * control service alone (`tenantry:controller.trustedPrincipals`).
  */
 export interface ControllerScope {
@@ -32,6 +32,9 @@ export interface ControllerScope {
   readonly clusterName: string;
   readonly namespaceArn: string;
   readonly kmsKeyArn: string;
+  /** The plane's public zone. */
+  readonly dnsZoneId: string;
+  readonly domain: string;
 }
 
 /** Matches a UUID, so that what lies below is a tenant's; the plane's own log groups lie beside the tenants'. */
@@ -173,8 +176,12 @@ function ecs(
   { location, clusterName, clusterArn }: ControllerScope,
   prefix: string,
 ): readonly PolicyStatement[] {
-  const services = arn(location, "ecs", `service/${clusterName}/${prefix}*`);
-  const deployments = arn(location, "ecs", `service-deployment/${clusterName}/${prefix}*`);
+  // The plane's cluster, and those of tenants that have one.
+  const clusters = [clusterName, `${prefix}*`];
+  const services = clusters.map((cluster) => arn(location, "ecs", `service/${cluster}/${prefix}*`));
+  const deployments = clusters.map((cluster) =>
+    arn(location, "ecs", `service-deployment/${cluster}/${prefix}*`),
+  );
   const definitions = arn(location, "ecs", `task-definition/${prefix}*:*`);
   return [
     allow(
@@ -182,19 +189,22 @@ function ecs(
       ["ecs:CreateService", "ecs:UpdateService", "ecs:DeleteService", "ecs:DescribeServices"],
       services,
       // A definition brings its role along: the router's, say, must not run under a tenant's name.
-      { ArnEquals: { "ecs:cluster": clusterArn }, ArnLikeIfExists: { "ecs:task-definition": definitions } },
+      {
+        ArnLike: { "ecs:cluster": [clusterArn, arn(location, "ecs", `cluster/${prefix}*`)] },
+        ArnLikeIfExists: { "ecs:task-definition": definitions },
+      },
     ),
     // How the provider tells that a deployment is done or rolled back.
     allow(
       "Deployments",
       ["ecs:ListServiceDeployments", "ecs:DescribeServiceDeployments"],
-      [services, deployments],
+      [...services, ...deployments],
     ),
     allow("TaskDefinitions", ["ecs:RegisterTaskDefinition"], definitions),
     allow(
       "EcsTags",
       ["ecs:TagResource", "ecs:UntagResource", "ecs:ListTagsForResource"],
-      [services, definitions],
+      [...services, definitions],
     ),
   ];
 }
@@ -253,8 +263,15 @@ function discovery({ location, namespaceArn, planeName }: ControllerScope): read
   ];
 }
 
-/** The ARN of a scalable target is a random id and tells nothing of the service; its dimension is all there is. */
-function autoscaling({ location, clusterName }: ControllerScope, prefix: string): readonly PolicyStatement[] {
+/**
+ * The ARN of a scalable target is a random id and tells nothing of the service, so tags must: a target that exists is
+ * touched only if it is of this plane, and never if it is the plane's own. The plane registers its router itself, so
+ * that nobody else can.
+ */
+function autoscaling(
+  { location, clusterName, planeName }: ControllerScope,
+  prefix: string,
+): readonly PolicyStatement[] {
   const targets = arn(location, "application-autoscaling", "scalable-target/*");
   return [
     allow(
@@ -271,8 +288,19 @@ function autoscaling({ location, clusterName }: ControllerScope, prefix: string)
           "application-autoscaling:service-namespace": "ecs",
           "application-autoscaling:scalable-dimension": "ecs:service:DesiredCount",
         },
+        StringEqualsIfExists: { [`aws:ResourceTag/${TAG.plane}`]: planeName },
       },
     ),
+    {
+      Sid: "NeverScaleThePlane",
+      Effect: "Deny",
+      Action: ["application-autoscaling:*"],
+      Resource: targets,
+      Condition: {
+        StringEquals: { [`aws:ResourceTag/${TAG.plane}`]: planeName },
+        Null: { [`aws:ResourceTag/${TAG.tenantId}`]: "true" },
+      },
+    },
     allow(
       "ScalingTags",
       [
@@ -285,25 +313,27 @@ function autoscaling({ location, clusterName }: ControllerScope, prefix: string)
     allow(
       "ScalingAlarms",
       ["cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"],
-      arn(location, "cloudwatch", `alarm:TargetTracking-service/${clusterName}/${prefix}*`),
+      [clusterName, `${prefix}*`].map((cluster) =>
+        arn(location, "cloudwatch", `alarm:TargetTracking-service/${cluster}/${prefix}*`),
+      ),
     ),
   ];
 }
 
 /** The resource to be made says that it is of this plane. */
-function requestOfPlane(planeName: string): ConditionBlock {
+export function requestOfPlane(planeName: string): ConditionBlock {
   return { StringEquals: { [`aws:RequestTag/${TAG.plane}`]: planeName } };
 }
 
 /** The resource is of this plane and a tenant's; the plane's own resources carry no tenant. */
-function tenantOfPlane(planeName: string): ConditionBlock {
+export function tenantOfPlane(planeName: string) {
   return {
     StringEquals: { [`aws:ResourceTag/${TAG.plane}`]: planeName },
     Null: { [`aws:ResourceTag/${TAG.tenantId}`]: "false" },
-  };
+  } satisfies ConditionBlock;
 }
 
-function allow(
+export function allow(
   sid: string,
   actions: readonly string[],
   resource: string | readonly string[],

@@ -58,7 +58,7 @@ export function createRouter(build: PlaneBuild, parts: RouterParts): aws.ecs.Ser
     },
     build.child(),
   );
-  return new aws.ecs.Service(
+  const service = new aws.ecs.Service(
     "router",
     {
       name: "router",
@@ -86,6 +86,25 @@ export function createRouter(build: PlaneBuild, parts: RouterParts): aws.ecs.Ser
       deleteBeforeReplace: true,
       dependsOn: [parts.entry.routerRule, logGroup, roles.taskPolicy, roles.executionPolicy],
     }),
+  );
+  claimScaling(build, parts.cluster, service);
+  return service;
+}
+
+/** Fixes the router's count, and keeps the tenants' controller from scaling it: what is registered has an owner. */
+function claimScaling(build: PlaneBuild, cluster: aws.ecs.Cluster, service: aws.ecs.Service): void {
+  const { args } = build;
+  new aws.appautoscaling.Target(
+    "router",
+    {
+      serviceNamespace: "ecs",
+      scalableDimension: "ecs:service:DesiredCount",
+      resourceId: pulumi.interpolate`service/${cluster.name}/${service.name}`,
+      minCapacity: args.router.count,
+      maxCapacity: args.router.count,
+      tags: args.tags,
+    },
+    build.child({ deleteBeforeReplace: true }),
   );
 }
 

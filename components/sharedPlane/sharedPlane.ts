@@ -107,6 +107,7 @@ export class SharedPlane extends pulumi.ComponentResource {
       vpcId: this.network.vpcId,
       cluster,
       namespaceArn: namespace.arn,
+      dnsZoneId: this.entry.zone.zoneId,
       dataBucketArn: this.dataBucket.arn,
       kmsKeyArn,
     });

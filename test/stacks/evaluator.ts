@@ -9,7 +9,9 @@ export interface Role {
   readonly name: string;
   readonly arn: string;
   readonly tags: Readonly<Record<string, string>>;
+  /** Inline. */
   readonly policies: readonly { readonly name: string; readonly policy: unknown }[];
+  readonly attached?: readonly { readonly name: string; readonly policy: unknown }[];
 }
 
 /** A request as IAM sees it; context keys are those that the service would send. */
@@ -60,7 +62,7 @@ function simulation(role: Role, boundary: unknown, access: Access): Simulation {
       resource: { resource: access.resource, accountId: ACCOUNT },
       contextVariables: { ...Object.fromEntries(tags), ...access.context },
     },
-    identityPolicies: [...role.policies],
+    identityPolicies: [...role.policies, ...(role.attached ?? [])],
     serviceControlPolicies: [],
     resourceControlPolicies: [],
     ...(access.resourcePolicy === undefined ? {} : { resourcePolicy: access.resourcePolicy }),

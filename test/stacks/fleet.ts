@@ -76,10 +76,8 @@ export async function fleetMember(
   return { label: `${environment}/${slug}`, spec, layout: layoutOf(spec), roles };
 }
 
-/** Roles with the inline policies registered for them, which is all the policies they have. */
-function rolesOf(resources: readonly RecordedResource[]): readonly Role[] {
-  const attached = resources.filter(({ type }) => type.includes("PolicyAttachment"));
-  expect(attached).toEqual([]);
+/** Roles with the policies registered for them, inline and attached, which is all the policies they have. */
+export function rolesOf(resources: readonly RecordedResource[]): readonly Role[] {
   return resources
     .filter(({ type }) => type === "aws:iam/role:Role")
     .map(({ name, inputs }) => ({
@@ -92,7 +90,25 @@ function rolesOf(resources: readonly RecordedResource[]): readonly Role[] {
             type === "aws:iam/rolePolicy:RolePolicy" && policy.role === inputs.name,
         )
         .map(({ inputs: policy }) => ({ name: policy.name, policy: JSON.parse(policy.policy) })),
+      attached: attachedTo(inputs.name, resources),
     }));
+}
+
+function attachedTo(role: string, resources: readonly RecordedResource[]): Role["policies"] {
+  return resources
+    .filter(
+      ({ type, inputs }) =>
+        type === "aws:iam/rolePolicyAttachment:RolePolicyAttachment" && inputs.role === role,
+    )
+    .map(({ inputs }) => {
+      const policy = resources.find(
+        ({ type, inputs: policyInputs }) =>
+          type === BOUNDARY_TYPE && inputs.policyArn.endsWith(`${policyInputs.path}${policyInputs.name}`),
+      );
+      // A policy of AWS's own is not registered, and none of ours may have one.
+      if (policy === undefined) throw new Error(`${role} has a policy that is not ours: ${inputs.policyArn}`);
+      return { name: policy.inputs.name, policy: JSON.parse(policy.inputs.policy) };
+    });
 }
 
 export function identityOf(spec: TenantSpec) {

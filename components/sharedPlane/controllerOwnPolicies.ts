@@ -1,0 +1,350 @@
+import {
+  arn,
+  type ConditionBlock,
+  type PolicyDocument,
+  type PolicyStatement,
+  policyDocument,
+  viaService,
+} from "../policyDocument.ts";
+import { TAG } from "../tags.ts";
+import { keyPrefix } from "../tenantServiceSet/layout.ts";
+import { allow, type ControllerScope, requestOfPlane, tenantOfPlane } from "./controllerPolicies.ts";
+
+/**
+ * What the controller may do for tenants that have a bucket, a database, a key or a network of their own. What has a name
+ * of ours is told by the name, the rest by its tags: made for this plane, and a tenant's. It cannot read what lies in
+ * those buckets and databases: objects by a refusal that no bucket policy overrides, databases for want of a password.
+ *
+ * Whoever makes a key or a bucket also writes its policy: as with the roles' trust, the controller's credentials are
+ * worth what the tenants of the plane own.
+ */
+
+/** Buckets, keys and databases. */
+export function controllerDataPolicy(scope: ControllerScope): PolicyDocument {
+  const { location, environment } = scope;
+  const buckets = `arn:${location.partition}:s3:::${keyPrefix(environment)}*`;
+  return policyDocument([
+    allow("Buckets", BUCKET_ACTIONS, buckets),
+    // A bucket goes with what is left in it.
+    allow("EmptyBuckets", ["s3:DeleteObject", "s3:DeleteObjectVersion"], `${buckets}/*`),
+    {
+      Sid: "NeverReadObjects",
+      Effect: "Deny",
+      Action: ["s3:GetObject", "s3:GetObjectVersion"],
+      Resource: `${buckets}/*`,
+    },
+    ...keys(scope),
+    ...databases(scope),
+  ]);
+}
+
+/** Clusters, networks and entries. */
+export function controllerNetworkPolicy(scope: ControllerScope): PolicyDocument {
+  const { location, environment, planeName } = scope;
+  const prefix = keyPrefix(environment);
+  return policyDocument([
+    allow("Clusters", CLUSTER_ACTIONS, arn(location, "ecs", `cluster/${prefix}*`)),
+    ...network(scope),
+    ...loadBalancers(scope),
+    allow("NewNamespaces", ["servicediscovery:CreatePrivateDnsNamespace"], "*", requestOfPlane(planeName)),
+    allow(
+      "KeepNamespaces",
+      [
+        "servicediscovery:CreateService",
+        "servicediscovery:DeleteNamespace",
+        "servicediscovery:GetNamespace",
+        "servicediscovery:ListTagsForResource",
+        "servicediscovery:TagResource",
+        "servicediscovery:UntagResource",
+      ],
+      arn(location, "servicediscovery", "namespace/*"),
+      tenantOfPlane(planeName),
+    ),
+    ...names(scope),
+  ]);
+}
+
+const BUCKET_ACTIONS = [
+  "s3:CreateBucket",
+  "s3:DeleteBucket",
+  "s3:DeleteBucketPolicy",
+  "s3:GetAccelerateConfiguration",
+  "s3:GetBucket*",
+  "s3:GetEncryptionConfiguration",
+  "s3:GetLifecycleConfiguration",
+  "s3:GetReplicationConfiguration",
+  "s3:ListBucket",
+  "s3:ListBucketVersions",
+  "s3:PutBucketPolicy",
+  "s3:PutBucketPublicAccessBlock",
+  "s3:PutBucketTagging",
+  "s3:PutBucketVersioning",
+  "s3:PutEncryptionConfiguration",
+  "s3:PutLifecycleConfiguration",
+];
+const CLUSTER_ACTIONS = [
+  "ecs:CreateCluster",
+  "ecs:DeleteCluster",
+  "ecs:DescribeClusters",
+  "ecs:ListTagsForResource",
+  "ecs:TagResource",
+  "ecs:UntagResource",
+  "ecs:UpdateCluster",
+];
+
+function keys({ location, environment, planeName }: ControllerScope): readonly PolicyStatement[] {
+  const all = arn(location, "kms", "key/*");
+  const tenants = tenantOfPlane(planeName);
+  const aliases = arn(location, "kms", `alias/${keyPrefix(environment)}*`);
+  const alias = ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"];
+  return [
+    allow("NewKeys", ["kms:CreateKey"], "*", requestOfPlane(planeName)),
+    allow("TagNewKeys", ["kms:TagResource"], all, requestOfPlane(planeName)),
+    allow(
+      "KeepKeys",
+      [
+        ...alias,
+        "kms:DescribeKey",
+        "kms:EnableKeyRotation",
+        "kms:GetKeyPolicy",
+        "kms:GetKeyRotationStatus",
+        "kms:ListResourceTags",
+        "kms:PutKeyPolicy",
+        "kms:ScheduleKeyDeletion",
+        "kms:TagResource",
+        "kms:UntagResource",
+        "kms:UpdateKeyDescription",
+      ],
+      all,
+      tenants,
+    ),
+    allow("KeyAliases", alias, aliases),
+    allow("UseKeysForSecrets", ["kms:Decrypt", "kms:GenerateDataKey"], all, {
+      ...tenants,
+      StringEquals: {
+        ...tenants.StringEquals,
+        "kms:ViaService": viaService(location, "secretsmanager"),
+      },
+    }),
+    // RDS takes its grant in the caller's name.
+    allow("LendKeysToRds", ["kms:CreateGrant"], all, {
+      ...tenants,
+      Bool: { "kms:GrantIsForAWSResource": "true" },
+    }),
+    allow("ListAliases", ["kms:ListAliases"], "*"),
+  ];
+}
+
+function databases({ location, environment, planeName }: ControllerScope): readonly PolicyStatement[] {
+  const prefix = keyPrefix(environment);
+  const at = (resource: string) => arn(location, "rds", resource);
+  const named = [at(`cluster:${prefix}*`), at(`db:${prefix}*`), at(`cluster-snapshot:${prefix}*`)];
+  const groups = [at("subgrp:*"), at("cluster-pg:*")];
+  return [
+    allow(
+      "Databases",
+      [
+        "rds:AddTagsToResource",
+        "rds:CreateDBCluster",
+        "rds:CreateDBClusterSnapshot",
+        "rds:CreateDBInstance",
+        "rds:DeleteDBCluster",
+        "rds:DeleteDBInstance",
+        "rds:ListTagsForResource",
+        "rds:ModifyDBCluster",
+        "rds:ModifyDBInstance",
+        "rds:RemoveTagsFromResource",
+      ],
+      named,
+    ),
+    allow(
+      "NewDatabaseGroups",
+      [
+        "rds:AddTagsToResource",
+        "rds:CreateDBCluster",
+        "rds:CreateDBClusterParameterGroup",
+        "rds:CreateDBSubnetGroup",
+      ],
+      groups,
+      requestOfPlane(planeName),
+    ),
+    allow(
+      "KeepDatabaseGroups",
+      [
+        "rds:AddTagsToResource",
+        "rds:DeleteDBClusterParameterGroup",
+        "rds:DeleteDBSubnetGroup",
+        "rds:DescribeDBClusterParameters",
+        "rds:ListTagsForResource",
+        "rds:ModifyDBClusterParameterGroup",
+        "rds:ModifyDBSubnetGroup",
+        "rds:RemoveTagsFromResource",
+      ],
+      groups,
+      tenantOfPlane(planeName),
+    ),
+    allow(
+      "LookAtDatabases",
+      [
+        "rds:DescribeDBClusterParameterGroups",
+        "rds:DescribeDBClusters",
+        "rds:DescribeDBInstances",
+        "rds:DescribeDBSubnetGroups",
+      ],
+      "*",
+    ),
+    // RDS makes the master password's secret in the caller's name; reading it is nobody's but the automation's.
+    allow(
+      "MasterSecrets",
+      ["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
+      arn(location, "secretsmanager", "secret:rds!cluster-*"),
+    ),
+  ];
+}
+
+/** Kinds of which a tenant's network is made. */
+const NETWORK_KINDS = [
+  "elastic-ip",
+  "internet-gateway",
+  "natgateway",
+  "route-table",
+  "subnet",
+  "vpc",
+  "vpc-endpoint",
+];
+
+function network({ location, planeName, vpcId }: ControllerScope): readonly PolicyStatement[] {
+  const kinds = NETWORK_KINDS.map((kind) => arn(location, "ec2", `${kind}/*`));
+  const tenants = tenantOfPlane(planeName);
+  const creations = [
+    "ec2:AllocateAddress",
+    "ec2:CreateInternetGateway",
+    "ec2:CreateNatGateway",
+    "ec2:CreateRouteTable",
+    "ec2:CreateSubnet",
+    "ec2:CreateVpc",
+    "ec2:CreateVpcEndpoint",
+  ];
+  const within = [
+    "ec2:CreateNatGateway",
+    "ec2:CreateRouteTable",
+    "ec2:CreateSecurityGroup",
+    "ec2:CreateSubnet",
+    "ec2:CreateVpcEndpoint",
+  ];
+  const tables = ["ec2:AssociateRouteTable", "ec2:DisassociateRouteTable"];
+  return [
+    allow("NewNetworks", creations, kinds, requestOfPlane(planeName)),
+    allow("TagNewNetworks", ["ec2:CreateTags"], kinds, {
+      StringEquals: {
+        "ec2:CreateAction": creations.map((action) => action.slice("ec2:".length)),
+        [`aws:RequestTag/${TAG.plane}`]: planeName,
+      },
+    }),
+    allow("BuildInNetworks", within, kinds, tenants),
+    allow("SubnetsInPlane", ["ec2:CreateSubnet"], arn(location, "ec2", `vpc/${vpcId}`)),
+    allow(
+      "KeepNetworks",
+      [
+        ...tables,
+        "ec2:AttachInternetGateway",
+        "ec2:CreateRoute",
+        "ec2:CreateTags",
+        "ec2:DeleteInternetGateway",
+        "ec2:DeleteNatGateway",
+        "ec2:DeleteRoute",
+        "ec2:DeleteRouteTable",
+        "ec2:DeleteSubnet",
+        "ec2:DeleteTags",
+        "ec2:DeleteVpc",
+        "ec2:DeleteVpcEndpoints",
+        "ec2:DetachInternetGateway",
+        "ec2:ModifyVpcAttribute",
+        "ec2:ModifyVpcEndpoint",
+        "ec2:ReleaseAddress",
+      ],
+      kinds,
+      tenants,
+    ),
+    // A tenant's subnets leave by the plane's gateways; the tables themselves stay as the plane wrote them.
+    allow("PlaneRoutes", tables, arn(location, "ec2", "route-table/*"), {
+      StringEquals: { [`aws:ResourceTag/${TAG.plane}`]: planeName },
+    }),
+    allow("LookAtNetworks", ["ec2:DescribeVpcAttribute"], arn(location, "ec2", "vpc/*")),
+    allow(
+      "ListNetworks",
+      [
+        "ec2:DescribeAddresses",
+        "ec2:DescribeAddressesAttribute",
+        "ec2:DescribeInternetGateways",
+        "ec2:DescribeNatGateways",
+        "ec2:DescribePrefixLists",
+        "ec2:DescribeRouteTables",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcEndpoints",
+        "ec2:DescribeVpcs",
+      ],
+      "*",
+    ),
+  ];
+}
+
+function loadBalancers({ location, planeName }: ControllerScope): readonly PolicyStatement[] {
+  const at = (resource: string) => arn(location, "elasticloadbalancing", resource);
+  const all = [
+    at("loadbalancer/app/*"),
+    at("listener/app/*"),
+    at("listener-rule/app/*"),
+    at("targetgroup/*"),
+  ];
+  return [
+    allow(
+      "NewEntries",
+      [
+        "elasticloadbalancing:AddTags",
+        "elasticloadbalancing:CreateLoadBalancer",
+        "elasticloadbalancing:CreateTargetGroup",
+      ],
+      all,
+      requestOfPlane(planeName),
+    ),
+    allow(
+      "KeepEntries",
+      [
+        "elasticloadbalancing:AddTags",
+        "elasticloadbalancing:CreateListener",
+        "elasticloadbalancing:CreateRule",
+        "elasticloadbalancing:Delete*",
+        "elasticloadbalancing:Modify*",
+        "elasticloadbalancing:RemoveTags",
+        "elasticloadbalancing:SetSecurityGroups",
+        "elasticloadbalancing:SetSubnets",
+      ],
+      all,
+      tenantOfPlane(planeName),
+    ),
+    allow("LookAtEntries", ["elasticloadbalancing:Describe*"], "*"),
+  ];
+}
+
+/** Records of the plane's zone, but never its wildcard (`\052` is how Route 53 writes a star). */
+function names({ location, dnsZoneId, domain }: ControllerScope): readonly PolicyStatement[] {
+  const zone = `arn:${location.partition}:route53:::hostedzone/${dnsZoneId}`;
+  const records = "route53:ChangeResourceRecordSetsNormalizedRecordNames";
+  return [
+    allow("PublicNames", ["route53:ChangeResourceRecordSets"], zone, {
+      "ForAllValues:StringLike": { [records]: `*.${domain}` },
+      "ForAllValues:StringNotLike": { [records]: "\\052.*" },
+      "ForAllValues:StringEquals": { "route53:ChangeResourceRecordSetsRecordTypes": ["A"] },
+    } satisfies ConditionBlock),
+    allow("LookAtNames", ["route53:GetHostedZone", "route53:ListResourceRecordSets"], zone),
+    allow("NameChanges", ["route53:GetChange"], `arn:${location.partition}:route53:::change/*`),
+    // Cloud Map makes and removes the zone of a private namespace in the caller's name.
+    allow(
+      "PrivateZones",
+      ["route53:CreateHostedZone", "route53:DeleteHostedZone", "route53:ListHostedZonesByName"],
+      "*",
+      { StringEquals: { "aws:CalledViaLast": "servicediscovery.amazonaws.com" } },
+    ),
+  ];
+}
