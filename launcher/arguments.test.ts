@@ -23,6 +23,13 @@ describe("parseCommandLine", () => {
     expect(parse("--cloud=aws up")).toMatchObject({ cloud: "aws", args: ["up"] });
   });
 
+  it("takes the repository's projects for its own, and leaves the CLI's flag of that name alone", () => {
+    expect(parse("--project control-plane up")).toMatchObject({ project: "control-plane", args: ["up"] });
+    expect(parse("up --project=plane")).toMatchObject({ project: "plane", args: ["up"] });
+    const line = parse("stack ls --project mine");
+    expect(line).toMatchObject({ project: "plane", args: ["stack", "ls", "--project", "mine"] });
+  });
+
   it("makes the caller's files absolute", () => {
     expect(parse("stack export --file out.json").args).toEqual([
       "stack",

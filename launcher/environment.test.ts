@@ -52,6 +52,14 @@ describe("pulumiEnvironment on AWS", () => {
     expect(env).not.toHaveProperty("PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION");
   });
 
+  it("makes no passphrase where a key is named that all replicas may use", () => {
+    const provider = "awskms:///alias/x?region=eu-west-1";
+    const inherited = { TENANTRY_SECRETS_PROVIDER: provider, TENANTRY_STATE_URL: "s3://state" };
+    const env = pulumiEnvironment({ dataDir, cloud: "aws", inherited });
+    expect(env).toMatchObject({ TENANTRY_SECRETS_PROVIDER: provider, PULUMI_BACKEND_URL: "s3://state" });
+    expect(env).not.toHaveProperty("PULUMI_CONFIG_PASSPHRASE");
+  });
+
   it("never shares the local cloud's state", () => {
     const url = pulumiEnvironment({ dataDir, cloud: "aws", inherited: {} }).PULUMI_BACKEND_URL;
     expect(url).toBe(`file://${dataDir}/aws/state`);

@@ -39,15 +39,22 @@ function localEnvironment(dataDir: string, inherited: NodeJS.ProcessEnv): Record
 }
 
 function awsEnvironment(dataDir: string, inherited: NodeJS.ProcessEnv): Record<string, string> {
-  const secrets = inherited.PULUMI_CONFIG_PASSPHRASE ?? inherited.PULUMI_CONFIG_PASSPHRASE_FILE;
   return {
     PULUMI_BACKEND_URL:
       inherited.TENANTRY_STATE_URL ||
       inherited.PULUMI_BACKEND_URL ||
       stateFolder(join(dataDir, "aws", "state")),
-    ...(secrets === undefined ? { PULUMI_CONFIG_PASSPHRASE: passphrase(dataDir) } : {}),
+    ...secretsOf(dataDir, inherited),
     ...tuning(inherited),
   };
+}
+
+/** A key that all replicas may use (`awskms://…`), the caller's own passphrase, or one that this data folder keeps. */
+function secretsOf(dataDir: string, inherited: NodeJS.ProcessEnv): Record<string, string> {
+  const provider = inherited.TENANTRY_SECRETS_PROVIDER;
+  if (provider) return { TENANTRY_SECRETS_PROVIDER: provider };
+  const given = inherited.PULUMI_CONFIG_PASSPHRASE ?? inherited.PULUMI_CONFIG_PASSPHRASE_FILE;
+  return given === undefined ? { PULUMI_CONFIG_PASSPHRASE: passphrase(dataDir) } : {};
 }
 
 /** Measured: each of these shortens a run or keeps one from slowing the next. The caller's own values stand. */

@@ -112,13 +112,18 @@ async function runJob(context: Context, factory: ProgramFactory): Promise<JobRes
   }
 }
 
+/** With what a new stack's secrets are encrypted, when not with the passphrase; later runs are told by the state. */
+const SECRETS_PROVIDER = "TENANTRY_SECRETS_PROVIDER";
+
 async function openStack(context: Context): Promise<Stack> {
   const { job } = context;
+  const { [SECRETS_PROVIDER]: secretsProvider } = job.env;
   const workspace = await LocalWorkspace.create({
     workDir: job.runDir,
     projectSettings: { name: job.target.projectName, runtime: "nodejs" },
     // Never run by a drift scan or a destroy, but without one the CLI would start a language host for nothing.
     program: async () => {},
+    ...(secretsProvider === undefined ? {} : { secretsProvider }),
     pulumiCommand: createRunCommand({
       command: job.command,
       env: job.env,
