@@ -58,7 +58,8 @@ export async function operationCancel(
   reason: string | undefined,
 ): Promise<Operation> {
   await authorize(context, "operationCancel");
-  const operation = await changeAs(context, async (change) => {
+  const { tenantId } = await context.registry.read((db) => registry.operationGet(db, operationId));
+  const cancelling = async (change: Change) => {
     const before = await registry.operationGet(change.db, operationId);
     if (isFinished(before.status)) throw alreadyFinished(before);
     if (before.compensation !== null) throw beingUndone(before);
@@ -71,7 +72,8 @@ export async function operationCancel(
       details: { kind: before.kind, status: before.status },
     });
     return registry.operationGet(change.db, operationId);
-  });
+  };
+  const operation = await changeAs(context, cancelling, tenantId === null ? undefined : { tenantId });
   context.cancelOperation(operationId);
   context.nudges.nudge(`operation:${operationId}`);
   context.nudges.nudge("operations");
@@ -117,7 +119,7 @@ export async function operationRetry(
     const failed = await registry.operationGet(change.db, operationId);
     const target = await retryableTarget(change, failed);
     const input = (await registry.operationInput(change.db, operationId)) as OperationInput;
-    const { before: _before, wanted, continues: _continues, ...asked } = input;
+    const { before: _before, wanted, continues: _continues, causeId = operationId, ...asked } = input;
     if (wanted === undefined) throw notRetryable(failed, "it was asked for before retries were known");
     const goesOn = failed.compensation === null && failed.startedAt !== null;
     change.afterCommit(() => context.nudges.nudge("operations"));
@@ -130,7 +132,7 @@ export async function operationRetry(
         transition: wanted.transition,
         reason,
       },
-      input: { ...asked, ...(goesOn && { continues: operationId }) },
+      input: { ...asked, ...(goesOn && { continues: operationId, causeId }) },
       onFailure: options.onFailure ?? failed.onFailure,
       deadlineMs: options.deadlineMs,
       retryOf: operationId,

@@ -20,7 +20,7 @@ export interface Folder {
 
 /** Named after the operation, so that each archive has a folder of its own and a repeat writes into the same. */
 export function newArchive(run: StepRun, { archiveBucket }: DataPlace): Folder {
-  const { target, operation } = run;
+  const { target, causeId } = run;
   if (archiveBucket === undefined) {
     throw new StepError(
       "plane_incomplete",
@@ -28,7 +28,7 @@ export function newArchive(run: StepRun, { archiveBucket }: DataPlace): Folder {
         "Run `pulumi up` on the plane's stack, record the plane again, then archive.",
     );
   }
-  const prefix = `archives/${target.tenantId}/${target.targetId}/${operation.operationId}/`;
+  const prefix = `archives/${target.tenantId}/${target.targetId}/${causeId}/`;
   return { bucket: archiveBucket, prefix };
 }
 

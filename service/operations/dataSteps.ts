@@ -25,13 +25,13 @@ export const provisionDatabaseStep: Step = {
   idempotence: "It makes what is missing, and credentials that the tenant's secrets hold already are kept.",
   async run(run) {
     const { databasePlace, database } = await dataPlaceOf(run);
-    const made = await run.service.databases.provision(databasePlace, database, run.operation.operationId);
+    const made = await run.service.databases.provision(databasePlace, database, run.causeId);
     await run.say(`${made.created ? "Made" : "Found"} schema ${made.schema} in database ${made.database}`);
     return { ...made };
   },
   async undo(run) {
     const { databasePlace, database } = await dataPlaceOf(run);
-    await run.service.databases.unprovision(databasePlace, database, run.operation.operationId);
+    await run.service.databases.unprovision(databasePlace, database, run.causeId);
   },
 };
 
@@ -173,7 +173,7 @@ export const dropDatabaseStep: Step = {
   run: dropDatabase,
   async undo(run) {
     const { databasePlace, database } = await dataPlaceOf(run);
-    await run.service.databases.provision(databasePlace, database, run.operation.operationId);
+    await run.service.databases.provision(databasePlace, database, run.causeId);
     await restoreDatabase(run);
   },
 };

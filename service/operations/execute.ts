@@ -2,13 +2,15 @@ import { type JournalAppend, journalAppend, LeaseLostError } from "../../registr
 import { operationInput } from "../../registry/operation.ts";
 import { IllegalJournalEntry } from "../../registry/operationFold.ts";
 import { type ClaimedOperation, operationRelease, operationRenew } from "../../registry/operationLease.ts";
+import type { Change } from "../../registry/registry.ts";
 import type { OperationErrorValue } from "../../registry/schema.ts";
 import { targetGet } from "../../registry/target.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
 import { compensate } from "./compensate.ts";
 import { append, doStep, type Execution, errorOf, keptOf } from "./execution.ts";
 import { type KeptLease, keepLease } from "./lease.ts";
-import { type Cause, continued, type PastRun, pastRunOf } from "./pastRun.ts";
+import { type Cause, type PastRun, wholePastRunOf } from "./pastRun.ts";
+import { patiently } from "./patience.ts";
 import type { EndedRun, OperationInput, Saga } from "./saga.ts";
 import { sagas } from "./sagas.ts";
 import { isHandedOver, type OperationStop } from "./stop.ts";
@@ -33,7 +35,7 @@ export async function executeOperation(
   const startedAt = Date.now();
   try {
     const input = (await service.registry.read((db) => operationInput(db, operationId))) as OperationInput;
-    const past = await pastOf(service, operationId, input);
+    const past = await service.registry.read((db) => wholePastRunOf(db, operationId));
     const execution = { service, operation, fencingToken, targetId, stop, lease, input, said: 0 };
     if (!(await begin(execution, past.begun))) return;
     const disarm = await armDeadline(execution);
@@ -44,13 +46,6 @@ export async function executeOperation(
   } finally {
     lease.stop();
   }
-}
-
-async function pastOf(service: ServiceContext, operationId: string, input: OperationInput): Promise<PastRun> {
-  return service.registry.read(async (db) => {
-    const own = await pastRunOf(db, operationId);
-    return input.continues === undefined ? own : continued(own, await pastRunOf(db, input.continues));
-  });
 }
 
 /** False when somebody cancelled it between the claim and its beginning. */
@@ -167,7 +162,7 @@ async function end(
   const { service, operation, input, fencingToken, targetId } = execution;
   const { operationId, tenantId, kind, reason } = operation;
   const { outcome, left } = ended;
-  await service.registry.change(controllerFor(operation), async (change) => {
+  const ending = async (change: Change) => {
     const entry: JournalAppend = {
       type: outcome,
       message: error?.message ?? null,
@@ -186,7 +181,9 @@ async function end(
       details: { kind, targetId, left, ...(error && { code: error.code, message: error.message }) },
     });
     await change.outbox({ type: `operation.${outcome}`, tenantId, payload: { operationId, kind, targetId } });
-  });
+  };
+  const scope = tenantId === null ? undefined : { tenantId };
+  await patiently(execution.stop, () => service.registry.change(controllerFor(operation), ending, scope));
   service.nudges.nudge(`operation:${operationId}`);
   service.nudges.nudge("rollouts");
 }

@@ -1,11 +1,13 @@
 import type { Operation } from "../../contract/operation.ts";
 import { type JournalAppend, journalAppend, LeaseLostError } from "../../registry/journal.ts";
+import { RegistryProblem } from "../../registry/registryProblem.ts";
 import type { OperationErrorValue } from "../../registry/schema.ts";
 import { targetGet } from "../../registry/target.ts";
 import type { ServiceContext } from "../app/context.ts";
 import { limits } from "../config.ts";
 import { describeFailure } from "./failure.ts";
 import type { KeptLease } from "./lease.ts";
+import { patiently } from "./patience.ts";
 import { createProgress } from "./progress.ts";
 import { backoffMs, pause, stepRetry } from "./retry.ts";
 import type { OperationInput, Step, StepResults, StepRun } from "./saga.ts";
@@ -26,11 +28,13 @@ export interface Execution {
 export async function append(execution: Execution, entries: readonly JournalAppend[]): Promise<void> {
   const { service, operation, fencingToken } = execution;
   const { operationId } = operation;
-  await service.registry.record((record) => journalAppend(record, operationId, entries, fencingToken));
+  await patiently(execution.stop, () =>
+    service.registry.record((record) => journalAppend(record, operationId, entries, fencingToken)),
+  );
   service.nudges.nudge(`operation:${operationId}`);
 }
 
-/** Progress is told, not promised: past its bound it is dropped. */
+/** Progress is told, not promised: past its bound, or while the registry is away, it is dropped. */
 export async function say(
   execution: Execution,
   step: string,
@@ -39,7 +43,16 @@ export async function say(
 ): Promise<void> {
   execution.said += 1;
   if (execution.said > limits.progressPerOperation) return;
-  await append(execution, [{ type: "progress", step, message, data }]);
+  const { service, operation, fencingToken } = execution;
+  const { operationId } = operation;
+  const entry = { type: "progress", step, message, data } as const;
+  try {
+    await service.registry.record((record) => journalAppend(record, operationId, [entry], fencingToken));
+  } catch (thrown) {
+    if (!(thrown instanceof RegistryProblem)) throw thrown;
+    return;
+  }
+  service.nudges.nudge(`operation:${operationId}`);
 }
 
 /** Doing and undoing differ in the words of the journal, in what interrupts them, and in what they call. */
@@ -128,9 +141,12 @@ async function stepRun(
   cutOffRunId: string | undefined,
 ): Promise<StepRun> {
   const { service, operation, input } = execution;
-  const target = await service.registry.read((db) => targetGet(db, execution.targetId));
+  const target = await patiently(execution.stop, () =>
+    service.registry.read((db) => targetGet(db, execution.targetId)),
+  );
+  const causeId = input.causeId ?? operation.operationId;
   return {
-    ...{ service, operation, input, target, results, hooks, cutOffRunId },
+    ...{ service, operation, causeId, input, target, results, hooks, cutOffRunId },
     say: (message, data) => say(execution, step.name, message, data),
   };
 }
@@ -152,7 +168,9 @@ async function fail(
 ): Promise<void> {
   const { service, stop } = execution;
   const signal = direction.signalOf(stop);
-  if (thrown instanceof LeaseLostError || isHandedOver(signal.reason)) throw thrown;
+  if (thrown instanceof LeaseLostError || isHandedOver(signal.reason) || isHandedOver(stop.undoing.reason)) {
+    throw thrown;
+  }
   const { code, message, retryable } = describeFailure(thrown);
   const again = retryable && attempt < stepRetry.attempts && !signal.aborted;
   const data = { code, retryable, again };

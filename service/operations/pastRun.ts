@@ -1,8 +1,10 @@
 import type { JournalEntry } from "../../contract/operation.ts";
 import { journalList } from "../../registry/journal.ts";
+import { operationInput } from "../../registry/operation.ts";
 import type { Reader } from "../../registry/registry.ts";
 import type { OperationErrorValue } from "../../registry/schema.ts";
 import { limits } from "../config.ts";
+import type { OperationInput } from "./saga.ts";
 
 /** Why an operation is being undone, and how it will end. */
 export interface Cause {
@@ -35,8 +37,15 @@ export async function pastRunOf(db: Reader, operationId: string): Promise<PastRu
   }
 }
 
+/** With those it continues, which is so for retries that go on where a kept operation had failed. */
+export async function wholePastRunOf(db: Reader, operationId: string): Promise<PastRun> {
+  const own = await pastRunOf(db, operationId);
+  const { continues } = (await operationInput(db, operationId)) as OperationInput;
+  return continues === undefined ? own : continued(own, await wholePastRunOf(db, continues));
+}
+
 /** As if the steps of an operation that kept what it had made were this one's own. */
-export function continued(own: PastRun, earlier: PastRun): PastRun {
+function continued(own: PastRun, earlier: PastRun): PastRun {
   return {
     ...own,
     results: { ...earlier.results, ...own.results },

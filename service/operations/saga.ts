@@ -43,6 +43,8 @@ export type StepResults = Readonly<Record<string, Readonly<Record<string, unknow
 export interface StepRun {
   readonly service: ServiceContext;
   readonly operation: Operation;
+  /** By it a step knows its own effects again: the operation's id, or of a retry that goes on, the first one's. */
+  readonly causeId: string;
   readonly input: OperationInput;
   readonly target: Target;
   readonly results: StepResults;
@@ -78,6 +80,8 @@ export interface OperationInput {
   readonly wanted?: WantedState;
   /** A retry that goes on from the failed step: the operation whose steps' results still hold. */
   readonly continues?: string;
+  /** With `continues`: the operation that made the first of those results. */
+  readonly causeId?: string;
   /** Where the target stood when the operation was asked for; it goes back there when cancelled before it began. */
   readonly before?: Pick<
     Target,

@@ -55,7 +55,7 @@ const recordArchiveStep: Step = {
   name: "record_archive",
   idempotence: "The archive has the operation's id; a second record of it changes nothing.",
   async run(run) {
-    const { archiveId = run.operation.operationId, retainUntil } = archiveInput(run);
+    const { archiveId = run.causeId, retainUntil } = archiveInput(run);
     if (isVerified(run)) return { archiveId };
     const { tenantId, targetId, planeName, currentReleaseNumber: releaseNumber } = run.target;
     const facts = ArchiveFacts.parse(run.results.verify_archive);
@@ -69,9 +69,9 @@ const recordArchiveStep: Step = {
   },
   async undo(run) {
     if (isVerified(run)) return;
-    const { operationId, reason } = run.operation;
+    const { reason } = run.operation;
     await run.service.registry.change(controllerFor(run.operation), (change) =>
-      archiveMark(change, operationId, "deleted", reason),
+      archiveMark(change, run.causeId, "deleted", reason),
     );
   },
 };
