@@ -30,6 +30,8 @@ export async function certificateCreate(
 }
 
 async function signingKeyKeep(change: Change, keyId: string, publicKey: string): Promise<void> {
+  // Tenants end side by side, and the first of them to do so writes down the key of all.
+  await change.lock("signing-keys");
   const known = await change.db
     .selectFrom("signingKeys")
     .select("keyId")

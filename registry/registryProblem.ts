@@ -4,10 +4,17 @@ import type { RegistryDialect } from "./dialect/registryDialect.ts";
 /** The registry cannot do it now and may well in a moment: the same call is worth another try. */
 export class RegistryProblem extends ProblemError {
   readonly retryable = true;
+  /** It struck during the commit: nobody can tell whether the change was made. */
+  readonly mayBeDone: boolean;
 
-  constructor(code: Extract<ErrorCode, "busy" | "not_ready" | "storage_full">, options: ProblemOptions) {
+  constructor(
+    code: Extract<ErrorCode, "busy" | "not_ready" | "storage_full">,
+    options: ProblemOptions,
+    mayBeDone = false,
+  ) {
     super(code, options);
     this.name = "RegistryProblem";
+    this.mayBeDone = mayBeDone;
   }
 }
 
@@ -42,11 +49,12 @@ export function describeFailure(dialect: RegistryDialect, error: unknown, phase:
     const detail = `Cannot ${verb} the registry: its database must have room, and its disk is full. Nothing was changed.`;
     return new RegistryProblem("storage_full", { detail, hint: `Make room. ${SEND_AGAIN}`, cause: error });
   }
-  return new RegistryProblem("not_ready", {
+  const problem = {
     detail: `Cannot ${verb} the registry: its database must be reachable, and it is not. ${OUTCOMES[phase]}`,
     hint: phase === "read" ? "Send the request again in a few seconds." : SEND_AGAIN,
     cause: error,
-  });
+  };
+  return new RegistryProblem("not_ready", problem, phase === "commit");
 }
 
 const OUTCOMES: Readonly<Record<Phase, string>> = {

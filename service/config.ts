@@ -146,6 +146,8 @@ export const limits = {
   storageLookEveryMs: 2_000,
   /** After a failure to write an operation's end; doubled each time. */
   restMs: 2_000,
+  /** Between two tries to write what an operation has come to, while the registry is away. */
+  registryAwayMs: 500,
   restMaxMs: 300_000,
   /** A cloud's listing that lacks an object is believed after so many looks. */
   listingLooks: 4,

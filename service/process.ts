@@ -69,7 +69,9 @@ export async function startProcess(parts: ProcessParts): Promise<ServiceProcess>
     },
     async stop() {
       clearInterval(timer);
-      await registry.record((record) => processStop(record, facts.processId));
+      await registry
+        .record((record) => processStop(record, facts.processId))
+        .catch((thrown: unknown) => log.warn({ err: thrown }, "cannot say that this process stops"));
     },
   };
 }

@@ -32,7 +32,7 @@ export async function tenantArchive(
   input: TenantArchive,
 ): Promise<OperationAccepted> {
   await authorize(context, "tenantArchive", tenantId);
-  return accepted(context, async (change) => {
+  return accepted(context, tenantId, async (change) => {
     const tenant = await tenantGet(change.db, tenantId);
     requireTransition(tenant.status, "archive");
     await refuseManaged(context, change, tenant, { what: "archive", goal: "archived" });
@@ -81,7 +81,7 @@ export async function tenantRestore(
     return targetsOfTenant(db, tenantId);
   });
   for (const { planeName } of known) await planeEnsure(context, planeName, context);
-  return accepted(context, async (change) => {
+  return accepted(context, tenantId, async (change) => {
     const tenant = await tenantGet(change.db, tenantId);
     requireTransition(tenant.status, "restore");
     await refuseManaged(context, change, tenant, { what: "restore", goal: "active", releaseNumber });

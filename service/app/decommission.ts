@@ -36,7 +36,7 @@ export async function tenantDecommission(
   input: TenantDecommission,
 ): Promise<OperationAccepted> {
   await authorize(context, "tenantDecommission", tenantId);
-  return accepted(context, async (change) => {
+  return accepted(context, tenantId, async (change) => {
     const tenant = await tenantGet(change.db, tenantId);
     requireTransition(tenant.status, "decommission");
     refuseWrongSlug(tenant, input.confirmSlug);
@@ -140,7 +140,7 @@ export async function tenantDecommissionUndo(
   { reason }: TenantDecommissionUndo,
 ): Promise<OperationAccepted> {
   await authorize(context, "tenantDecommissionUndo", tenantId);
-  return accepted(context, async (change) => {
+  return accepted(context, tenantId, async (change) => {
     const tenant = await tenantGet(change.db, tenantId);
     const live = await decommissionLive(change.db, tenantId);
     if (tenant.status !== "decommissioning" || live === undefined) {

@@ -17,12 +17,14 @@ import { planeEnsure } from "./plane.ts";
 
 export async function accepted(
   context: RequestContext,
+  tenantId: string,
   work: (change: Change) => Promise<OperationAccepted["operations"]>,
 ): Promise<OperationAccepted> {
-  return changeAs(context, async (change) => {
+  const accepting = async (change: Change) => {
     change.afterCommit(() => context.nudges.nudge("operations"));
     return { operations: await work(change) };
-  });
+  };
+  return changeAs(context, accepting, { tenantId });
 }
 
 export async function releaseFor(context: RequestContext, number: number | undefined): Promise<Release> {

@@ -7,6 +7,7 @@ import type {
   TenantUpdate,
   TenantVersion,
 } from "../../contract/tenant.ts";
+import type { Change } from "../../registry/registry.ts";
 import { targetList as registryTargetList } from "../../registry/target.ts";
 import * as registry from "../../registry/tenant.ts";
 import { authorize } from "./authorize.ts";
@@ -37,11 +38,12 @@ export async function tenantUpdate(
   expectedVersion: number | undefined,
 ): Promise<Tenant> {
   await authorize(context, "tenantUpdate", tenantId);
-  return changeAs(context, async (change) => {
+  const updating = async (change: Change) => {
     const before = await registry.tenantGet(change.db, tenantId);
     await refuseManaged(context, change, before, { what: "change" });
     return registry.tenantUpdate(change, tenantId, update, { expectedVersion });
-  });
+  };
+  return changeAs(context, updating, { tenantId });
 }
 
 export async function tenantVersionList(
@@ -61,11 +63,12 @@ export async function tenantVersionRestore(
 ): Promise<Tenant> {
   await authorize(context, "tenantVersionRestore", tenantId);
   const { recordVersion, reason } = version;
-  return changeAs(context, async (change) => {
+  const restoring = async (change: Change) => {
     const before = await registry.tenantGet(change.db, tenantId);
     await refuseManaged(context, change, before, { what: "restore a version of" });
     return registry.tenantVersionRestore(change, tenantId, recordVersion, { expectedVersion, reason });
-  });
+  };
+  return changeAs(context, restoring, { tenantId });
 }
 
 export async function targetList(

@@ -8,6 +8,7 @@ import {
   driftScansUnfinished,
   driftScanTargetSet,
 } from "../../registry/driftScan.ts";
+import type { Change } from "../../registry/registry.ts";
 import { targetFind } from "../../registry/target.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
 import { limits } from "../config.ts";
@@ -89,11 +90,12 @@ async function scanTarget(
     const run = AbortSignal.any([signal, hold.signal]);
     const hooks = { runId: `${scan.scanId}-${targetId}`, signal: run, lease: hold.lease };
     const { findings } = await service.engine.drift(target, hooks);
-    await service.registry.change(cause(scan), async (change) => {
+    const report = async (change: Change) => {
       await driftFindingsReport(change, target, scan.scanId, findings.map(asSeen));
       const status = findings.length === 0 ? ("clean" as const) : ("drifted" as const);
       await driftScanTargetSet(change, scan.scanId, targetId, { status, findings: findings.length });
-    });
+    };
+    await service.registry.change(cause(scan), report, { tenantId: target.tenantId });
   } catch (thrown) {
     if (signal.aborted || hold.signal.aborted) return;
     const failure = describeFailure(thrown);
