@@ -2,7 +2,11 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { policyDocument } from "../policyDocument.ts";
 import { tenantBoundary } from "./boundary.ts";
-import { controllerDataPolicy, controllerNetworkPolicy } from "./controllerOwnPolicies.ts";
+import {
+  controllerDataPolicy,
+  controllerEntryPolicy,
+  controllerNetworkPolicy,
+} from "./controllerOwnPolicies.ts";
 import {
   type ControllerScope,
   controllerResourcesPolicy,
@@ -113,7 +117,11 @@ function attachOwnPolicies(
   scope: pulumi.Output<ControllerScope>,
 ): void {
   const names = planeNames(build.args.planeName, build.args.location.accountId);
-  const policies = { "controller-data": controllerDataPolicy, "controller-network": controllerNetworkPolicy };
+  const policies = {
+    "controller-data": controllerDataPolicy,
+    "controller-entry": controllerEntryPolicy,
+    "controller-network": controllerNetworkPolicy,
+  };
   for (const [name, document] of Object.entries(policies)) {
     const policy = new aws.iam.Policy(
       name,

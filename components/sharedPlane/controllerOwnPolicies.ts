@@ -38,13 +38,19 @@ export function controllerDataPolicy(scope: ControllerScope): PolicyDocument {
   ]);
 }
 
-/** Clusters, networks and entries. */
+/** Clusters and networks. */
 export function controllerNetworkPolicy(scope: ControllerScope): PolicyDocument {
-  const { location, environment, planeName } = scope;
-  const prefix = keyPrefix(environment);
+  const { location, environment } = scope;
   return policyDocument([
-    allow("Clusters", CLUSTER_ACTIONS, arn(location, "ecs", `cluster/${prefix}*`)),
+    allow("Clusters", CLUSTER_ACTIONS, arn(location, "ecs", `cluster/${keyPrefix(environment)}*`)),
     ...network(scope),
+  ]);
+}
+
+/** How a tenant's services are found: load balancers and names. */
+export function controllerEntryPolicy(scope: ControllerScope): PolicyDocument {
+  const { location, planeName } = scope;
+  return policyDocument([
     ...loadBalancers(scope),
     allow("NewNamespaces", ["servicediscovery:CreatePrivateDnsNamespace"], "*", requestOfPlane(planeName)),
     allow(

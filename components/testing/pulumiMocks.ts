@@ -117,7 +117,11 @@ function computed(type: string, name: string, inputs: any): Record<string, unkno
         ],
       };
     case "aws:kms/key:Key":
-      return at("kms", "key/11111111-2222-4333-8444-666666666666");
+      // Each tenant's own key differs from the plane's.
+      return at(
+        "kms",
+        `key/${inputs.tags?.["tenantry:tenant-id"] ?? "11111111-2222-4333-8444-666666666666"}`,
+      );
     case "aws:ecs/cluster:Cluster":
       return at("ecs", `cluster/${physical}`);
     case "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace":

@@ -4,8 +4,7 @@ import type { Member } from "./fleet.ts";
 
 /** What a role is meant to reach. */
 export function intended(member: Member, role: Role): readonly Access[] {
-  const { layout, spec } = member;
-  const { dataBucketArn } = spec.plane.outputs;
+  const { layout, spec, dataBucketArn } = member;
   const tags = { "aws:ResourceTag/tenantry:tenant-id": spec.tenant.tenantId };
   const queue = { resource: queueArn(member), context: tags };
   if (role.name === "execution") {
@@ -54,8 +53,7 @@ export function intended(member: Member, role: Role): readonly Access[] {
 
 /** Every way into a tenant that a role of another might try. */
 export function everything(member: Member): readonly Access[] {
-  const { layout, spec } = member;
-  const { dataBucketArn } = spec.plane.outputs;
+  const { layout, spec, dataBucketArn } = member;
   const tags = { "aws:ResourceTag/tenantry:tenant-id": spec.tenant.tenantId };
   const objects = `${dataBucketArn}/${layout.storagePrefix}`;
   const secrets = SERVICE_NAMES.map((service) => secretArn(member, layout.services[service].secretName));
@@ -110,10 +108,12 @@ export function everything(member: Member): readonly Access[] {
 }
 
 function keyAccess(member: Member, service: string, context: Readonly<Record<string, string>>): Access {
+  const own = member.spec.isolation.key === "own";
+  const tag = { "aws:ResourceTag/tenantry:tenant-id": member.spec.tenant.tenantId };
   return {
     action: "kms:Decrypt",
-    resource: member.spec.plane.outputs.kmsKeyArn,
-    context: { "kms:ViaService": `${service}.eu-west-1.amazonaws.com`, ...context },
+    resource: member.kmsKeyArn,
+    context: { "kms:ViaService": `${service}.eu-west-1.amazonaws.com`, ...(own ? tag : {}), ...context },
   };
 }
 

@@ -7,7 +7,7 @@ import { planeProgram } from "../../stacks/plane/program.ts";
 import { layoutOf } from "../../stacks/tenant/layoutOf.ts";
 import { projectName, stackName } from "../../stacks/tenant/names.ts";
 import { tenantProgram } from "../../stacks/tenant/program.ts";
-import { SERVICE_NAMES, type TenantSpec } from "../../stacks/tenant/spec.ts";
+import { type Isolation, isolationOf, SERVICE_NAMES, type TenantSpec } from "../../stacks/tenant/spec.ts";
 import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
 import { ACCOUNT, type Role } from "./evaluator.ts";
 
@@ -17,6 +17,9 @@ export interface Member {
   readonly spec: TenantSpec;
   readonly layout: TenantLayout;
   readonly roles: readonly Role[];
+  /** Effective: the plane's or the tenant's own. */
+  readonly dataBucketArn: string;
+  readonly kmsKeyArn: string;
 }
 
 export interface Plane {
@@ -34,14 +37,17 @@ export function boundaryOf(planes: ReadonlyMap<string, Plane>, { spec }: Member)
   return planes.get(spec.environment)?.boundary;
 }
 
-export async function planeFacts(environment: "dev" | "prod"): Promise<Plane> {
-  const config = parsePlaneConfig(environment, {
+export function planeConfig(environment: "dev" | "prod") {
+  return parsePlaneConfig(environment, {
     environment,
     domain: `${environment}.tenants.example`,
     aws: { region: "eu-west-1" },
     router: { image: "router:1" },
   });
-  const run = await runMocked(() => planeProgram(config));
+}
+
+export async function planeFacts(environment: "dev" | "prod"): Promise<Plane> {
+  const run = await runMocked(() => planeProgram(planeConfig(environment)));
   const entries = Object.entries(run.outputs).map(async ([key, value]) => [
     key,
     await resolved<unknown>(value),
@@ -66,14 +72,20 @@ export async function fleetMember(
   environment: "dev" | "prod",
   tenantId: string,
   slug: string,
+  isolation: Isolation = isolationOf("pooled"),
 ): Promise<Member> {
   const outputs = planes.get(environment)?.outputs;
   if (outputs === undefined) throw new Error(`no plane ${environment}`);
-  const spec = tenantSpec({ tenantId, slug, plane: outputs });
+  const spec = tenantSpec({ tenantId, slug, plane: outputs, isolation });
   const run = await runMocked(tenantProgram(spec, identityOf(spec)));
   const roles = rolesOf(run.resources);
   expect(roles.map(({ name }) => name).sort()).toEqual([...SERVICE_NAMES, "execution"].sort());
-  return { label: `${environment}/${slug}`, spec, layout: layoutOf(spec), roles };
+  return {
+    label: `${environment}/${slug}/${isolation.level}`,
+    ...{ spec, layout: layoutOf(spec), roles },
+    dataBucketArn: `arn:aws:s3:::${await resolved<string>(run.outputs.bucketName)}`,
+    kmsKeyArn: await resolved<string>(run.outputs.kmsKeyArn),
+  };
 }
 
 /** Roles with the policies registered for them, inline and attached, which is all the policies they have. */

@@ -8,7 +8,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { ofType, recordWithMocks, runMocked } from "../../components/testing/pulumiMocks.ts";
 import { tenantProgram } from "../../stacks/tenant/program.ts";
-import { SERVICE_NAMES } from "../../stacks/tenant/spec.ts";
+import { isolationOf, SERVICE_NAMES } from "../../stacks/tenant/spec.ts";
 import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
 import { everything, intended, secretArn } from "./accesses.ts";
 import { ACCOUNT, allowed, allowedUnchecked, type Role } from "./evaluator.ts";
@@ -24,6 +24,8 @@ import {
 } from "./fleet.ts";
 
 recordWithMocks();
+
+const SUBNETS = { network: "subnets", cidrBlock: "10.32.192.0/24" } as const;
 
 describe("tenant roles", () => {
   const planes = new Map<string, Plane>();
@@ -41,11 +43,19 @@ describe("tenant roles", () => {
       ["ffffffff-ffff-4fff-8fff-ffffffffffff", "xn--80ak6aa92e"],
       ["12345678-1234-4234-8234-123456789abc", `${"a".repeat(62)}b`],
     ] as const;
+    const owners = [
+      ["00000000-0000-4000-8000-000000000021", "hybrid", isolationOf("hybrid")],
+      ["00000000-0000-4000-8000-000000000022", "vpc", isolationOf("dedicated")],
+      ["00000000-0000-4000-8000-000000000023", "subnets", isolationOf("dedicated", SUBNETS)],
+    ] as const;
     for (const environment of ["dev", "prod"] as const) {
       // The second environment adds what is new in it: the same tenants once more, on another plane.
       const members = environment === "dev" ? tenants : tenants.slice(0, 2);
       for (const [tenantId, slug] of members)
         fleet.push(await fleetMember(planes, environment, tenantId, slug));
+      // Neighbours of all of them that own something.
+      for (const [tenantId, slug, isolation] of owners)
+        fleet.push(await fleetMember(planes, environment, tenantId, slug, isolation));
     }
   }, SETUP_TIMEOUT_MS);
 
