@@ -23,6 +23,9 @@ const redacted = [
 /** JSON lines on stdout when asked for; else to `<dataDir>/service.log`, so that the terminal stays readable. */
 export function createLog(settings: Pick<Settings, "dataDir" | "jsonLog" | "logLevel">): Logger {
   const target = settings.jsonLog ? 1 : path.join(settings.dataDir, "service.log");
+  const file = destination({ dest: target, mkdir: true, sync: false });
+  // Lines are lost while the disk is full or the reader of stdout is gone; unheard, the event would end the service.
+  file.on("error", () => undefined);
   return pino(
     {
       level: settings.logLevel,
@@ -30,6 +33,6 @@ export function createLog(settings: Pick<Settings, "dataDir" | "jsonLog" | "logL
       redact: { paths: redacted, censor: "[redacted]" },
       timestamp: pino.stdTimeFunctions.isoTime,
     },
-    destination({ dest: target, mkdir: true, sync: false }),
+    file,
   );
 }
