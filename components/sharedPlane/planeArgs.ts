@@ -38,6 +38,8 @@ export interface NetworkArgs {
 
 export interface RouterArgs {
   readonly image: string;
+  /** What the image is to run, when not what it runs by itself. */
+  readonly command?: readonly string[] | undefined;
   readonly cpu: number;
   readonly memoryMiB: number;
   readonly count: number;

@@ -125,6 +125,7 @@ function routerContainer(build: PlaneBuild, names: PlaneNames, snapshotBucket: s
     {
       name: "router",
       image: args.router.image,
+      ...(args.router.command === undefined ? {} : { command: args.router.command }),
       essential: true,
       environment: Object.entries(environment)
         .sort(([left], [right]) => (left < right ? -1 : 1))

@@ -47,6 +47,8 @@ export const PlaneConfig = z.strictObject({
     .prefault({}),
   router: z.strictObject({
     image: z.string().min(1),
+    /** Tenantry's own image runs its router with `["router/main.ts"]`. */
+    command: z.array(z.string()).min(1).optional(),
     cpu: z.int().min(256).default(256),
     memoryMiB: z.int().min(512).default(512),
     count: z.int().min(0).max(100).optional(),
