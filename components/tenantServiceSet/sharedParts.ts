@@ -1,5 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { arn, type PolicyDocument, policyDocument, type ResourcePolicyStatement } from "../policyDocument.ts";
 import type { Place } from "./place.ts";
 import { executionRolePolicy } from "./policies.ts";
 import { createTaskRole, type TaskRole } from "./taskRole.ts";
@@ -28,13 +29,14 @@ export function createSharedParts(build: TenantBuild, place: Place): SharedParts
 }
 
 function createWorkQueue(build: TenantBuild, place: Place): aws.sqs.Queue {
-  const { layout } = build.args;
+  const { layout, location } = build.args;
   const common = { kmsMasterKeyId: place.kmsKeyArn, tags: serviceTags(build, "discovery-worker") };
   const deadLetters = new aws.sqs.Queue(
     "work-dead",
     {
       ...common,
       name: layout.deadLetterQueueName,
+      policy: JSON.stringify(tlsOnly(arn(location, "sqs", layout.deadLetterQueueName))),
       messageRetentionSeconds: DEAD_LETTER_RETENTION_SECONDS,
     },
     build.named(),
@@ -44,6 +46,7 @@ function createWorkQueue(build: TenantBuild, place: Place): aws.sqs.Queue {
     {
       ...common,
       name: layout.queueName,
+      policy: JSON.stringify(tlsOnly(arn(location, "sqs", layout.queueName))),
       visibilityTimeoutSeconds: QUEUE_VISIBILITY_SECONDS,
       receiveWaitTimeSeconds: LONG_POLL_SECONDS,
       redrivePolicy: pulumi.jsonStringify({
@@ -53,4 +56,18 @@ function createWorkQueue(build: TenantBuild, place: Place): aws.sqs.Queue {
     },
     build.named(),
   );
+}
+
+/** SQS answers plain HTTP as well, so the queue must refuse it. */
+function tlsOnly(queueArn: string): PolicyDocument<ResourcePolicyStatement> {
+  return policyDocument<ResourcePolicyStatement>([
+    {
+      Sid: "TlsOnly",
+      Effect: "Deny",
+      Principal: "*",
+      Action: ["sqs:*"],
+      Resource: queueArn,
+      Condition: { Bool: { "aws:SecureTransport": "false" } },
+    },
+  ]);
 }

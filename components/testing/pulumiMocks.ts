@@ -116,6 +116,9 @@ function computed(type: string, name: string, inputs: any): Record<string, unkno
           },
         ],
       };
+    case "aws:rds/clusterParameterGroup:ClusterParameterGroup":
+    case "aws:rds/subnetGroup:SubnetGroup":
+      return { ...at("rds", physical), name: physical };
     case "aws:kms/key:Key":
       // Each tenant's own key differs from the plane's.
       return at(
