@@ -117,6 +117,7 @@ export const rolloutRoutes = defineRoutes({
       "tenant_not_found",
       "plane_missing",
       "target_missing",
+      "managed_by_manifest",
       "rollout_in_progress",
     ],
   },

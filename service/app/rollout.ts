@@ -10,6 +10,7 @@ import { targetsMatching } from "../../registry/target.ts";
 import { planWaves } from "../rollout/waves.ts";
 import { authorize } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
+import { declaredElsewhere } from "./declaredReleases.ts";
 import { requireKnown } from "./fleetScope.ts";
 
 /** Suspended targets are left out: they get the release when they are deployed or reactivated. */
@@ -73,15 +74,31 @@ export async function rolloutCancel(
 async function rolloutTargets(db: Reader, input: RolloutCreate): Promise<Target[]> {
   const { planes, tenantIds, waves } = input;
   const matching = await targetsMatching(db, { planes, tenantIds, deploymentStates: deployable });
-  const targets = matching.filter((target) => target.requestedState === "present");
+  const running = matching.filter((target) => target.requestedState === "present");
+  const elsewhere = await declaredElsewhere(
+    db,
+    running.map((target) => target.tenantId),
+    input.releaseNumber,
+  );
+  const targets = running.filter((target) => !elsewhere.has(target.tenantId));
   const present = new Set(targets.map((target) => target.tenantId));
   const named = [
     ...(tenantIds ?? []),
     ...waves.flatMap((wave) => ("tenantIds" in wave ? wave.tenantIds : [])),
   ];
+  const declared = named.find((tenantId) => elsewhere.has(tenantId));
+  if (declared !== undefined) throw declaredOtherwise(declared, input.releaseNumber);
   const absent = named.find((tenantId) => !present.has(tenantId));
   if (absent !== undefined || targets.length === 0) throw nothingToRollOut(absent);
   return targets;
+}
+
+function declaredOtherwise(tenantId: string, releaseNumber: number): ProblemError {
+  return new ProblemError("managed_by_manifest", {
+    detail: `Cannot roll out release ${releaseNumber} to tenant ${tenantId}: its manifest names another release.`,
+    hint: "Change spec.release in its manifest, take it out to let rollouts decide, or leave the tenant out.",
+    errors: [{ path: "body.tenantIds", message: "names a tenant with a declared release", value: tenantId }],
+  });
 }
 
 function nothingToRollOut(tenantId: string | undefined): ProblemError {
