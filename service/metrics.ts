@@ -23,12 +23,28 @@ export function createMetrics() {
     }),
     operationsRunning: new Gauge({
       name: "tenantry_operations_running",
-      help: "Operations that run now",
+      help: "Operations that run now in this process",
+      registers,
+    }),
+    planeRunning: new Gauge({
+      name: "tenantry_plane_operations_running",
+      help: "Operations that run now on a plane, in all processes together",
+      labelNames: ["plane"] as const,
       registers,
     }),
     operationsQueued: new Gauge({
       name: "tenantry_operations_queued",
-      help: "Operations that wait for their turn",
+      help: "Operations that wait for their turn, for all processes together",
+      registers,
+    }),
+    queueLagSeconds: new Gauge({
+      name: "tenantry_operations_queue_lag_seconds",
+      help: "How long the operation that waits longest has waited",
+      registers,
+    }),
+    readOnly: new Gauge({
+      name: "tenantry_read_only",
+      help: "1 while storage is full and nothing can be changed",
       registers,
     }),
     leasesLost: new Counter({

@@ -5,6 +5,7 @@ import type { ServiceStatus, TenantHealth, TenantHealthQuery } from "../../contr
 import type { Target } from "../../contract/target.ts";
 import type { HealthState } from "../../contract/vocabulary.ts";
 import { planeGet } from "../../registry/plane.ts";
+import { queueStats } from "../../registry/queue.ts";
 import {
   tenantHealthList as registryList,
   targetGet,
@@ -120,4 +121,19 @@ export async function serviceReadiness(
       { name: "storage", ...storage },
     ],
   };
+}
+
+/** Brings the figures of the queue up to now, for whoever reads /metrics; without the registry they stay as they were. */
+export async function observeQueue({ registry, metrics, storage, log }: ServiceContext): Promise<void> {
+  metrics.readOnly.set(storage.problem() === undefined ? 0 : 1);
+  try {
+    const { queued, oldestQueuedAt, running } = await registry.read(queueStats);
+    metrics.operationsQueued.set(queued);
+    const lagMs = oldestQueuedAt === null ? 0 : Date.now() - Date.parse(oldestQueuedAt);
+    metrics.queueLagSeconds.set(Math.max(0, lagMs) / 1000);
+    metrics.planeRunning.reset();
+    for (const { planeName, count } of running) metrics.planeRunning.set({ plane: planeName }, count);
+  } catch (thrown) {
+    log.warn({ err: thrown }, "cannot read the queue for /metrics");
+  }
 }

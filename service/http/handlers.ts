@@ -140,6 +140,7 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     serviceHealth: async () => health.serviceHealth(version),
     serviceReadiness: (_input, { context }) => health.serviceReadiness(context, version, isStopping()),
     serviceMetrics: async (_input, { context, response }) => {
+      await health.observeQueue(context);
       const { registry } = context.metrics;
       response
         .status(200)

@@ -35,18 +35,31 @@ async function drive(service: ServiceContext, rollout: Rollout, lost: AbortSigna
   while (!lost.aborted) {
     await observeOperations(service, rollout.rolloutId);
     const detail = await service.registry.read((db) => rolloutDetail(db, rollout.rolloutId));
-    const decision = decide({
-      maxConcurrency: detail.strategy.maxConcurrency,
-      cancelRequested: detail.status === "halted",
-      targets: detail.targets,
-    });
-    if (decision.kind === "wait") return;
-    const moved = await service.registry.change(controllerFor(detail), (change) =>
-      apply(change, detail, decision),
-    );
-    if (decision.kind === "start") service.nudges.nudge("operations");
-    if (decision.kind === "finish" || !moved) return;
+    if (decisionOn(detail).kind === "wait") return;
+    const step = await service.registry.change(controllerFor(detail), (change) => advance(change, detail));
+    if (step.decision === "start") service.nudges.nudge("operations");
+    if (step.decision === "finish" || step.decision === "wait" || !step.moved) return;
   }
+}
+
+/** Decided on what the change itself reads: another process may have driven the rollout since it was looked at. */
+async function advance(
+  change: Change,
+  { rolloutId }: RolloutDetail,
+): Promise<{ decision: Decision["kind"]; moved: boolean }> {
+  const detail = await rolloutDetail(change.db, rolloutId);
+  const decision = decisionOn(detail);
+  const isOver = detail.finishedAt !== null || decision.kind === "wait";
+  if (isOver) return { decision: "wait", moved: false };
+  return { decision: decision.kind, moved: await apply(change, detail, decision) };
+}
+
+function decisionOn({ strategy, status, targets }: RolloutDetail): Decision {
+  return decide({
+    maxConcurrency: strategy.maxConcurrency,
+    cancelRequested: status === "halted",
+    targets,
+  });
 }
 
 /** False when nothing could be done now: what stands in the way wakes us when it ends. */
