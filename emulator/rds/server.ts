@@ -39,6 +39,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   max_wal_senders: "0",
   max_wal_size: "256MB",
   max_worker_processes: "2",
+  max_logical_replication_workers: "0",
   autovacuum_max_workers: "1",
   // A lost power supply may cost an imitation its last calls, but never its consistency.
   synchronous_commit: "off",
