@@ -70,7 +70,7 @@ function routesFor({ role }: Settings): typeof routes | Partial<typeof routes> {
 export async function startService(parts: ServiceParts): Promise<RunningService> {
   const { settings, engine } = parts;
   const registry = noticing(parts.registry, (thrown) => storage.notice(thrown));
-  const own = await startProcess({ ...parts, registry });
+  const own = await startProcess(parts);
   const storage: Storage = createStorage({
     ...{ settings, registry, log: parts.log, lookEveryMs: limits.storageLookEveryMs },
     probe: () => registry.record((record) => processHeartbeat(record, own.processId)),
@@ -99,7 +99,11 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
     authorize: (request, operationId, tenantId) =>
       authorize(request, operationId as OperationId, typeof tenantId === "string" ? tenantId : undefined),
   });
-  const listening = await listen(app, settings);
+  const listening = await listen(app, settings).catch(async (thrown: unknown) => {
+    storage.stop();
+    await own.stop();
+    throw thrown;
+  });
   // Only now: a start that fails for want of a port must not use up the one time the key is shown.
   const firstAdminKey = await apiKeyFirst(context);
   const links = await linkProcesses(context);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { waitFor } from "./harness.ts";
+import { releaseBody, waitFor } from "./harness.ts";
 import {
   activate,
   addTenants,
@@ -50,6 +50,46 @@ describe("replicas on one PostgreSQL", () => {
     expect(events).toContain("succeeded");
     expect((await replicas.call(worker, "GET", "/tenants")).status).toBe(404);
     expect((await fetch(`${worker.url}/readiness`)).status).toBe(200);
+  });
+
+  it("of which ten start at once make one schema, one queue and one admin key", async ({ skip }) => {
+    const replicas = await setUp(skip);
+    const started = await Promise.all(
+      Array.from({ length: 10 }, (_, place) => replicas.start(`host-${place}`, ["--role", "api"])),
+    );
+    expect(replicas.adminKeys()).toHaveLength(1);
+    for (const one of started) expect((await replicas.call(one, "GET", "/tenants")).status).toBe(200);
+    expect(await replicas.raw("select 1 from processes where stopped_at is null")).toHaveLength(10);
+  });
+
+  it("drive a rollout together without passing its bound, and scan for drift once", async ({ skip }) => {
+    const replicas = await setUp(skip, 100);
+    const [first, second] = (await Promise.all([replicas.start("host-a"), replicas.start("host-b")])) as [
+      Replica,
+      Replica,
+    ];
+    const tenants = await addTenants(replicas, first, 6);
+    const ids = await Promise.all(tenants.map((tenantId) => activate(replicas, first, tenantId)));
+    for (const operationId of ids) await endedAt(replicas, second, operationId);
+    const { body: release } = await replicas.call(first, "POST", "/releases", releaseBody("2.0.0"));
+    const before = replicas.runs().length;
+    const rollout = { releaseNumber: release.number, maxConcurrency: 2 };
+    const { body } = await replicas.call(first, "POST", "/rollouts", rollout);
+    const done = await waitFor("the rollout", async () => {
+      const now = (await replicas.call(second, "GET", `/rollouts/${body.rolloutId}`)).body;
+      return now.finishedAt === null ? undefined : now;
+    });
+    expect(done).toMatchObject({ status: "succeeded" });
+    const runs = replicas.runs().slice(before);
+    expect(runs).toHaveLength(6);
+    expect(peakOf(runs)).toBeLessThanOrEqual(2);
+    const { body: scan } = await replicas.call(second, "POST", "/drift/scans", {});
+    const scanned = await waitFor("the scan", async () => {
+      const now = (await replicas.call(first, "GET", `/drift/scans/${scan.scanId}`)).body;
+      return now.finishedAt === null ? undefined : now;
+    });
+    expect(scanned).toMatchObject({ status: "succeeded", targetsDone: 6, targetsFailed: 0 });
+    expect(replicas.runs()).toHaveLength(before + 12);
   });
 
   it("cancel what runs elsewhere", async ({ skip }) => {

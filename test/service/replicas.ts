@@ -63,7 +63,7 @@ export async function createReplicas(options: { readonly runMs?: number } = {}):
         "--drain-ms",
         "200",
       ];
-      const quick = ["--steady-poll-ms", "50", "--steady-timeout-ms", "2000", "--log-level", "info"];
+      const quick = ["--steady-poll-ms", "50", "--steady-timeout-ms", "2000", "--reconcile", "off"];
       const child = spawn(
         process.execPath,
         [

@@ -1,0 +1,85 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, it } from "vitest";
+import { processRegister } from "../../registry/host.ts";
+import { createPostgres } from "../registry/postgresDatabase.ts";
+import { ensurePostgres } from "../registry/postgresServer.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+/** What the program says when it ends at once. */
+async function refusal(...flags: string[]): Promise<string> {
+  const dataDir = mkdtempSync(path.join(tmpdir(), "tenantry-refused-"));
+  folders.push(dataDir);
+  const args = ["--disable-warning=ExperimentalWarning", "service/main.ts", "--data-dir", dataDir];
+  const child = spawn(process.execPath, [...args, "--cloud", "aws", "--port", "0", ...flags], {
+    cwd: root,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let said = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  const code = await new Promise((resolve) => child.once("exit", resolve));
+  expect(code).toBe(1);
+  // A message for a person: one sentence or two, no stack.
+  expect(said).not.toContain("    at ");
+  return said;
+}
+
+describe("a start is refused in plain words", () => {
+  it.each(["api", "worker"])("when --role %s would share a SQLite registry", async (role) => {
+    expect(await refusal("--role", role)).toMatch(
+      /^Cannot start: --role \w+ needs other processes .*SQLite is for one process alone/,
+    );
+  });
+
+  it("when the lease leaves a lost service no time", async () => {
+    expect(await refusal("--lease-ms", "20000", "--kill-time-ms", "15000")).toContain(
+      "at most half of --lease-ms",
+    );
+  });
+
+  it("when the database's URL is none, without showing it", async () => {
+    const said = await refusal("--database-url", "mysql://user:hunter2@localhost/db");
+    expect(said).toContain("must be postgres://user:password@host:port/database");
+    expect(said).not.toContain("hunter2");
+  });
+
+  it("when the database does not answer, without showing its password", async () => {
+    const said = await refusal("--database-url", "postgres://user:hunter2@127.0.0.1:1/db");
+    expect(said).toMatch(
+      /^Cannot start: PostgreSQL at 127\.0\.0\.1:1\/db must answer, and does not \(.*ECONNREFUSED/,
+    );
+    expect(said).not.toContain("hunter2");
+  });
+
+  it("when another host is at work and the state lies in a folder", async ({ skip }) => {
+    const postgres = await ensurePostgres();
+    if (!("server" in postgres)) return skip(`no PostgreSQL here: ${postgres.reason}`);
+    const database = await createPostgres(postgres.server, {});
+    try {
+      const registry = await database.open();
+      const other = {
+        processId: "p1",
+        hostId: "far-away",
+        pid: 7,
+        processStartedAt: "x:1",
+        role: "all",
+      } as const;
+      await registry.record((record) => processRegister(record, other));
+      const url = "url" in database.location ? database.location.url : "";
+      const said = await refusal("--database-url", url, "--host-id", "here");
+      expect(said).toMatch(/^Cannot start on host here: .*process 7 of host far-away.*s3:\/\//);
+    } finally {
+      await database.dispose();
+    }
+  });
+});
