@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
+import { monotonicMs } from "./monotonic.ts";
 
 /** A process named so that a later process with the same number is not mistaken for it. */
 export interface ProcessIdentity {
@@ -72,9 +73,9 @@ export async function stopProcess(
 }
 
 export async function isGoneWithin(target: ProcessIdentity, waitMs: number): Promise<boolean> {
-  const deadline = Date.now() + waitMs;
+  const deadline = monotonicMs() + waitMs;
   while (isAlive(target)) {
-    if (Date.now() >= deadline) return false;
+    if (monotonicMs() >= deadline) return false;
     await delay(POLL_MS);
   }
   return true;

@@ -136,7 +136,7 @@ function tooLate(step: string | undefined): OperationErrorValue {
   return { code: "deadline_exceeded", message, retryable: false, ...(step && { step }) };
 }
 
-/** Counted from the operation's beginning, so a restart does not prolong it. */
+/** Counted from the operation's beginning by the registry's clock, which wrote it down; a restart does not prolong it. */
 async function armDeadline({ service, operation, stop }: Execution): Promise<() => void> {
   const { operationId } = operation;
   const row = await service.registry.read((db) =>
@@ -147,7 +147,8 @@ async function armDeadline({ service, operation, stop }: Execution): Promise<() 
       .executeTakeFirst(),
   );
   if (row?.startedAt == null) return () => undefined;
-  const leftMs = Date.parse(row.startedAt) + row.deadlineMs - Date.now();
+  const now = await service.registry.record(async (record) => record.now);
+  const leftMs = Date.parse(row.startedAt) + row.deadlineMs - Date.parse(now);
   const timer = setTimeout(() => stop.abort("deadline"), Math.max(0, leftMs));
   return () => clearTimeout(timer);
 }

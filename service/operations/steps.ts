@@ -8,6 +8,7 @@ import { clusterNameOf } from "../../stacks/tenant/layoutOf.ts";
 import { specDigest, TenantSpec } from "../../stacks/tenant/spec.ts";
 import type { ServiceHealth } from "../cloud/cloudRuntime.ts";
 import type { UpResult } from "../engine/engine.ts";
+import { monotonicMs } from "../engine/monotonic.ts";
 import { stackOf, withRecovery } from "./engineRun.ts";
 import { resolveSpec, type Workload } from "./resolveSpec.ts";
 import { pause } from "./retry.ts";
@@ -184,7 +185,7 @@ export const steadyStep: Step = {
   async run(run) {
     if (run.results.deploy?.unchanged === true) return { skipped: true };
     const { steadyTimeoutMs, steadyPollMs } = run.service.settings;
-    const deadline = Date.now() + steadyTimeoutMs;
+    const deadline = monotonicMs() + steadyTimeoutMs;
     let said = "";
     while (!run.hooks.signal.aborted) {
       const services = await healthOf(run);
@@ -194,7 +195,7 @@ export const steadyStep: Step = {
         return { services: services.map(({ name, desired, running }) => ({ name, desired, running })) };
       }
       const words = waitingFor.map(inWords).join("; ");
-      if (Date.now() >= deadline) throw notSteady(words, steadyTimeoutMs);
+      if (monotonicMs() >= deadline) throw notSteady(words, steadyTimeoutMs);
       if (words !== said) await run.say(`Waiting for ${words}`);
       said = words;
       await pause(steadyPollMs, run.hooks.signal);

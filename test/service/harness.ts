@@ -1,7 +1,7 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { openRegistry, type Registry } from "../../registry/registry.ts";
+import { openRegistry, type Registry, type RegistryTuning } from "../../registry/registry.ts";
 import { readSettings } from "../../service/config.ts";
 import { createLog } from "../../service/log.ts";
 import { type RunningService, startService } from "../../service/service.ts";
@@ -37,7 +37,10 @@ export interface TestService {
 export const controlPlane = "/v1/control-plane";
 
 /** The whole service on a stand-in engine and cloud, behind its real HTTP door. Every answer is held against the contract. */
-export async function startTestService(flags: readonly string[] = []): Promise<TestService> {
+export async function startTestService(
+  flags: readonly string[] = [],
+  tuning: Pick<RegistryTuning, "now"> = {},
+): Promise<TestService> {
   const dataDir = mkdtempSync(path.join(tmpdir(), "tenantry-service-"));
   const world = createFakeWorld();
   let registry: Registry;
@@ -51,7 +54,7 @@ export async function startTestService(flags: readonly string[] = []): Promise<T
       ["--data-dir", dataDir, "--port", "0", "--log-level", "warn", ...quick, ...grace, ...flags, ...more],
       {},
     );
-    registry = await openRegistry({ file: path.join(dataDir, "registry.sqlite") });
+    registry = await openRegistry({ file: path.join(dataDir, "registry.sqlite"), ...tuning });
     const { engine, cloud, databases } = world;
     running = await startService({
       ...{ settings, registry, engine, cloud, databases, log: createLog(settings) },
