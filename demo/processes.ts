@@ -52,7 +52,8 @@ export async function startService(dataDir: string, env: NodeJS.ProcessEnv): Pro
   const log = createWriteStream(join(dataDir, "service.log"), { flags: "a" });
   const child = spawn(
     process.execPath,
-    [join(root, "service/main.ts"), "--data-dir", dataDir, "--port", "0"],
+    // The demo shows drift and repairs it itself; in a development plane the reconcile loop would be faster now and then.
+    [join(root, "service/main.ts"), "--data-dir", dataDir, "--port", "0", "--drift-policy", "dev=report"],
     {
       cwd: root,
       env,

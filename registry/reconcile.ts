@@ -18,11 +18,15 @@ export interface Leadership {
 
 const NAME = "reconcile";
 
-/** Takes or renews the lease; undefined while somebody else holds it. By the registry's clock. */
+/**
+ * Takes or renews the lease, by the registry's clock; undefined while somebody else holds it. Who is alone on the registry need
+ * not wait for the lease of a process that is gone.
+ */
 export async function leaderTake(
   record: Bookkeeping,
   holder: string,
   leaseMs: number,
+  options: { readonly alone?: boolean } = {},
 ): Promise<Leadership | undefined> {
   await record.lock(`leader/${NAME}`);
   const held = await leaderRow(record.db);
@@ -32,7 +36,7 @@ export async function leaderTake(
     await record.db.insertInto("reconcileLeaders").values(row).execute();
     return { holder, token: 1 };
   }
-  if (held.holder !== holder && held.expiresAt > record.now) return undefined;
+  if (options.alone !== true && held.holder !== holder && held.expiresAt > record.now) return undefined;
   // One's own lease that ran out may have been another's in between; only an unbroken one keeps its token.
   const token = held.holder === holder && held.expiresAt > record.now ? held.token : held.token + 1;
   await record.db

@@ -65,9 +65,14 @@ export function createReconciler(service: ServiceContext): Reconciler {
   let lastEndMs = 0;
   let leadership: Leadership | undefined;
 
+  function lead(): Promise<Leadership | undefined> {
+    const { alone } = service.process;
+    return registry.record((record) => leaderTake(record, holder, limits.reconcileLeaseMs, { alone }));
+  }
+
   async function pass(): Promise<void> {
     if (service.storage.problem() !== undefined) return;
-    leadership = await registry.record((record) => leaderTake(record, holder, limits.reconcileLeaseMs));
+    leadership = await lead();
     if (leadership === undefined) return;
     const startedMs = Date.now();
     const noted = await registry.read(reconcileNoted);
@@ -92,7 +97,7 @@ export function createReconciler(service: ServiceContext): Reconciler {
       await Promise.all(work);
       metrics.reconcileQueue.set(labels, 0);
       cursor = page.nextCursor ?? undefined;
-      const held = await registry.record((record) => leaderTake(record, holder, limits.reconcileLeaseMs));
+      const held = await lead();
       if (held?.token !== now.leadership.token) return;
     } while (cursor !== undefined && !stopped);
   }

@@ -71,8 +71,7 @@ async function edit(work: (change: Change) => Promise<unknown>): Promise<void> {
   });
 }
 
-const failure = (code: "provider_denied" | "throttled" = "provider_denied") =>
-  new EngineError(code, "Cannot: the cloud says no");
+const failure = () => new EngineError("provider_denied", "Cannot: the cloud says no");
 
 describe("the reconcile loop", () => {
   it("walks the whole way to each declared state, and asks for nothing when it is there", async () => {
