@@ -161,7 +161,11 @@ async function ask(stage: Stage, belief: Belief, deed: Deed): Promise<OperationA
     case "restore":
       return client.call("POST", `${path}/${deed.action}`, { reason });
     case "decommission":
-      return client.call("POST", `${path}/decommission`, { confirmSlug: belief.slug, reason });
+      return client.call("POST", `${path}/decommission`, {
+        confirmSlug: belief.slug,
+        reason,
+        immediately: true,
+      });
     case "repair":
       return repair(stage, belief);
   }

@@ -161,6 +161,7 @@ export const limits = {
   /** How late the destruction after a grace period may begin. */
   decommissionEveryMs: 2_000,
   decommissionsAtOnce: 50,
+  archivesEveryMs: 600_000,
   archivesPurgedAtOnce: 20,
   /** What the CLI said in a run is of use while somebody may still ask why it failed. */
   runFolderKeepMs: 14 * 86_400_000,

@@ -6,6 +6,7 @@ import { limits } from "./config.ts";
 import type { Dispatch } from "./dispatch/dispatch.ts";
 import { createScanner } from "./drift/scanner.ts";
 import { doAlone } from "./jobs.ts";
+import { purgeArchives } from "./operations/archivePurge.ts";
 import { destroyDue } from "./operations/decommissionDue.ts";
 import { createRunner } from "./operations/runner.ts";
 import { createPoll } from "./poll.ts";
@@ -37,6 +38,7 @@ export async function startWork(context: ServiceContext, dispatch: Dispatch): Pr
   const polls = [
     poll("purge", limits.purgeEveryMs, async () => void (await registry.record(idempotencyPurge))),
     poll("health", settings.healthPollMs, () => observeFleet(context)),
+    poll("archives", limits.archivesEveryMs, () => purgeArchives(context)),
     poll("decommissions", limits.decommissionEveryMs, () => destroyDue(context)),
     // Every process has folders of its own.
     createPoll(context, "run folders", limits.purgeEveryMs, async () => {

@@ -158,7 +158,7 @@ describe("the main job", () => {
 
   it("decommissions and leaves nothing behind", async () => {
     const alpha = names(await listing(idOf("alpha")));
-    const end = { confirmSlug: "beta", reason: "contract ended" };
+    const end = { confirmSlug: "beta", reason: "contract ended", immediately: true };
     const [operation] = await run(`/tenants/${idOf("beta")}/decommission`, end);
     expect([operation.status, operation.error]).toEqual(["succeeded", null]);
     expect(names(await listing(idOf("beta")))).toEqual([]);

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readSettings } from "../../service/config.ts";
 import { EngineError } from "../../service/engine/errors.ts";
+import { createLog } from "../../service/log.ts";
+import { purgeArchives } from "../../service/operations/archivePurge.ts";
 import {
   controlPlane,
   createRelease,
@@ -163,6 +166,58 @@ describe("archiving", () => {
     expect(await archivesOf(tenantId)).toHaveLength(1);
     await run(service, `/tenants/${tenantId}/restore`);
     expect(service.world.data.databases.get(tenantId)).toMatchObject({ content: "rows of breaks-last" });
+  });
+});
+
+describe("an archive past its retention", () => {
+  const purge = () => {
+    const settings = readSettings(["--data-dir", service.dataDir], {});
+    const { cloud } = service.world;
+    return purgeArchives({ registry: service.registry(), cloud, settings, log: createLog(settings) });
+  };
+  const expire = (tenantId: string) =>
+    service
+      .registry()
+      .change(
+        { actor: { kind: "system", id: "test", name: "test" }, requestId: "test", correlationId: "test" },
+        async (change) => {
+          const past = "2026-01-01T00:00:00.000Z";
+          const rows = change.db.updateTable("archives").set({ retainUntil: past });
+          await rows.where("tenantId", "=", tenantId).execute();
+          await change.audit({ action: "test.expired", target: { type: "tenant", id: tenantId }, tenantId });
+        },
+      );
+
+  it("stays while the tenant lives in it or is held, and is deleted afterwards", async () => {
+    const tenantId = await archived("expired");
+    await expire(tenantId);
+    await purge();
+    expect(await archivesOf(tenantId)).toMatchObject([{ state: "complete" }]);
+
+    await run(service, `/tenants/${tenantId}/restore`);
+    const hold = { body: { reason: "case 2026-121" } };
+    await service.call("PUT", `${controlPlane}/tenants/${tenantId}/legal-hold`, hold);
+    await purge();
+    expect(await archivesOf(tenantId)).toMatchObject([{ state: "complete" }]);
+
+    await service.call("DELETE", `${controlPlane}/tenants/${tenantId}/legal-hold?reason=closed`);
+    await purge();
+    await purge();
+    expect(await archivesOf(tenantId)).toMatchObject([{ state: "deleted" }]);
+    expect(objectsOf(`dev-archive/archives/${tenantId}/`)).toEqual([]);
+    expect(objectsOf(`dev-data/tenants/${tenantId}/`)).toHaveLength(1);
+    const { items } = await get(`/audit/events?tenantId=${tenantId}&action=archive.deleted`);
+    expect(items).toHaveLength(1);
+  });
+
+  it("goes with a tenant that is decommissioned, and the certificate says so", async () => {
+    const tenantId = await archived("expired-end");
+    await expire(tenantId);
+    const end = { confirmSlug: "expired-end", reason: "contract ended" };
+    await run(service, `/tenants/${tenantId}/decommission`, end);
+    const signed = await get(`/tenants/${tenantId}/deletion-certificate`);
+    expect(signed.certificate.archives).toMatchObject([{ state: "deleted", retainUntil: null }]);
+    expect(objectsOf(`dev-archive/archives/${tenantId}/`)).toEqual([]);
   });
 });
 
