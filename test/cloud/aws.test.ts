@@ -5,14 +5,16 @@ import {
   RegisterTaskDefinitionCommand,
 } from "@aws-sdk/client-ecs";
 import { CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
+import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from "@aws-sdk/client-s3";
 import {
   CreateSecretCommand,
   DeleteSecretCommand,
   SecretsManagerClient,
 } from "@aws-sdk/client-secrets-manager";
-import { expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { createAwsCloudRuntime } from "../../service/cloud/awsCloudRuntime.ts";
-import { type CloudWorld, describeCloudRuntime } from "./contract.ts";
+import { describeCloudRuntime } from "./contract.ts";
+import { type DataWorld, describeCloudData } from "./dataContract.ts";
 import { startMoto } from "./motoServer.ts";
 
 const REGION = "eu-west-1";
@@ -25,15 +27,38 @@ const moto = await startMoto();
 if ("unavailable" in moto) {
   it("CloudRuntime on AWS (moto)", ({ skip }) => skip(moto.unavailable));
 } else {
-  describeCloudRuntime("AWS (moto)", async (): Promise<CloudWorld> => {
-    await seed(moto.endpoint);
+  afterAll(() => moto.close());
+  const seeded = seed(moto.endpoint);
+  const open = async (): Promise<DataWorld> => {
+    await seeded;
     return {
       runtime: createAwsCloudRuntime({ endpoint: moto.endpoint, credentials }),
       ...{ region: REGION, cluster: "plane", tenantId: TENANT, otherTenantId: OTHER },
+      ...{ bucket: "plane-data", archiveBucket: "plane-archive", emptySecret: "empty" },
+      ...{ databaseCluster: "plane-database", accountId: "123456789012" },
       // moto never starts a task.
       settles: false,
-      close: moto.close,
+      close: async () => undefined,
     };
+  };
+  describeCloudRuntime("AWS (moto)", open);
+  describeCloudData("AWS (moto)", open);
+
+  describe("a place with a role", () => {
+    const roleArn = "arn:aws:iam::222222222222:role/controller";
+    const there = { region: REGION, accountId: "222222222222", roleArn };
+
+    it("is another account, with its own services, secrets and objects", async () => {
+      const { runtime, cluster, tenantId, emptySecret, bucket } = await open();
+      const tags = { "tenantry:tenant-id": tenantId };
+      expect((await runtime.listByTag({ region: REGION, tags })).length).toBeGreaterThan(0);
+      expect(await runtime.listByTag({ ...there, tags })).toEqual([]);
+      const health = runtime.serviceHealth({ ...there, cluster, tenantId });
+      await expect(health).rejects.toMatchObject({ code: "cluster_not_found" });
+      const secret = runtime.readSecret({ ...there, secretId: emptySecret });
+      await expect(secret).rejects.toMatchObject({ code: "secret_not_found" });
+      expect(bucket).toBe("plane-data");
+    });
   });
 }
 
@@ -72,6 +97,14 @@ async function seed(endpoint: string): Promise<void> {
   }
   await secrets.send(new DeleteSecretCommand({ SecretId: "dropped", RecoveryWindowInDays: 7 }));
   await createQueue(endpoint);
+  await secrets.send(new CreateSecretCommand({ Name: "empty" }));
+  const s3 = new S3Client({ ...settings, forcePathStyle: true });
+  for (const Bucket of ["plane-data", "plane-archive"]) {
+    const CreateBucketConfiguration = { LocationConstraint: REGION } as const;
+    await s3.send(new CreateBucketCommand({ Bucket, CreateBucketConfiguration }));
+    const VersioningConfiguration = { Status: "Enabled" } as const;
+    await s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration }));
+  }
 }
 
 /** SQS over its JSON protocol: one call is not worth a client package. */

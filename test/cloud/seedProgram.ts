@@ -5,6 +5,9 @@ import type { TenantSpec } from "../../stacks/tenant/spec.ts";
 
 export const OTHER_TENANT = "3f0d3a52-0000-4000-8000-000000000002";
 export const CLUSTER = "plane";
+export const BUCKET = "plane-data";
+export const ARCHIVE_BUCKET = "plane-archive";
+export const DATABASE = "plane-database";
 
 /**
  * What the contract's world holds, made through the provider. The other tenant has a service in the first one's
@@ -33,6 +36,13 @@ export function tenantProgram(
     for (const name of spec.release.number === 1 ? ["kept", "dropped"] : ["kept"]) {
       new aws.secretsmanager.Secret(name, { name, recoveryWindowInDays: 7, tags }, options);
     }
+    new aws.secretsmanager.Secret("empty", { name: "empty", recoveryWindowInDays: 7 }, options);
+    for (const bucket of [BUCKET, ARCHIVE_BUCKET]) new aws.s3.Bucket(bucket, { bucket }, options);
+    const database = {
+      ...{ clusterIdentifier: DATABASE, engine: "aurora-postgresql", databaseName: "tenantry" },
+      ...{ masterUsername: "tenantry_admin", manageMasterUserPassword: true, skipFinalSnapshot: true },
+    };
+    new aws.rds.Cluster("database", database, options);
     new aws.sqs.Queue("jobs", { name: "jobs", tags }, options);
     const trust = {
       Effect: "Allow",
