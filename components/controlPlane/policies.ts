@@ -9,8 +9,8 @@ import {
 import type { ServiceRole } from "./containers.ts";
 
 /**
- * What the control service's own tasks may do: use their state and its key, and become a plane's controller. Everything
- * done to a plane is done in that role, so these hold no right on any tenant's resource.
+ * What the control service's own tasks may do: use their state and its key, and become a plane's controller or automation.
+ * Everything done to a plane is done in those roles, so these hold no right on any tenant's resource.
  */
 export interface ControlPlaneScope {
   readonly location: Location;
@@ -37,7 +37,7 @@ export function taskPolicy(role: ServiceRole, scope: ControlPlaneScope): PolicyD
       Condition: { StringEquals: { "kms:ViaService": viaService(location, "s3") } },
     },
     allow("SecretsInState", ["kms:Decrypt", ...(role === "worker" ? ["kms:Encrypt"] : [])], secretsKeyArn),
-    allow("BecomeController", ["sts:AssumeRole"], controllerRoles(scope)),
+    allow("ActOnPlanes", ["sts:AssumeRole"], planeRoles(scope)),
   ]);
 }
 
@@ -59,9 +59,11 @@ export function executionPolicy(scope: ControlPlaneScope): PolicyDocument {
 }
 
 /** As the shared planes name them. */
-function controllerRoles({ location, planeAccounts }: ControlPlaneScope): readonly string[] {
-  return planeAccounts.map(
-    (accountId) => `arn:${location.partition}:iam::${accountId}:role/tenantry/*/tenantry-*-controller`,
+function planeRoles({ location, planeAccounts }: ControlPlaneScope): readonly string[] {
+  return planeAccounts.flatMap((accountId) =>
+    ["controller", "automation"].map(
+      (role) => `arn:${location.partition}:iam::${accountId}:role/tenantry/*/tenantry-*-${role}`,
+    ),
   );
 }
 

@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { policyDocument } from "../policyDocument.ts";
+import { automationPolicy } from "./automationPolicy.ts";
 import { tenantBoundary } from "./boundary.ts";
 import {
   controllerDataPolicy,
@@ -22,14 +23,21 @@ export interface AccessParts {
   readonly dataBucketArn: pulumi.Output<string>;
   readonly kmsKeyArn: pulumi.Output<string>;
   readonly dnsZoneId: pulumi.Output<string>;
+  readonly archiveBucketArn: pulumi.Output<string>;
+  readonly snapshotBucketArn: pulumi.Output<string>;
+  readonly databaseClusterArn: pulumi.Output<string>;
 }
 
 export interface Access {
   readonly boundary: aws.iam.Policy;
   readonly controllerRole: aws.iam.Role;
+  readonly automationRole: aws.iam.Role;
 }
 
-/** The line no tenant role crosses, and the role that may create tenant roles behind it. */
+/**
+ * The line no tenant role crosses, the role that may create tenant roles behind it, and the role that works with what is
+ * in the tenants' resources.
+ */
 export function createAccess(build: PlaneBuild, parts: AccessParts): Access {
   const { args } = build;
   const { location, environment, planeName, tags } = args;
@@ -61,7 +69,7 @@ export function createAccess(build: PlaneBuild, parts: AccessParts): Access {
     build.child({ deleteBeforeReplace: true }),
   );
   createControllerPolicies(build, parts, boundary, controllerRole);
-  return { boundary, controllerRole };
+  return { boundary, controllerRole, automationRole: createAutomation(build, parts) };
 }
 
 function createControllerPolicies(
@@ -140,6 +148,48 @@ function attachOwnPolicies(
       build.child({ deleteBeforeReplace: true }),
     );
   }
+}
+
+function createAutomation(build: PlaneBuild, parts: AccessParts): aws.iam.Role {
+  const { location, environment, planeName, tags, controller } = build.args;
+  const names = planeNames(planeName, location.accountId);
+  const role = new aws.iam.Role(
+    "automation",
+    {
+      name: names.automationRoleName,
+      path: names.rolePath,
+      description: "Works with the data of this plane's tenants",
+      // Assumed by whoever may assume the controller: the control service.
+      assumeRolePolicy: JSON.stringify(controllerTrust(controller)),
+      tags,
+    },
+    build.child({ deleteBeforeReplace: true }),
+  );
+  const scope = pulumi
+    .all([
+      parts.cluster.name,
+      parts.databaseClusterArn,
+      parts.dataBucketArn,
+      parts.archiveBucketArn,
+      parts.snapshotBucketArn,
+      parts.kmsKeyArn,
+    ])
+    .apply(
+      ([clusterName, databaseClusterArn, dataBucketArn, archiveBucketArn, snapshotBucketArn, kmsKeyArn]) => ({
+        ...{ location, environment, planeName, clusterName, databaseClusterArn },
+        ...{ dataBucketArn, archiveBucketArn, snapshotBucketArn, kmsKeyArn },
+      }),
+    );
+  new aws.iam.RolePolicy(
+    "automation",
+    {
+      name: "automation",
+      role: role.name,
+      policy: scope.apply((known) => JSON.stringify(automationPolicy(known))),
+    },
+    build.child({ deleteBeforeReplace: true }),
+  );
+  return role;
 }
 
 function controllerTrust({ trustedPrincipals, externalId }: ControllerArgs) {

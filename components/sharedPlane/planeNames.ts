@@ -16,6 +16,7 @@ export interface PlaneNames {
   readonly tenantRolePath: string;
   readonly boundaryName: string;
   readonly controllerRoleName: string;
+  readonly automationRoleName: string;
   readonly routerRoleName: string;
   readonly routerExecutionRoleName: string;
   readonly routerLogGroupName: string;
@@ -36,6 +37,7 @@ export function planeNames(planeName: string, accountId: string): PlaneNames {
     tenantRolePath: `${rolePath}tenants/`,
     boundaryName: `${name}-tenant-boundary`,
     controllerRoleName: `${name}-controller`,
+    automationRoleName: `${name}-automation`,
     routerRoleName: `${name}-router`,
     routerExecutionRoleName: `${name}-router-execution`,
     routerLogGroupName: `/tenantry/${planeName}/plane/router`,

@@ -108,6 +108,9 @@ export class SharedPlane extends pulumi.ComponentResource {
       cluster,
       namespaceArn: namespace.arn,
       dnsZoneId: this.entry.zone.zoneId,
+      archiveBucketArn: this.archiveBucket.arn,
+      snapshotBucketArn: this.snapshotBucket.arn,
+      databaseClusterArn: this.database.arn,
       dataBucketArn: this.dataBucket.arn,
       kmsKeyArn,
     });

@@ -141,7 +141,7 @@ function computed(type: string, name: string, inputs: any): Record<string, unkno
       return { zoneId: "Z9876543210", nameServers: ["ns-1.awsdns-01.org"] };
     case "aws:rds/cluster:Cluster":
       return {
-        ...at("rds", `cluster:${physical}`),
+        ...at("rds", `cluster:${inputs.clusterIdentifier ?? physical}`),
         endpoint: "database.example",
         readerEndpoint: "reader.database.example",
         port: 5432,

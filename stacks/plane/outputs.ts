@@ -65,7 +65,10 @@ export const PlaneOutputs = z.object({
 
   tenantBoundaryArn: text,
   tenantRolePath: text,
+  /** Runs the tenants' stacks. */
   controllerRoleArn: text,
+  /** Does what no stack declares; planes of before leave it to the controller. */
+  automationRoleArn: text.optional(),
   logRetentionDays: z.int().positive(),
   secretRecoveryDays: z.int().min(0).max(30),
 });

@@ -143,6 +143,7 @@ function planeOutputs(config: PlaneConfig, args: SharedPlaneArgs, plane: SharedP
     tenantBoundaryArn: access.boundary.arn,
     tenantRolePath: plane.tenantRolePath,
     controllerRoleArn: access.controllerRole.arn,
+    automationRoleArn: access.automationRole.arn,
     logRetentionDays: args.logRetentionDays,
     secretRecoveryDays: args.secretRecoveryDays,
   };

@@ -27,6 +27,7 @@ export interface Plane {
   readonly boundary: unknown;
   readonly controller: Role;
   readonly router: Role;
+  readonly automation: Role;
 }
 
 /** Ten programs run one after the other; a second each on a busy machine. */
@@ -57,13 +58,15 @@ export async function planeFacts(environment: "dev" | "prod"): Promise<Plane> {
   const roles = rolesOf(run.resources);
   const controller = roles.find(({ name }) => name === "controller");
   const router = roles.find(({ name }) => name === "router");
-  if (boundary === undefined || controller === undefined || router === undefined)
-    throw new Error("the plane must have a boundary, a controller and a router");
+  const automation = roles.find(({ name }) => name === "automation");
+  if (boundary === undefined || controller === undefined || router === undefined || automation === undefined)
+    throw new Error("the plane must have a boundary, a controller, an automation and a router");
   return {
     outputs: parsePlaneOutputs(outputs),
     boundary: JSON.parse(boundary.inputs.policy),
     controller,
     router,
+    automation,
   };
 }
 
