@@ -9,13 +9,13 @@ import type { Settings } from "../config.ts";
 import type { DatabasePlace, TenantDatabase } from "../database/tenantDatabases.ts";
 import { stackOf } from "./engineRun.ts";
 import { hasCode } from "./failure.ts";
-import { assumedRole } from "./resolveSpec.ts";
+import { automationRole } from "./resolveSpec.ts";
 import type { StepRun } from "./saga.ts";
 
 /** Where the cloud is asked about a plane, and as whom. */
 export function cloudPlace(plane: Plane, settings: Settings): CloudPlace {
   const { region, accountId } = plane;
-  const roleArn = assumedRole(plane, settings);
+  const roleArn = automationRole(plane, settings);
   return { region, accountId, ...(roleArn === undefined ? {} : { roleArn }) };
 }
 

@@ -4,7 +4,7 @@ import { PLANS } from "../../contract/plans.ts";
 import type { Release } from "../../contract/release.ts";
 import type { Target } from "../../contract/target.ts";
 import type { Tenant } from "../../contract/tenant.ts";
-import { parsePlaneOutputs } from "../../stacks/plane/outputs.ts";
+import { type PlaneOutputs, parsePlaneOutputs } from "../../stacks/plane/outputs.ts";
 import type { ProviderSettings } from "../../stacks/provider.ts";
 import { isolationOf, specDigest, TenantSpec } from "../../stacks/tenant/spec.ts";
 import { programVersion } from "../../stacks/tenant/version.ts";
@@ -68,12 +68,30 @@ export function providerSettings(plane: Plane, settings: Settings): ProviderSett
   };
 }
 
-export function assumedRole(plane: Plane, { cloud, awsAssumeRole }: Settings): string | undefined {
+/** As whom stacks run on a plane; undefined means with the service's own credentials. */
+export function assumedRole(plane: Plane, settings: Settings): string | undefined {
+  return roleOf(plane, settings, ({ controllerRoleArn }) => controllerRoleArn);
+}
+
+/** As whom everything else is done there. */
+export function automationRole(plane: Plane, settings: Settings): string | undefined {
+  return roleOf(
+    plane,
+    settings,
+    ({ automationRoleArn, controllerRoleArn }) => automationRoleArn ?? controllerRoleArn,
+  );
+}
+
+function roleOf(
+  plane: Plane,
+  { cloud, awsAssumeRole }: Settings,
+  choose: (outputs: PlaneOutputs) => string,
+): string | undefined {
+  const ofPlane = () => choose(parsePlaneOutputs(plane.outputs));
   // A tenant's own plane is in its own account, where nothing but a role of that account reaches.
-  if (plane.dedicatedTo !== null && plane.dedicatedTo !== undefined)
-    return parsePlaneOutputs(plane.outputs).controllerRoleArn;
+  if (plane.dedicatedTo !== null && plane.dedicatedTo !== undefined) return ofPlane();
   if (cloud === "local" || awsAssumeRole === "none") return undefined;
-  return awsAssumeRole === "plane" ? parsePlaneOutputs(plane.outputs).controllerRoleArn : awsAssumeRole;
+  return awsAssumeRole === "plane" ? ofPlane() : awsAssumeRole;
 }
 
 /** `https://one.example` for all services, or `s3=https://…,ecs=https://…`. */
