@@ -152,6 +152,7 @@ export function errorCodesOf(route: Route): ErrorCode[] {
     codes.add("malformed_json").add("body_too_large").add("unsupported_media_type");
   if (isMutation(route))
     codes.add("idempotency_key_reuse").add("idempotency_in_progress").add("busy").add("storage_full");
+  if (route.status === 202) codes.add("queue_full");
   return [...codes];
 }
 

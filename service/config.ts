@@ -165,6 +165,9 @@ export const limits = {
   archivesPurgedAtOnce: 20,
   /** What the CLI said in a run is of use while somebody may still ask why it failed. */
   runFolderKeepMs: 14 * 86_400_000,
+  /** How long preflight's counts of a plane are believed, and how long the cloud may take for them. */
+  preflightFreshMs: 60_000,
+  preflightMs: 10_000,
   idempotencyKeyChars: 128,
 } as const;
 
