@@ -1,6 +1,8 @@
 /** Everything that every stack makes is encrypted, at rest and in transit; a kind nobody has thought about fails (P11). */
 import { beforeAll, describe, expect, it } from "vitest";
 import { type RecordedResource, recordWithMocks, runMocked } from "../../components/testing/pulumiMocks.ts";
+import { parseControlPlaneConfig } from "../../stacks/controlPlane/config.ts";
+import { controlPlaneProgram } from "../../stacks/controlPlane/program.ts";
 import { parsePlaneConfig } from "../../stacks/plane/config.ts";
 import { planeProgram } from "../../stacks/plane/program.ts";
 import { tenantProgram } from "../../stacks/tenant/program.ts";
@@ -23,11 +25,20 @@ const account = () =>
     aws: { region: "eu-west-1", assumeRole: { roleArn: "arn:aws:iam::222233334444:role/automation" } },
     router: { image: "router:1" },
   });
+const control = (environment: "dev" | "prod") =>
+  parseControlPlaneConfig(environment, {
+    environment,
+    domain: "control.tenants.example",
+    image: "tenantry:1",
+    aws: { region: "eu-west-1" },
+  });
 const PROGRAMS: Readonly<Record<string, () => Promise<{ readonly resources: readonly RecordedResource[] }>>> =
   {
     "a dev plane": () => runMocked(() => planeProgram(planeConfig("dev"))),
     "a prod plane": () => runMocked(() => planeProgram(planeConfig("prod"))),
     "a tenant's own plane": () => runMocked(() => planeProgram(account())),
+    "a dev control plane": () => runMocked(() => controlPlaneProgram(control("dev"))),
+    "a prod control plane": () => runMocked(() => controlPlaneProgram(control("prod"))),
     "a pooled tenant": () => tenant(isolationOf("pooled")),
     "a hybrid tenant": () => tenant(isolationOf("hybrid")),
     "a dedicated tenant in a VPC": () => tenant(isolationOf("dedicated"), "prod"),
@@ -78,6 +89,7 @@ describe("encryption", () => {
       "aws:s3/bucketPolicy:BucketPolicy",
       { policy: JSON.stringify({ Statement: [] }) },
     ],
+    ["a value in plain state", "aws:secretsmanager/secretVersion:SecretVersion", { secretString: "x" }],
     ["a file system nobody thought about", "aws:efs/fileSystem:FileSystem", {}],
   ])("notices %s", (_what, type, inputs) => {
     const resources = runs.get("a dedicated tenant in a VPC") ?? [];

@@ -32,6 +32,11 @@ export const ENCRYPTION: Readonly<Record<string, Rule | string>> = {
     ),
   ],
   "aws:secretsmanager/secret:Secret": ({ inputs }) => key(inputs.kmsKeyId),
+  "aws:secretsmanager/secretVersion:SecretVersion": ({ inputs }) =>
+    wrong(
+      typeof inputs.secretString === "string",
+      "must hand over its value as a secret, which the state encrypts",
+    ),
   "aws:cloudwatch/logGroup:LogGroup": ({ inputs }) => key(inputs.kmsKeyId),
   "aws:kms/key:Key": ({ inputs }) => wrong(inputs.enableKeyRotation !== true, "must rotate"),
   "aws:rds/cluster:Cluster": database,
