@@ -125,10 +125,12 @@ export async function reconcileNoted(db: Reader): Promise<Set<string>> {
   return new Set(rows.map((row) => row.tenantId));
 }
 
+/** Since when the longest is being brought to what is declared; what needs a person is not. */
 export async function reconcileOldest(db: Reader): Promise<string | undefined> {
   const row = await db
     .selectFrom("reconcileStates")
     .select((eb) => eb.fn.min("since").as("since"))
+    .where("verdict", "in", ["waiting", "requested"])
     .executeTakeFirst();
   return row?.since ?? undefined;
 }

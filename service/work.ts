@@ -48,6 +48,7 @@ export async function startWork(context: ServiceContext, dispatch: Dispatch): Pr
   await dispatch.start(runner);
   rollouts.wake();
   scanner.wake();
+  reconciler.wake();
   return {
     wake: () => runner.wake(),
     cancel: runner.cancel,

@@ -47,6 +47,7 @@ interface Refusal {
 interface Pass {
   readonly leadership: Leadership;
   readonly noted: ReadonlySet<string>;
+  readonly seen: Set<string>;
   readonly verdicts: Map<ReconcileVerdict, number>;
   inSync: number;
   outOfSync: number;
@@ -73,19 +74,25 @@ export function createReconciler(service: ServiceContext): Reconciler {
   async function pass(): Promise<void> {
     if (service.storage.problem() !== undefined) return;
     leadership = await lead();
-    if (leadership === undefined) return;
+    if (leadership === undefined) {
+      // Another process tells by now; two that told would be added up.
+      metrics.reconcileOutOfSync.reset();
+      return metrics.reconcileLag.set(labels, 0);
+    }
     const startedMs = Date.now();
     const noted = await registry.read(reconcileNoted);
-    const now: Pass = { leadership, noted, verdicts: new Map(), inSync: 0, outOfSync: 0 };
-    await overFleet(now);
+    const now: Pass = { leadership, noted, seen: new Set(), verdicts: new Map(), inSync: 0, outOfSync: 0 };
+    const isWhole = await overFleet(now);
+    const gone = isWhole ? [...noted].filter((tenantId) => !now.seen.has(tenantId)) : [];
+    for (const tenantId of gone) await note(tenantId, []);
     const { inSync, outOfSync } = now;
     const durationMs = Date.now() - startedMs;
     await registry.record((record) => passNote(record, { durationMs, inSync, outOfSync }));
     await measure(now);
   }
 
-  /** Page by page, each worked off before the next is read, so that the queue stays as short as a page. */
-  async function overFleet(now: Pass): Promise<void> {
+  /** Page by page, each worked off before the next is read, so that the queue stays as short as a page. True at its end. */
+  async function overFleet(now: Pass): Promise<boolean> {
     const reader = createFactsReader(settings, cache);
     let cursor: string | undefined;
     do {
@@ -98,14 +105,16 @@ export function createReconciler(service: ServiceContext): Reconciler {
       metrics.reconcileQueue.set(labels, 0);
       cursor = page.nextCursor ?? undefined;
       const held = await lead();
-      if (held?.token !== now.leadership.token) return;
+      if (held?.token !== now.leadership.token) return false;
     } while (cursor !== undefined && !stopped);
+    return !stopped;
   }
 
   /** Never throws: what goes wrong with one tenant is that tenant's. */
   async function judge(now: Pass, facts: TenantFacts): Promise<void> {
     if (stopped) return;
     const { tenantId } = facts.tenant;
+    now.seen.add(tenantId);
     try {
       const decision = decide(facts);
       const findings = decision.actions.length > 0 ? await carryOut(now, facts, decision) : decision.findings;

@@ -49,9 +49,23 @@ export async function startTestService(
 
   async function start(more: readonly string[]): Promise<void> {
     const quick = ["--steady-poll-ms", "50", "--steady-timeout-ms", "1000", "--drain-ms", "0"];
+    // Drift is repaired by the tests that are about it.
+    const drift = ["--drift-policy", "dev=report"];
     const grace = ["--decommission-grace-ms", "0"];
     const settings = readSettings(
-      ["--data-dir", dataDir, "--port", "0", "--log-level", "warn", ...quick, ...grace, ...flags, ...more],
+      [
+        "--data-dir",
+        dataDir,
+        "--port",
+        "0",
+        "--log-level",
+        "warn",
+        ...quick,
+        ...drift,
+        ...grace,
+        ...flags,
+        ...more,
+      ],
       {},
     );
     registry = await openRegistry({ file: path.join(dataDir, "registry.sqlite"), ...tuning });

@@ -239,7 +239,7 @@ describe("the reconcile loop", () => {
   });
 
   it("repairs what was changed out of band, within the hour's budget, and never what was deleted", async () => {
-    await service.restart(["--drift-repairs-per-hour", "1"]);
+    await service.restart(["--drift-repairs-per-hour", "1", "--drift-policy", "dev=correct"]);
     const ids: string[] = [];
     for (const slug of ["drift-a", "drift-b", "drift-c"]) ids.push(await apply(manifest(slug, "active")));
     for (const tenantId of ids) await settled(tenantId, "active");
