@@ -1,6 +1,7 @@
 /**
  * The main job, end to end, in a data folder of its own: the plane by `pulumi up`, tenants over HTTP, drift found and
- * repaired, a release in two waves, a suspension, a decommissioning, and the audit trail verified.
+ * repaired, a release in two waves, a suspension, an archiving and its way back, a decommissioning undone and one for good
+ * with its certificate, and the audit trail verified.
  *
  * It promises that every figure is counted from the local cloud's listing, Pulumi's checkpoints or the registry file,
  * and never from what the service says of itself; what the service says is compared with them. It stops at the first
@@ -14,9 +15,10 @@ import type { Plane } from "../contract/plane.ts";
 import { ensureLocalCloud, stopLocalCloud } from "../launcher/localCloud.ts";
 import { Api } from "./api.ts";
 import { verifyAudit } from "./audit.ts";
+import { TenantData } from "./data.ts";
 import { causeDrift, findDrift, repairDrift } from "./drift.ts";
 import { createRelease, createTenants, runForAll } from "./fleet.ts";
-import { decommission, suspendAndReactivate } from "./lifecycle.ts";
+import { archiveAndRestore, decommission, suspendAndReactivate, verifyCertificate } from "./lifecycle.ts";
 import { Listings } from "./listings.ts";
 import { root, run, startService } from "./processes.ts";
 import { provisioned, showInventory } from "./provision.ts";
@@ -30,7 +32,10 @@ interface Figures {
   driftFound: number;
   driftRepaired: number;
   waves: number;
+  /** Rows and objects that came back from the archive. */
+  restored: number;
   leftovers: number;
+  certificateVerified: boolean;
   auditEvents: number;
   auditVerified: boolean;
   seconds: number;
@@ -55,7 +60,8 @@ async function planeUp(dataDir: string, env: NodeJS.ProcessEnv): Promise<void> {
 }
 
 async function tell(dataDir: string, env: NodeJS.ProcessEnv): Promise<Figures> {
-  const listings = new Listings(dataDir, async () => (await ensureLocalCloud({ dataDir })).controlUrl);
+  const controlUrl = async () => (await ensureLocalCloud({ dataDir })).controlUrl;
+  const listings = new Listings(dataDir, controlUrl);
   await planeUp(dataDir, env);
   const planeResources = await listings.cloud("plane");
   check(planeResources.length > 40, `the local cloud lists the plane: ${planeResources.length} resources`);
@@ -83,7 +89,10 @@ async function tell(dataDir: string, env: NodeJS.ProcessEnv): Promise<Figures> {
     const repaired = await repairDrift(api, listings, caused);
     const waves = await rollOut(api, listings, tenants);
     await suspendAndReactivate(api, listings, tenants[1]);
+    const data = new TenantData(controlUrl, String(plane.outputs.dataBucketName));
+    const restored = await archiveAndRestore(api, listings, data, tenants[0]);
     const leftovers = await decommission(api, listings, tenants[2]);
+    const certificateVerified = await verifyCertificate(api, dataDir, env, tenants[2]);
     const audit = await verifyAudit(api, dataDir, env);
     return {
       ok: true,
@@ -92,7 +101,9 @@ async function tell(dataDir: string, env: NodeJS.ProcessEnv): Promise<Figures> {
       driftFound: found,
       driftRepaired: repaired,
       waves,
+      restored,
       leftovers,
+      certificateVerified,
       auditEvents: audit.events,
       auditVerified: audit.verified,
       seconds: elapsedSeconds(),
