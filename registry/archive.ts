@@ -12,13 +12,13 @@ export type ArchiveCreate = Omit<Archive, "state" | "createdAt" | "restoredAt" |
 /** Audits `archive.created`. Created twice with one id, the first stays. */
 export async function archiveCreate(change: Change, input: ArchiveCreate): Promise<Archive> {
   const earlier = await archiveFind(change.db, input.archiveId);
-  if (earlier !== undefined) return earlier;
+  if (earlier?.state === "complete") return earlier;
   const times = { createdAt: change.now, restoredAt: null, deletedAt: null };
   const archive: Archive = { ...input, state: "complete", ...times };
-  await change.db
-    .insertInto("archives")
-    .values({ ...archive, manifest: toJson(archive.manifest) })
-    .execute();
+  const row = { ...archive, manifest: toJson(archive.manifest) };
+  // An operation that is retried after half of its undoing makes the archive anew that it had given up.
+  if (earlier === undefined) await change.db.insertInto("archives").values(row).execute();
+  else await change.db.updateTable("archives").set(row).where("archiveId", "=", archive.archiveId).execute();
   const { archiveId, tenantId, planeName, bucket, prefix, retainUntil, manifest } = archive;
   await change.audit({
     action: "archive.created",

@@ -106,8 +106,8 @@ async function requestCancel(service: RequestContext, change: Change, operation:
 }
 
 /**
- * A new operation that asks for the same again. What was undone is done from the start; what was kept is gone on with from
- * the step that failed.
+ * A new operation that asks for the same again. What was undone is done from the start; what was kept, or could not be undone, is
+ * gone on with from the step that failed.
  */
 export async function operationRetry(
   context: RequestContext,
@@ -121,7 +121,7 @@ export async function operationRetry(
     const input = (await registry.operationInput(change.db, operationId)) as OperationInput;
     const { before: _before, wanted, continues: _continues, causeId = operationId, ...asked } = input;
     if (wanted === undefined) throw notRetryable(failed, "it was asked for before retries were known");
-    const goesOn = failed.compensation === null && failed.startedAt !== null;
+    const goesOn = failed.compensation !== "succeeded" && failed.startedAt !== null;
     change.afterCommit(() => context.nudges.nudge("operations"));
     const reason = options.reason ?? failed.reason ?? undefined;
     const [operation] = await requestOperations(change, [target], {

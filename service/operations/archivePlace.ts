@@ -53,8 +53,10 @@ export function objectsFolder({ bucket, prefix }: Folder): Folder {
   return { bucket, prefix: `${prefix}objects/` };
 }
 
-export async function deleteNewArchive(run: StepRun): Promise<void> {
+/** One part at a time: undoing one step must not take away what the step before it has made. */
+export async function deleteFromNewArchive(run: StepRun, part: "database" | "objects"): Promise<void> {
   const data = await dataPlaceOf(run);
   if (data.archiveBucket === undefined) return;
-  await run.service.cloud.deleteObjects({ ...data.cloud, ...newArchive(run, data) });
+  const { bucket, prefix } = newArchive(run, data);
+  await run.service.cloud.deleteObjects({ ...data.cloud, bucket, prefix: `${prefix}${part}/` });
 }

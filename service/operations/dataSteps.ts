@@ -1,7 +1,7 @@
 import { objectSink, objectSource } from "../database/objectDump.ts";
 import {
   type ArchiveFacts,
-  deleteNewArchive,
+  deleteFromNewArchive,
   dumpFolder,
   needArchive,
   newArchive,
@@ -87,7 +87,7 @@ export const dumpDatabaseStep: Step = {
     await run.say(`${tables.length} tables with ${rows} rows are in the archive`);
     return { ...archive, tables: tables.length, rows, digest };
   },
-  undo: deleteNewArchive,
+  undo: (run) => deleteFromNewArchive(run, "database"),
 };
 
 export const archiveObjectsStep: Step = {
@@ -101,7 +101,7 @@ export const archiveObjectsStep: Step = {
     await run.say(`${copied.objects} objects (${copied.bytes} bytes) are in the archive`);
     return { ...copied };
   },
-  undo: deleteNewArchive,
+  undo: (run) => deleteFromNewArchive(run, "objects"),
 };
 
 /** Reads the whole archive back and compares it with what was written, and the objects with those they came from. */

@@ -23,6 +23,7 @@ export interface PastRun {
   /** Set once the operation was turned round: it is undone, never done, from there on. */
   readonly cause: Cause | undefined;
   readonly undone: ReadonlySet<string>;
+  readonly undoBegun: ReadonlySet<string>;
   /** The step that was running when the process ended, and the name of its engine run. */
   readonly cutOff: { readonly step: string; readonly runId: string } | undefined;
 }
@@ -37,25 +38,27 @@ export async function pastRunOf(db: Reader, operationId: string): Promise<PastRu
   }
 }
 
-/** With those it continues, which is so for retries that go on where a kept operation had failed. */
+/** With those it continues, which is so for retries of what was kept or could not be undone. */
 export async function wholePastRunOf(db: Reader, operationId: string): Promise<PastRun> {
   const own = await pastRunOf(db, operationId);
   const { continues } = (await operationInput(db, operationId)) as OperationInput;
   return continues === undefined ? own : continued(own, await wholePastRunOf(db, continues));
 }
 
-/** As if the steps of an operation that kept what it had made were this one's own. */
+/** As if the steps of the earlier operation were this one's own, but for those that it has begun to undo. */
 function continued(own: PastRun, earlier: PastRun): PastRun {
+  const stands = Object.entries(earlier.results).filter(([step]) => !earlier.undoBegun.has(step));
+  const steps = [...earlier.steps].filter((step) => !earlier.undone.has(step));
   return {
     ...own,
-    results: { ...earlier.results, ...own.results },
-    steps: new Set([...earlier.steps, ...own.steps]),
+    results: { ...Object.fromEntries(stands), ...own.results },
+    steps: new Set([...steps, ...own.steps]),
   };
 }
 
 function createFold(): { add(entry: JournalEntry): void; read(): PastRun } {
   const results: Record<string, Record<string, unknown>> = {};
-  const [steps, undone] = [new Set<string>(), new Set<string>()];
+  const [steps, undone, undoBegun] = [new Set<string>(), new Set<string>(), new Set<string>()];
   let [begun, cancelRequested] = [false, false];
   let cause: Cause | undefined;
   let cutOff: PastRun["cutOff"];
@@ -67,11 +70,12 @@ function createFold(): { add(entry: JournalEntry): void; read(): PastRun } {
       if (step === null) return;
       if (type === "step_started") steps.add(step);
       if (type === "step_succeeded") results[step] = data;
+      if (type === "undo_started") undoBegun.add(step);
       if (type === "undo_succeeded") undone.add(step);
       if (type === "step_started" || type === "undo_started") cutOff = { step, runId: String(data.runId) };
       else if (type !== "progress") cutOff = undefined;
     },
-    read: () => ({ begun, cancelRequested, results, steps, cause, undone, cutOff }),
+    read: () => ({ begun, cancelRequested, results, steps, cause, undone, undoBegun, cutOff }),
   };
 }
 

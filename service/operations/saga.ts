@@ -43,7 +43,7 @@ export type StepResults = Readonly<Record<string, Readonly<Record<string, unknow
 export interface StepRun {
   readonly service: ServiceContext;
   readonly operation: Operation;
-  /** By it a step knows its own effects again: the operation's id, or of a retry that goes on, the first one's. */
+  /** By it a step knows its effects again: the operation's id, or when it retries what was not undone, the first one's. */
   readonly causeId: string;
   readonly input: OperationInput;
   readonly target: Target;
@@ -78,9 +78,9 @@ export interface OperationInput {
   readonly archive?: ArchiveInput;
   /** What a retry asks for again: the request had written it on the target and the tenant. */
   readonly wanted?: WantedState;
-  /** A retry that goes on from the failed step: the operation whose steps' results still hold. */
+  /** A retry of what was not undone: the operation whose steps' results still hold. */
   readonly continues?: string;
-  /** With `continues`: the operation that made the first of those results. */
+  /** With `continues`: the operation that made the first of what is still there. */
   readonly causeId?: string;
   /** Where the target stood when the operation was asked for; it goes back there when cancelled before it began. */
   readonly before?: Pick<

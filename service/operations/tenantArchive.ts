@@ -1,4 +1,4 @@
-import { archiveCreate, archiveGet, archiveMark } from "../../registry/archive.ts";
+import { archiveCreate, archiveFind, archiveGet, archiveMark } from "../../registry/archive.ts";
 import { driftFindingsResolve } from "../../registry/driftFinding.ts";
 import { targetObserve, targetsOfTenant, targetUpdate } from "../../registry/target.ts";
 import { tenantGet } from "../../registry/tenant.ts";
@@ -70,9 +70,10 @@ const recordArchiveStep: Step = {
   async undo(run) {
     if (isVerified(run)) return;
     const { reason } = run.operation;
-    await run.service.registry.change(controllerFor(run.operation), (change) =>
-      archiveMark(change, run.causeId, "deleted", reason),
-    );
+    await run.service.registry.change(controllerFor(run.operation), async (change) => {
+      if ((await archiveFind(change.db, run.causeId)) === undefined) return;
+      await archiveMark(change, run.causeId, "deleted", reason);
+    });
   },
 };
 

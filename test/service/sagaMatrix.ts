@@ -1,0 +1,204 @@
+import type { OperationKind } from "../../contract/vocabulary.ts";
+import { LeaseLostError } from "../../registry/journal.ts";
+import { type Step, StepError, type StepRun } from "../../service/operations/saga.ts";
+import { sagas } from "../../service/operations/sagas.ts";
+import { controlPlane, createTenant, plane, run, type TestService } from "./harness.ts";
+
+/** What goes wrong, where, for one tenant's operation. */
+export interface Plan {
+  readonly kind: OperationKind;
+  readonly step: string;
+  readonly direction: "do" | "undo";
+  readonly when: "before" | "after";
+  /** fail: for good. transient: may be tried again. crash: the process writes nothing more, and another goes on. */
+  readonly how: "fail" | "transient" | "crash";
+  left: number;
+}
+
+const plans = new Map<string, Plan[]>();
+/** Tenants whose steps are all run twice, one time right after the other. */
+const repeated = new Set<string>();
+
+export const interfere = {
+  plan: (tenantId: string, ...planned: Plan[]) => void plans.set(tenantId, planned),
+  repeat: (tenantId: string) => void repeated.add(tenantId),
+  /** What was planned and never came to pass. */
+  left: (tenantId: string) => (plans.get(tenantId) ?? []).filter(({ left }) => left > 0),
+};
+
+/** Wraps every step of every saga, once; steps are shared between sagas. */
+export function wrapSteps(): void {
+  for (const saga of Object.values(sagas)) {
+    for (const step of saga.steps) {
+      if (wrapped.has(step)) continue;
+      wrapped.add(step);
+      wrap(step);
+    }
+  }
+}
+
+const wrapped = new Set<Step>();
+
+function wrap(step: Step): void {
+  const { run: original, undo } = step;
+  const around = step as { run: Step["run"]; undo?: Step["undo"] };
+  around.run = (run) => meet(run, step.name, "do", () => original.call(step, run));
+  if (typeof undo === "function") {
+    around.undo = (run) => meet(run, step.name, "undo", () => undo.call(step, run));
+  }
+}
+
+async function meet<T>(
+  run: StepRun,
+  step: string,
+  direction: Plan["direction"],
+  effect: () => Promise<T>,
+): Promise<T> {
+  const { tenantId } = run.target;
+  const planned = (when: Plan["when"]) =>
+    plans
+      .get(tenantId)
+      ?.find(
+        (plan) =>
+          plan.left > 0 &&
+          plan.kind === run.operation.kind &&
+          plan.step === step &&
+          plan.direction === direction &&
+          plan.when === when,
+      );
+  strike(planned("before"), run);
+  let result = await effect();
+  if (repeated.has(tenantId)) result = await effect();
+  strike(planned("after"), run);
+  return result;
+}
+
+function strike(plan: Plan | undefined, run: StepRun): void {
+  if (plan === undefined) return;
+  plan.left -= 1;
+  if (plan.how === "crash") throw new LeaseLostError(run.operation.operationId);
+  const retryable = plan.how === "transient";
+  throw new StepError("injected", `Cannot go on ${plan.when} ${plan.step}: it was told to fail.`, {
+    retryable,
+  });
+}
+
+/** How a tenant is brought to where an operation of the kind is legal, and how it is asked for. */
+export interface Setup {
+  prepare(service: TestService, slug: string): Promise<string>;
+  readonly action: string;
+  body(slug: string): object;
+  /** What a failure does not take back. */
+  readonly stays?: object;
+}
+
+/** The first of the two releases that there are. */
+const first = { releaseNumber: 1 };
+const reason = { reason: "because of a test" };
+
+async function active(service: TestService, slug: string): Promise<string> {
+  const tenantId = await createTenant(service, slug);
+  await run(service, `/tenants/${tenantId}/activate`, first);
+  const database = service.world.data.databases.get(tenantId);
+  if (database !== undefined) database.content = "rows";
+  service.world.data.objects.set(`dev-data/tenants/${tenantId}/report.pdf`, Buffer.from("a report"));
+  return tenantId;
+}
+
+async function suspended(service: TestService, slug: string): Promise<string> {
+  const tenantId = await active(service, slug);
+  await run(service, `/tenants/${tenantId}/suspend`, reason);
+  return tenantId;
+}
+
+async function archived(service: TestService, slug: string): Promise<string> {
+  const tenantId = await suspended(service, slug);
+  await run(service, `/tenants/${tenantId}/archive`, { ...reason, retentionDays: 30 });
+  return tenantId;
+}
+
+async function drifted(service: TestService, slug: string): Promise<string> {
+  const tenantId = await active(service, slug);
+  await service.registry().record(async ({ db, now }) => {
+    const { targetId } = await db
+      .selectFrom("targets")
+      .select("targetId")
+      .where("tenantId", "=", tenantId)
+      .executeTakeFirstOrThrow();
+    await db
+      .updateTable("targetObservations")
+      .set({ drift: "drifted", driftCheckedAt: now })
+      .where("targetId", "=", targetId)
+      .execute();
+  });
+  return tenantId;
+}
+
+/** One for each kind: a saga that is added without one does not compile. */
+export const setups: Readonly<Record<OperationKind, Setup>> = {
+  tenant_activate: { prepare: createTenant, action: "activate", body: () => first },
+  tenant_deploy: { prepare: active, action: "deploy", body: () => ({ releaseNumber: 2 }) },
+  tenant_suspend: { prepare: active, action: "suspend", body: () => reason },
+  tenant_reactivate: { prepare: suspended, action: "reactivate", body: () => ({}) },
+  tenant_archive: { prepare: suspended, action: "archive", body: () => ({ ...reason, retentionDays: 30 }) },
+  tenant_restore: { prepare: archived, action: "restore", body: () => reason },
+  tenant_decommission: {
+    prepare: active,
+    action: "decommission",
+    body: (slug) => ({ ...reason, confirmSlug: slug }),
+    // Its users are shut out from the first moment; only taking the decommissioning back lets them in again.
+    stays: { tenant: { status: "decommissioning", requestedStatus: "deleted" } },
+  },
+  drift_repair: { prepare: drifted, action: "repair", body: () => reason },
+};
+
+/** Asks for the operation and answers its id. */
+export async function begin(
+  service: TestService,
+  kind: OperationKind,
+  tenantId: string,
+  slug: string,
+): Promise<string> {
+  const { action, body } = setups[kind];
+  const at = kind === "drift_repair" ? "/drift/repairs" : `/tenants/${tenantId}/${action}`;
+  const more = kind === "drift_repair" ? { tenantIds: [tenantId] } : {};
+  const answer = await service.call("POST", `${controlPlane}${at}`, { body: { ...body(slug), ...more } });
+  const [operation] = answer.body.operations ?? [];
+  if (answer.status !== 202 || operation === undefined) {
+    throw new Error(`cannot begin ${kind}: ${answer.status} ${JSON.stringify(answer.body)}`);
+  }
+  return operation.operationId;
+}
+
+/** What counts in the end, in registry, stacks, databases, objects and routing; ids and times are left out. */
+export async function stateOf(service: TestService, tenantId: string): Promise<object> {
+  const { world } = service;
+  const get = async (at: string) => (await service.call("GET", `${controlPlane}${at}`)).body;
+  const { status, requestedStatus } = await get(`/tenants/${tenantId}`);
+  const targets = (await get(`/tenants/${tenantId}/targets`)).items as Record<string, unknown>[];
+  const route = await service
+    .registry()
+    .read((db) =>
+      db.selectFrom("routes").select("state").where("tenantId", "=", tenantId).executeTakeFirst(),
+    );
+  const database = world.data.databases.get(tenantId);
+  return {
+    tenant: { status, requestedStatus },
+    targets: targets
+      .filter(({ deploymentState }) => deploymentState !== "absent")
+      .map(({ deploymentState, requestedState, currentReleaseNumber, targetReleaseNumber }) => ({
+        ...{ deploymentState, requestedState, currentReleaseNumber, targetReleaseNumber },
+      })),
+    stacks: [...world.stacks.entries()]
+      .filter(([key]) => key.includes(tenantId))
+      .map(([, { spec }]) => ({ release: spec.release.number, stopped: spec.workload === "suspended" })),
+    database: database && { content: database.content, login: database.login },
+    objects: [...world.data.objects.entries()]
+      .filter(([key]) => key.includes(tenantId))
+      .map(([key, value]) => [key.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "<id>"), value.length > 0])
+      .sort(),
+    route: route?.state ?? "none",
+  };
+}
+
+export const planeName = plane;
