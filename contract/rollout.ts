@@ -10,6 +10,7 @@ import {
   tenantIdSchema,
   uuid,
 } from "./common.ts";
+import { preflightWarningsSchema } from "./preflight.ts";
 import { defineRoutes } from "./route.ts";
 import { ROLLOUT_STATUSES, ROLLOUT_TARGET_STATUSES } from "./vocabulary.ts";
 
@@ -98,6 +99,15 @@ export const rolloutDetailSchema = rolloutSchema
   .meta({ id: "RolloutDetail" });
 export type RolloutDetail = z.output<typeof rolloutDetailSchema>;
 
+export const rolloutCreatedSchema = rolloutDetailSchema
+  .extend({
+    warnings: preflightWarningsSchema.meta({
+      description: "Where the planes may not have room while targets change; nothing is refused by it",
+    }),
+  })
+  .meta({ id: "RolloutCreated" });
+export type RolloutCreated = z.output<typeof rolloutCreatedSchema>;
+
 const params = z.strictObject({ rolloutId: uuid });
 
 export const rolloutRoutes = defineRoutes({
@@ -111,7 +121,7 @@ export const rolloutRoutes = defineRoutes({
     role: "operator",
     body: rolloutCreateSchema,
     status: 202,
-    response: rolloutDetailSchema,
+    response: rolloutCreatedSchema,
     errors: [
       "release_not_found",
       "tenant_not_found",

@@ -8,6 +8,7 @@ import { manifestRoutes } from "./manifest.ts";
 import { operationRoutes } from "./operation.ts";
 import { placementRoutes } from "./placement.ts";
 import { planeRoutes } from "./plane.ts";
+import { preflightRoutes } from "./preflight.ts";
 import { reconcileRoutes } from "./reconcile.ts";
 import { releaseRoutes } from "./release.ts";
 import { rolloutRoutes } from "./rollout.ts";
@@ -28,6 +29,7 @@ export const routes = {
   ...operationRoutes,
   ...planeRoutes,
   ...placementRoutes,
+  ...preflightRoutes,
   ...releaseRoutes,
   ...rolloutRoutes,
   ...driftRoutes,

@@ -18,6 +18,8 @@ export const Profile = z.strictObject({
     .default(null),
   /** From a deployment's start until all tasks of an ECS service run; half of it they are PENDING. */
   ecsSteadyMs: delayMs.default(300),
+  /** What the account may have, by the names of `GET /v1/usage`; AWS's defaults where nothing is said. Only told, never enforced. */
+  quotas: z.record(z.string().max(100), z.number().min(0)).default({}),
 });
 
 export type Profile = z.infer<typeof Profile>;

@@ -3,7 +3,7 @@ import type { Page, PageRequest } from "../contract/common.ts";
 import type { TenantHealth, TenantHealthQuery } from "../contract/health.ts";
 import type { Plane } from "../contract/plane.ts";
 import type { Target } from "../contract/target.ts";
-import type { DriftState, HealthState, VersionState } from "../contract/vocabulary.ts";
+import type { DriftState, HealthState, PlanKey, VersionState } from "../contract/vocabulary.ts";
 import type { Bookkeeping } from "./bookkeeping.ts";
 import { pageAfter, toPage } from "./cursor.ts";
 import { newId } from "./id.ts";
@@ -261,6 +261,19 @@ export async function targetsMatching(db: Reader, filter: TargetFilter): Promise
     .orderBy("targets.targetId")
     .execute();
   return found.map(fromRow);
+}
+
+/** The plans of the tenants that are on a plane. */
+export async function plansOnPlane(db: Reader, planeName: string): Promise<PlanKey[]> {
+  const rows = await db
+    .selectFrom("targets")
+    .innerJoin("tenants", "tenants.tenantId", "targets.tenantId")
+    .select("tenants.plan")
+    .distinct()
+    .where("targets.planeName", "=", planeName)
+    .where("targets.deletedAt", "is", null)
+    .execute();
+  return rows.map(({ plan }) => plan);
 }
 
 /** Newest first, of one tenant. */

@@ -19,6 +19,7 @@ import type { Routes } from "./router.ts";
 import { createRouter } from "./router.ts";
 import { s3Routes } from "./s3.ts";
 import { secretRoutes } from "./secrets.ts";
+import { usageRoutes } from "./usage.ts";
 
 export interface ControlOptions {
   readonly cloud: Cloud;
@@ -53,6 +54,7 @@ export async function startControlServer(options: ControlOptions): Promise<Contr
     ...secretRoutes(options.cloud),
     ...s3Routes(options.cloud, options.objectFiles),
     ...rdsRoutes(options.cloud, options.databases),
+    ...usageRoutes(options.cloud),
   });
   const server = createServer((request, response) => {
     options.onRequest();

@@ -1,12 +1,13 @@
 import type { Page, PageRequest } from "../../contract/common.ts";
 import { ProblemError } from "../../contract/errors.ts";
-import type { Rollout, RolloutCreate, RolloutDetail } from "../../contract/rollout.ts";
+import type { Rollout, RolloutCreate, RolloutCreated, RolloutDetail } from "../../contract/rollout.ts";
 import type { Target } from "../../contract/target.ts";
 import type { RolloutStatus } from "../../contract/vocabulary.ts";
 import type { Reader } from "../../registry/registry.ts";
 import { releaseGet } from "../../registry/release.ts";
 import * as registry from "../../registry/rollout.ts";
 import { targetsMatching } from "../../registry/target.ts";
+import { rolloutWarnings } from "../preflight/rolloutWarnings.ts";
 import { planWaves } from "../rollout/waves.ts";
 import { authorize } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
@@ -16,8 +17,10 @@ import { requireKnown } from "./fleetScope.ts";
 /** Suspended targets are left out: they get the release when they are deployed or reactivated. */
 const deployable = ["ready", "updating", "failed"] as const;
 
-export async function rolloutCreate(context: RequestContext, input: RolloutCreate): Promise<RolloutDetail> {
+export async function rolloutCreate(context: RequestContext, input: RolloutCreate): Promise<RolloutCreated> {
   await authorize(context, "rolloutCreate");
+  // Asked before the change is opened: no cloud is waited for while others wait for the registry.
+  const warnings = await rolloutWarnings(context, input.maxConcurrency, (db) => rolloutTargets(db, input));
   return changeAs(context, async (change) => {
     const release = await releaseGet(change.db, input.releaseNumber);
     await requireKnown(change.db, input);
@@ -29,7 +32,7 @@ export async function rolloutCreate(context: RequestContext, input: RolloutCreat
     );
     const waveOf = (target: Target) => waves.findIndex((wave) => wave.includes(target.tenantId)) + 1;
     change.afterCommit(() => context.nudges.nudge("rollouts"));
-    return registry.rolloutCreate(change, {
+    const rollout = await registry.rolloutCreate(change, {
       release,
       strategy: { waves: input.waves, maxConcurrency: input.maxConcurrency },
       waveCount: waves.length,
@@ -39,6 +42,7 @@ export async function rolloutCreate(context: RequestContext, input: RolloutCreat
         return { targetId, tenantId, planeName, fromReleaseNumber, wave: waveOf(target) };
       }),
     });
+    return { ...rollout, warnings };
   });
 }
 

@@ -1,9 +1,13 @@
+import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
+import { EC2Client } from "@aws-sdk/client-ec2";
 import { ECSClient } from "@aws-sdk/client-ecs";
+import { ElasticLoadBalancingV2Client } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { IAMClient } from "@aws-sdk/client-iam";
 import { KMSClient } from "@aws-sdk/client-kms";
 import { ResourceGroupsTaggingAPIClient } from "@aws-sdk/client-resource-groups-tagging-api";
 import { S3Client } from "@aws-sdk/client-s3";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { ServiceQuotasClient } from "@aws-sdk/client-service-quotas";
 import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import type { CloudPlace } from "./cloudRuntime.ts";
 
@@ -27,6 +31,10 @@ export interface AwsClients {
   readonly kms: KMSClient;
   readonly iam: IAMClient;
   readonly s3: S3Client;
+  readonly ec2: EC2Client;
+  readonly loadBalancing: ElasticLoadBalancingV2Client;
+  readonly logs: CloudWatchLogsClient;
+  readonly quotas: ServiceQuotasClient;
 }
 
 /** The SDK waits between them with exponential backoff and jitter. */
@@ -69,6 +77,10 @@ function createClients(region: string, roleArn: string | undefined, options: Aws
     secrets: new SecretsManagerClient(settings),
     kms: new KMSClient(settings),
     iam: new IAMClient(settings),
+    ec2: new EC2Client(settings),
+    loadBalancing: new ElasticLoadBalancingV2Client(settings),
+    logs: new CloudWatchLogsClient(settings),
+    quotas: new ServiceQuotasClient(settings),
     // A bucket's name in the host name has no address where one URL stands for every service.
     s3: new S3Client({ ...settings, forcePathStyle: endpoint !== undefined }),
   };

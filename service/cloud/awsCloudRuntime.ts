@@ -17,6 +17,7 @@ import { type AwsClientOptions, type AwsClients, createAwsClients } from "./awsC
 import { asked } from "./awsErrors.ts";
 import * as objects from "./awsObjects.ts";
 import { putSecretValue, readSecret } from "./awsSecrets.ts";
+import { awsUsage } from "./awsUsage.ts";
 import {
   type CloudPlace,
   type CloudResource,
@@ -63,6 +64,7 @@ export function createAwsCloudRuntime(options: AwsCloudRuntimeOptions = {}): Clo
     deleteObjects: (query) => asked("S3", () => objects.deleteObjects(s3(query), query)),
     databaseAddress: async ({ endpoint: host, port }) => ({ host, port, tls: true }),
     restartServices: (query) => asked("ECS", () => restartServices(clientsOf(query), query)),
+    usage: (query) => awsUsage(clientsOf(query), query),
   };
 }
 

@@ -120,7 +120,38 @@ export interface RestartQuery extends CloudPlace {
   readonly tenantId: string;
 }
 
+/** What a fleet of tenants meets first; see docs/quotas.md. */
+export const USAGE_NAMES = [
+  "ecs_services",
+  "listener_rules",
+  "target_groups",
+  "iam_roles",
+  "security_groups",
+  "secrets",
+  "log_groups",
+  "fargate_vcpus",
+  "subnet_addresses",
+] as const;
+export type UsageName = (typeof USAGE_NAMES)[number];
+
+/** A number that could not be had is null, and `problem` says why: advice must not fail for want of one permission. */
+export interface Usage {
+  readonly name: UsageName;
+  readonly used: number | null;
+  readonly limit: number | null;
+  readonly problem?: string;
+}
+
+export interface UsageQuery extends CloudPlace {
+  readonly cluster: string;
+  readonly subnetIds: readonly string[];
+  readonly listenerArn: string;
+  readonly loadBalancerArn: string;
+}
+
 export interface CloudRuntime {
+  /** One of each name. */
+  usage(query: UsageQuery): Promise<readonly Usage[]>;
   serviceHealth(query: ServiceHealthQuery): Promise<readonly ServiceHealth[]>;
   listByTag(query: TagQuery): Promise<readonly CloudResource[]>;
 

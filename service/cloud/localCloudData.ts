@@ -21,7 +21,7 @@ const Listed = z.object({ key: z.string(), bytes: z.number(), sha256: z.string()
 const ObjectPage = z.object({ objects: z.array(Listed), nextAfter: z.string().optional() });
 const Address = z.object({ host: z.string(), port: z.number() });
 
-type DataCalls = Omit<CloudRuntime, "serviceHealth" | "listByTag" | "restartServices">;
+type DataCalls = Omit<CloudRuntime, "usage" | "serviceHealth" | "listByTag" | "restartServices">;
 
 /** Secrets, objects and databases of the local cloud. */
 export function localDataCalls(control: LocalControl): DataCalls {

@@ -9,6 +9,7 @@ import {
   type TagQuery,
 } from "./cloudRuntime.ts";
 import { localDataCalls } from "./localCloudData.ts";
+import { localUsage } from "./localCloudUsage.ts";
 import { createLocalControl, type LocalControl, type Question } from "./localControl.ts";
 
 /** CloudRuntime over the local cloud's control API. */
@@ -70,6 +71,7 @@ export function createLocalCloudRuntime(options: LocalCloudRuntimeOptions): Clou
       } while (cursor);
       return found.sort(byArn);
     },
+    usage: (query) => localUsage(control, query),
     async restartServices(query) {
       const services = await servicesOf(query);
       for (const { arn } of services) {

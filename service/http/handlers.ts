@@ -13,6 +13,7 @@ import * as manifest from "../app/manifest.ts";
 import * as operation from "../app/operation.ts";
 import * as placement from "../app/placement.ts";
 import * as plane from "../app/plane.ts";
+import * as preflight from "../app/preflight.ts";
 import * as reconcile from "../app/reconcile.ts";
 import * as release from "../app/release.ts";
 import * as rollout from "../app/rollout.ts";
@@ -101,6 +102,11 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     planeRecord: ({ body }, { context }) => plane.planeRecord(context, body),
     planeList: ({ query }, { context }) => plane.planeList(context, query),
     planeGet: ({ params }, { context }) => plane.planeGet(context, params.planeName),
+
+    planePreflight: ({ params, query }, { context }) =>
+      preflight.planePreflight(context, params.planeName, query),
+    tenantPreflight: ({ params, body }, { context }) =>
+      preflight.tenantPreflight(context, params.tenantId, body),
 
     releaseCreate: ({ body }, { context }) => release.releaseCreate(context, body),
     releaseList: ({ query }, { context }) => release.releaseList(context, query),

@@ -1,6 +1,7 @@
 import { tenantTransitionComplete } from "../../registry/tenantLifecycle.ts";
 import { provisionDatabaseStep, restartServicesStep } from "./dataSteps.ts";
 import { recordDeployed, recordUnfinished } from "./observed.ts";
+import { withPreflight } from "./preflightAdvice.ts";
 import { publishRoutingStep } from "./routingStep.ts";
 import type { Saga } from "./saga.ts";
 import { deployStep, resolveSpecStep, steadyStep } from "./steps.ts";
@@ -9,7 +10,12 @@ import { deployStep, resolveSpecStep, steadyStep } from "./steps.ts";
 export const tenantActivate: Saga = {
   kind: "tenant_activate",
   steps: [
-    ...[resolveSpecStep(() => "running"), deployStep, provisionDatabaseStep, restartServicesStep],
+    ...[
+      withPreflight(resolveSpecStep(() => "running")),
+      deployStep,
+      provisionDatabaseStep,
+      restartServicesStep,
+    ],
     ...[steadyStep, publishRoutingStep],
   ],
   async end(change, run) {

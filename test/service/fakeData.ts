@@ -103,7 +103,7 @@ export function fakeDatabases(data: FakeData): TenantDatabases {
   };
 }
 
-type DataCalls = Omit<CloudRuntime, "serviceHealth" | "listByTag">;
+type DataCalls = Omit<CloudRuntime, "usage" | "serviceHealth" | "listByTag">;
 
 export function fakeDataCalls(data: FakeData): DataCalls {
   const below = (bucket: string, prefix: string) =>

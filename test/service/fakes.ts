@@ -1,4 +1,4 @@
-import type { CloudResource, CloudRuntime, ServiceHealth } from "../../service/cloud/cloudRuntime.ts";
+import type { CloudResource, CloudRuntime, ServiceHealth, Usage } from "../../service/cloud/cloudRuntime.ts";
 import type { TenantDatabases } from "../../service/database/tenantDatabases.ts";
 import type { DriftFinding, Engine, RunHooks, StackTarget, UpResult } from "../../service/engine/engine.ts";
 import { EngineError } from "../../service/engine/errors.ts";
@@ -31,6 +31,8 @@ export interface FakeWorld {
   /** While set, runs wait for it (or for their signal). */
   gate: Promise<void> | undefined;
   leftovers: CloudResource[];
+  /** What the cloud tells of its limits, or how it fails to. */
+  usages: readonly Usage[] | Error;
 }
 
 export const keyOf = (target: StackTarget) => `${target.projectName}/${target.stackName}`;
@@ -51,6 +53,7 @@ export function createFakeWorld(): FakeWorld {
     failures: [],
     gate: undefined,
     leftovers: [],
+    usages: [],
   };
   return Object.assign(world, {
     engine: fakeEngine(world),
@@ -130,6 +133,10 @@ function fakeEngine(world: FakeWorld): Engine {
 function fakeCloud(world: FakeWorld): CloudRuntime {
   return {
     ...fakeDataCalls(world.data),
+    usage: async () => {
+      if (world.usages instanceof Error) throw world.usages;
+      return world.usages;
+    },
     serviceHealth: async ({ tenantId }) => {
       const stack = [...world.stacks.values()].find(({ spec }) => spec.tenant.tenantId === tenantId);
       if (stack === undefined) return [];

@@ -1,0 +1,45 @@
+import { PLANS, type ServiceSize } from "../../contract/plans.ts";
+import type { PlanKey } from "../../contract/vocabulary.ts";
+import type { UsageName } from "../cloud/cloudRuntime.ts";
+
+export type Needs = Readonly<Record<UsageName, number>>;
+
+/** What one tenant in pooled placement adds; docs/quotas.md has the same figures, counted from the tenant program. */
+const PER_TENANT = {
+  ecs_services: 5,
+  listener_rules: 0,
+  target_groups: 0,
+  iam_roles: 6,
+  security_groups: 1,
+  secrets: 5,
+  log_groups: 5,
+} as const;
+
+/** `tenants` more tenants of a plan, each at rest. */
+export function needsOfTenants(tenants: number, plan: PlanKey): Needs {
+  const counts = Object.fromEntries(
+    Object.entries(PER_TENANT).map(([name, count]) => [name, count * tenants]),
+  ) as Record<keyof typeof PER_TENANT, number>;
+  return { ...counts, ...tasksOf(tenants, plan) };
+}
+
+/**
+ * A deployment starts a service's new tasks before it stops the old: `tenants` that change at the same time have all of
+ * theirs twice, and nothing else.
+ */
+export function needsOfRollout(tenants: number, plan: PlanKey): Needs {
+  const nothing = Object.fromEntries(Object.keys(PER_TENANT).map((name) => [name, 0])) as Record<
+    keyof typeof PER_TENANT,
+    number
+  >;
+  return { ...nothing, ...tasksOf(tenants, plan) };
+}
+
+function tasksOf(tenants: number, plan: PlanKey) {
+  const services = Object.values(PLANS[plan].services);
+  const sum = (of: (size: ServiceSize) => number) => services.reduce((total, size) => total + of(size), 0);
+  return {
+    subnet_addresses: tenants * sum((size) => size.minCount),
+    fargate_vcpus: (tenants * sum((size) => size.minCount * size.cpu)) / 1024,
+  };
+}
