@@ -5,13 +5,17 @@ import { keepLease } from "./operations/lease.ts";
 class JobLost extends Error {}
 
 /**
- * Does a job of the whole service unless another process is at it. The signal is aborted when the job may have gone to another
- * process, such as when the database has been away for too long. False when another is at it.
+ * Does a job of the whole service unless another process is at it; false when one is. The signal is aborted when the job may have
+ * gone to another process, such as when the database has been away for too long.
+ *
+ * With `keepMs` the job stays this process's for so long after its end, unless it stops: for what is done every so often
+ * by whoever did it last, and not as often as there are processes.
  */
 export async function doAlone(
   service: ServiceContext,
   name: string,
   work: (signal: AbortSignal) => Promise<void>,
+  { keepMs = 0 }: { readonly keepMs?: number } = {},
 ): Promise<boolean> {
   const { registry, log, process } = service;
   const { leaseMs, killTimeMs } = service.settings;
@@ -39,7 +43,10 @@ export async function doAlone(
     await work(lost.signal);
   } finally {
     lease.stop();
-    await registry.record((record) => jobLeaseRelease(record, name, taken.token));
+    await registry.record(async (record) => {
+      if (keepMs > 0) await jobLeaseRenew(record, name, taken.token, keepMs);
+      else await jobLeaseRelease(record, name, taken.token);
+    });
   }
   return true;
 }

@@ -34,7 +34,10 @@ export async function startWork(context: ServiceContext, dispatch: Dispatch): Pr
   const scanner = createScanner(context);
   const reconciler = createReconciler(context);
   const poll = (name: string, everyMs: number, work: () => Promise<void>) =>
-    createPoll(context, name, everyMs, async () => void (await doAlone(context, name, work)));
+    createPoll(context, name, everyMs, async () => {
+      // Half as long again: the next look of the one that has it comes before another's.
+      await doAlone(context, name, work, { keepMs: everyMs * 1.5 });
+    });
   const polls = [
     poll("purge", limits.purgeEveryMs, async () => void (await registry.record(idempotencyPurge))),
     poll("health", settings.healthPollMs, () => observeFleet(context)),
