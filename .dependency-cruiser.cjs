@@ -44,6 +44,7 @@ module.exports = {
     packageOnlyIn("pulumi-in-programs", "@pulumi/(aws|awsx)/", ["components/", "stacks/"]),
     packageOnlyIn("aws-sdk-in-cloud", "@aws-sdk/", ["service/cloud/", "router/s3Source"]),
     packageOnlyIn("pg-in-databases", "pg(-copy-streams)?/", ["registry/", "service/database/"]),
+    packageOnlyIn("pg-boss-in-dispatch", "pg-boss/", ["service/dispatch/"]),
     packageOnlyIn("sqlite-in-storage", "better-sqlite3/", ["registry/", "emulator/"]),
     {
       name: "no-circular",
