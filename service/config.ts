@@ -86,6 +86,8 @@ const settingsSchema = z.strictObject({
     .string()
     .default("dev")
     .transform((names) => names.split(",").filter((name) => name !== "")),
+  /** PEM file with the authorities of tenants' database servers; on AWS the bundle that RDS publishes. */
+  databaseCaFile: z.string().min(1).optional(),
   /** cloud: aws only. One URL for every AWS service, or service=url pairs separated by commas. */
   awsEndpoints: z.string().optional(),
   /**
@@ -204,6 +206,7 @@ const flags = {
   "plane-stacks": "planeStacks",
   "aws-endpoints": "awsEndpoints",
   "aws-assume-role": "awsAssumeRole",
+  "database-ca-file": "databaseCaFile",
 } as const satisfies Record<string, keyof Settings>;
 
 export type FlagName = keyof typeof flags | "json-log";
@@ -243,6 +246,7 @@ const help: Readonly<Record<FlagName, string>> = {
   "plane-project": "Pulumi project of the planes (tenantry)",
   "plane-stacks": "its stacks to record at the start, with commas between (dev)",
   "aws-endpoints": "cloud aws: one URL for all services, or service=url pairs with commas between",
+  "database-ca-file": "PEM file with the authorities of tenants' databases: on AWS the bundle of RDS",
   "aws-assume-role":
     "cloud aws: role the tenant stacks are run with: none, plane (each plane's own), or an ARN",
 };

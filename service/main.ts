@@ -58,7 +58,7 @@ async function start(settings: Settings, log: ReturnType<typeof createLog>) {
   const stop = stopLimitsFor(settings.killTimeMs);
   const engine = createEngine({ dataDir, workers, stop, environment: () => engineEnvironment(settings) });
   const runtime = createCloud(settings);
-  const databases = createTenantDatabases({ cloud: runtime });
+  const databases = createTenantDatabases({ cloud: runtime, caFile: settings.databaseCaFile });
   const service = await startService({
     ...{ settings, registry, engine, cloud: runtime, databases, log },
     stateInFolder: isStateInFolder(settings),

@@ -99,5 +99,5 @@ export interface DumpSource {
 export interface TenantDatabasesOptions {
   readonly cloud: Pick<CloudRuntime, "readSecret" | "putSecretValue" | "databaseAddress">;
   /** PEM file with the certificate authorities of the servers; without it the system's own are trusted. */
-  readonly caFile?: string;
+  readonly caFile?: string | undefined;
 }
