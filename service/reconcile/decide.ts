@@ -319,13 +319,13 @@ export function gateOf(failures: Failures | undefined, policy: ReconcilePolicy, 
   if (failures?.cancelled === true) {
     return {
       verdict: "person",
-      why: `operation ${failures.lastOperationId} was cancelled: apply the manifest again to go on`,
+      why: `operation ${failures.lastOperationId} was cancelled; retry it to go on, or change the manifest`,
     };
   }
   if (failures === undefined || failures.count === 0) return { verdict: "requested" };
   const most = failures.retryable ? policy.attempts : policy.attemptsUnlessRetryable;
   if (failures.count >= most) {
-    const why = `given up after ${failures.count} failures, the last: ${failures.message}`;
+    const why = `given up after ${failures.count} failures; mend it and retry operation ${failures.lastOperationId}, or change the manifest. The last said: ${failures.message}`;
     return { verdict: "person", why };
   }
   const ceiling = Math.min(policy.backoffMaxMs, policy.backoffMs * 2 ** (failures.count - 1));
