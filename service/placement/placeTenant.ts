@@ -6,7 +6,7 @@ import type { Tenant } from "../../contract/tenant.ts";
 import { type PlaneUse, placementRecord, planeUses } from "../../registry/placement.ts";
 import { planeAll } from "../../registry/plane.ts";
 import type { Change, Reader } from "../../registry/registry.ts";
-import { parsePlaneOutputs } from "../../stacks/plane/outputs.ts";
+import { PlaneOutputs } from "../../stacks/plane/outputs.ts";
 import { type Decision, decide, type PlaneFacts } from "./decide.ts";
 
 /**
@@ -54,9 +54,20 @@ function placesOf(decision: Decision) {
   throw new ProblemError(code, words);
 }
 
+/** The rest of the outputs does not matter here, and one plane that lacks some keeps nobody off the others. */
+const NetworkOutputs = PlaneOutputs.pick({
+  dedicatedNetwork: true,
+  vpcCidrBlock: true,
+  privateRouteTableIds: true,
+});
+
 function factsOf(plane: Plane, use: PlaneUse | undefined): PlaneFacts {
   const { name, environment, region, accountId, dedicatedTo } = plane;
-  const { dedicatedNetwork = "vpc", vpcCidrBlock, privateRouteTableIds } = parsePlaneOutputs(plane.outputs);
+  const {
+    dedicatedNetwork = "vpc",
+    vpcCidrBlock,
+    privateRouteTableIds,
+  } = NetworkOutputs.safeParse(plane.outputs).data ?? {};
   return {
     name,
     environment,
