@@ -30,6 +30,7 @@ import { createReconciler } from "../../service/reconcile/reconciler.ts";
 import { addRelease, addTenant, context, settableClock } from "../registry/fixtures.ts";
 import { describeDialects } from "../registry/support.ts";
 import { createFakeWorld, planeOutputsFixture } from "./fakes.ts";
+import { waitFor } from "./harness.ts";
 
 /** What one of several processes on a registry has; nothing runs the operations, so that what was asked for stays to be counted. */
 function processOn(registry: Registry, processId: string): ServiceContext {
@@ -83,7 +84,9 @@ describeDialects("several reconcile loops on one registry", (create) => {
     const loops = ["a", "b", "c", "d"].map((name) => createReconciler(processOn(registry, name)));
     for (let round = 0; round < 3; round += 1) {
       for (const loop of loops) loop.wake();
-      await new Promise((resolve) => setTimeout(resolve, 150));
+      await waitFor("every tenant's operation", async () =>
+        (await requested(registry)).length >= slugs.length ? true : undefined,
+      );
     }
     await Promise.all(loops.map((loop) => loop.stop()));
     const operations = await requested(registry);
