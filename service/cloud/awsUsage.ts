@@ -1,6 +1,6 @@
 import { paginateDescribeLogGroups } from "@aws-sdk/client-cloudwatch-logs";
 import { DescribeSubnetsCommand, paginateDescribeSecurityGroups } from "@aws-sdk/client-ec2";
-import { DescribeClustersCommand } from "@aws-sdk/client-ecs";
+import { paginateListServices } from "@aws-sdk/client-ecs";
 import {
   DescribeTargetGroupsCommand,
   paginateDescribeRules,
@@ -47,10 +47,11 @@ const summary =
 
 const ASKED: Readonly<Record<UsageName, { readonly used: Ask; readonly limit: Ask }>> = {
   ecs_services: {
-    used: async ({ ecs }, { cluster }) => {
-      const { clusters } = await ecs.send(new DescribeClustersCommand({ clusters: [cluster] }));
-      return clusters?.[0]?.activeServicesCount;
-    },
+    used: ({ ecs: client }, { cluster }) =>
+      counted(
+        paginateListServices({ client, pageSize: 100 }, { cluster }),
+        (page) => page.serviceArns?.length,
+      ),
     limit: quota("ecs", "L-9EF96962"),
   },
   listener_rules: {

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { CloudRuntime } from "../../service/cloud/cloudRuntime.ts";
+import { type CloudRuntime, USAGE_NAMES, type UsageName } from "../../service/cloud/cloudRuntime.ts";
 
 /** One cloud with the same things in it, however they came there. */
 export interface CloudWorld {
   readonly runtime: CloudRuntime;
   readonly region: string;
+  readonly accountId: string;
   readonly cluster: string;
   /** Owns services `one` (desired 1) and `two` (desired 0), queue, role and two secrets: `kept` and `dropped`. */
   readonly tenantId: string;
@@ -59,6 +60,20 @@ export function describeCloudRuntime(name: string, open: () => Promise<CloudWorl
       const { runtime, region, tenantId } = world;
       const asked = runtime.serviceHealth({ region, cluster: "no-such-cluster", tenantId });
       await expect(asked).rejects.toMatchObject({ name: "CloudRuntimeError", code: "cluster_not_found" });
+    });
+
+    it("tells what is used and allowed, each for itself, and why where it cannot", async () => {
+      const { runtime, region, accountId, cluster } = world;
+      const nowhere = { subnetIds: [], listenerArn: "", loadBalancerArn: "" };
+      const usages = await runtime.usage({ region, accountId, cluster, ...nowhere });
+      expect(usages.map(({ name }) => name).sort()).toEqual([...USAGE_NAMES].sort());
+      const of = (name: UsageName) => usages.find((usage) => usage.name === name);
+      expect(of("iam_roles")?.used).toBeGreaterThanOrEqual(1);
+      expect(of("secrets")?.used).toBeGreaterThanOrEqual(2);
+      expect(of("ecs_services")?.used).toBe(3);
+      for (const { used, limit, problem } of usages) {
+        expect(problem === undefined).toBe(used !== null && limit !== null);
+      }
     });
 
     it("lists everything that carries a tag, with what is only scheduled for deletion", async () => {

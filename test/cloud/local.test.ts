@@ -54,6 +54,29 @@ it("tells a local cloud that does not answer", async () => {
   await expect(asked).rejects.toMatchObject({ code: "cloud_unreachable", retryable: true });
 });
 
+it("tells the limits that its profile sets", async () => {
+  const { runtime, controlUrl, accountId } = await openShared();
+  const profile = await (await fetch(`${controlUrl}/v1/profile`)).json();
+  const quotas = { iam_roles: 7, fargate_vcpus: 1.5 };
+  const body = JSON.stringify({ ...(profile as object), quotas });
+  await fetch(`${controlUrl}/v1/profile`, {
+    method: "PUT",
+    body,
+    headers: { "content-type": "application/json" },
+  });
+  const where = {
+    region: REGION,
+    accountId,
+    cluster: CLUSTER,
+    subnetIds: [],
+    listenerArn: "",
+    loadBalancerArn: "",
+  };
+  const usages = await runtime.usage(where);
+  const limitOf = (name: string) => usages.find((usage) => usage.name === name)?.limit;
+  expect([limitOf("iam_roles"), limitOf("fargate_vcpus"), limitOf("secrets")]).toEqual([7, 1.5, 500_000]);
+});
+
 describe("a database of the local cloud", () => {
   let world: LocalWorld;
   beforeAll(async () => {
