@@ -175,6 +175,14 @@ export const tenantDeploySchema = z
   .meta({ id: "TenantDeploy", example: { releaseNumber: 2 } });
 export type TenantDeploy = z.output<typeof tenantDeploySchema>;
 
+export const tenantReconfigureSchema = z
+  .strictObject({ change: tenantUpdateSchema, reason, ...operationOptions })
+  .meta({
+    id: "TenantReconfigure",
+    example: { change: { config: { settings: { LOG_LEVEL: "debug" } } }, reason: "looking for a fault" },
+  });
+export type TenantReconfigure = z.output<typeof tenantReconfigureSchema>;
+
 export const tenantSuspendSchema = z
   .strictObject({
     planes,
@@ -282,7 +290,7 @@ export const tenantRoutes = defineRoutes({
     path: tenantPath,
     tag: "Tenants",
     summary: "Change a tenant's record",
-    description: `Changes the record only; deploy it to bring the change to the targets. ${ifMatch}`,
+    description: `Changes the record only; a deployment brings the change to the targets, as reconfigure does in one. ${ifMatch}`,
     role: "operator",
     params,
     body: tenantUpdateSchema,
@@ -298,6 +306,18 @@ export const tenantRoutes = defineRoutes({
       "managed_by_manifest",
       "illegal_transition",
     ],
+  },
+  tenantReconfigure: {
+    ...tenantRun,
+    path: `${tenantPath}/reconfigure`,
+    summary: "Change a tenant's record and bring the change to its targets",
+    description: `One operation a target; none when nothing changes or nothing of the tenant runs. ${ifMatch}`,
+    body: tenantReconfigureSchema,
+    response: operationAcceptedSchema,
+    errors: [
+      ...["tenant_not_found", "illegal_transition", "operation_in_progress", "unknown_plan"],
+      ...["secret_value_refused", "version_conflict", "managed_by_manifest"],
+    ] as const,
   },
   tenantVersionList: {
     method: "get",

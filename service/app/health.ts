@@ -44,7 +44,7 @@ async function refreshed(context: ServiceContext, item: TenantHealth): Promise<T
 
 /** Asks the cloud about every target that should run; a target that cannot be asked does not stop the others. */
 export async function observeFleet(service: ServiceContext): Promise<void> {
-  const deploymentStates = ["ready", "updating", "failed"] as const;
+  const deploymentStates = ["ready", "updating", "suspended", "failed"] as const;
   const targets = await service.registry.read((db) => targetsMatching(db, { deploymentStates }));
   const limit = pLimit(limits.healthConcurrency);
   await Promise.all(targets.map((target) => limit(() => observeTarget(service, target))));
@@ -56,7 +56,7 @@ export async function observeTarget(
   target: Target,
 ): Promise<readonly ServiceHealth[] | undefined> {
   const { clusterName: cluster, tenantId, targetId } = target;
-  if (cluster === null || target.requestedState !== "present") return undefined;
+  if (cluster === null || !runsWorkloads(target)) return undefined;
   try {
     const plane = await service.registry.read((db) => planeGet(db, target.planeName));
     const place = cloudPlace(plane, service.settings);
@@ -72,6 +72,11 @@ export async function observeTarget(
     service.log.warn({ err: thrown, targetId }, "cannot read the health of a target");
     return undefined;
   }
+}
+
+/** A tenant whose access alone is blocked goes on working. */
+function runsWorkloads({ requestedState, suspensionMode }: Target): boolean {
+  return requestedState === "present" || (requestedState === "suspended" && suspensionMode === "access");
 }
 
 /** An unchanged finding is written again only now and then, so that a quiet fleet does not write all day. */

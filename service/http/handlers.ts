@@ -19,6 +19,7 @@ import * as release from "../app/release.ts";
 import * as rollout from "../app/rollout.ts";
 import * as tenant from "../app/tenant.ts";
 import * as lifecycle from "../app/tenantLifecycle.ts";
+import * as reconfigure from "../app/tenantReconfigure.ts";
 import type { CallTools } from "./deps.ts";
 import { sendEventStream } from "./eventStream.ts";
 import type { Streams } from "./streams.ts";
@@ -54,6 +55,8 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
       tagged(tools, await tenant.tenantGet(tools.context, params.tenantId)),
     tenantUpdate: async ({ params, body }, tools) =>
       tagged(tools, await tenant.tenantUpdate(tools.context, params.tenantId, body, expectedVersion(tools))),
+    tenantReconfigure: ({ params, body }, tools) =>
+      reconfigure.tenantReconfigure(tools.context, params.tenantId, body, expectedVersion(tools)),
     tenantVersionList: ({ params, query }, { context }) =>
       tenant.tenantVersionList(context, params.tenantId, query),
     tenantVersionRestore: async ({ params: { tenantId, recordVersion }, body }, tools) => {

@@ -36,7 +36,7 @@ export async function recordDeployed(
   const details = { unchanged: applied.unchanged === true, resources: applied.resources ?? null };
   const { reason } = operation;
   await targetUpdate(change, target.targetId, patch, { action: "target.deployed", reason, details });
-  if (state === "suspended") {
+  if (state === "suspended" && target.suspensionMode !== "access") {
     await targetObserve(change, target.targetId, { health: "unknown", healthReason: "suspended" });
   } else if (results.wait_until_steady?.services !== undefined) {
     await targetObserve(change, target.targetId, { health: "healthy" });
