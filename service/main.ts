@@ -52,7 +52,9 @@ async function main(): Promise<void> {
 }
 
 async function start(settings: Settings, log: ReturnType<typeof createLog>) {
-  const { dataDir, cloud, engineWorkers: workers } = settings;
+  const { dataDir, cloud, role } = settings;
+  // Who only answers requests reads states at most, which needs no worker.
+  const workers = role === "api" ? 0 : settings.engineWorkers;
   const registry = await open(settings);
   if (cloud === "local") await ensureLocalCloud({ dataDir });
   const stop = stopLimitsFor(settings.killTimeMs);

@@ -3,7 +3,8 @@ import path from "node:path";
 
 /**
  * Deletes what engine runs left in their folders once nobody will look at it any more. A run that is still to be
- * settled after a crash is as young as its operation; dotted folders are the engine's own. Gives how many went.
+ * settled after a crash is as young as its operation; dotted folders are the engine's own, but for what the scratch
+ * folders of killed processes hold. Gives how many went.
  */
 export async function runFoldersPurge(
   runsDir: string,
@@ -13,7 +14,7 @@ export async function runFoldersPurge(
   const names = await readdir(runsDir).catch(() => []);
   let purged = 0;
   for (const name of names) {
-    if (name.startsWith(".")) continue;
+    if (name.startsWith(".") && !name.startsWith(".scratch-")) continue;
     const folder = path.join(runsDir, name);
     const seen = await stat(folder).catch(() => undefined);
     if (seen === undefined || nowMs - seen.mtimeMs < keepMs) continue;
