@@ -58,11 +58,11 @@ export function executionPolicy(scope: ControlPlaneScope): PolicyDocument {
   ]);
 }
 
-/** As the shared planes name them. */
+/** As the shared planes name them: one that makes tenants' resources, one that handles their data. */
 function planeRoles({ location, planeAccounts }: ControlPlaneScope): readonly string[] {
   return planeAccounts.flatMap((accountId) =>
     ["controller", "automation"].map(
-      (role) => `arn:${location.partition}:iam::${accountId}:role/tenantry/*/tenantry-*-${role}`,
+      (name) => `arn:${location.partition}:iam::${accountId}:role/tenantry/*/tenantry-*-${name}`,
     ),
   );
 }

@@ -154,7 +154,8 @@ describe("the control plane's stack", () => {
       String(properties.assumeRolePolicy),
     );
     for (const policy of trust) expect(policy).toContain("ecs-tasks.amazonaws.com");
-    const become = `"Resource":["arn:aws:iam::${account}:role/tenantry/*/tenantry-*-controller"]`;
+    const roles = `arn:aws:iam::${account}:role/tenantry/*/tenantry-*`;
+    const become = `"Resource":["${roles}-controller","${roles}-automation"]`;
     expect(JSON.stringify(roleOf("worker").policies[0]?.policy)).toContain(become);
   });
 
