@@ -3,8 +3,9 @@
  *
  * It promises: ids, ARNs, defaults and refusals in AWS's shape for the types it knows, a clear "not emulated" for any
  * other; an account that survives restarts; failures, delays and out-of-band changes on request through its control
- * API. It refuses a second process on the same folder, and it listens on 127.0.0.1 only. It is not AWS: nothing runs
- * in it, no policy is enforced, no money is spent.
+ * API. Secrets and buckets hold what is put into them, and behind each RDS cluster for PostgreSQL there is a real one, started when
+ * somebody asks for its address. It refuses a second process on the same folder, and it listens on 127.0.0.1 only. It is
+ * not AWS: no task runs in it, no policy is enforced, no money is spent.
  *
  * `node emulator/main.ts --data DIR [--port N] [--idle-exit-ms N] [--profile JSON] [--code TEXT]`
  * `--code` is what its starter knows this version of it by. Prints one line of JSON (also in DIR/emulator.json) once it
