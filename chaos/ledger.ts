@@ -6,12 +6,16 @@ export interface Ledger {
   readonly violations: readonly string[];
 }
 
+const LONGEST_LINE = 300;
+
 export function createLedger(): Ledger {
   const startedAtMs = Date.now();
   const violations: string[] = [];
   const say = (text: string) => {
     const seconds = ((Date.now() - startedAtMs) / 1_000).toFixed(1).padStart(7);
-    process.stderr.write(`${seconds} s  ${text}\n`);
+    process.stderr.write(
+      `${seconds} s  ${text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)} …` : text}\n`,
+    );
   };
   return {
     say,

@@ -28,6 +28,13 @@ export function interruptedCreations(deployment: Deployment): readonly Deploymen
   return [...found.values()];
 }
 
+/** Of resources that are in the state as they were before their update. */
+export function interruptedUpdates(deployment: Deployment): readonly string[] {
+  const recorded = new Set(resourcesOf(deployment).map(({ urn }) => urn));
+  const updating = (deployment.deployment.pending_operations ?? []).filter(({ type }) => type === "updating");
+  return [...new Set(updating.map(({ resource }) => resource.urn))].filter((urn) => recorded.has(urn));
+}
+
 /** The deployment with the adopted resources in it; one that is in it already, from an earlier try, is left as it is. */
 export function withAdopted(deployment: Deployment, adoptions: readonly Adoption[]): Deployment {
   const sent = new Map(interruptedCreations(deployment).map((resource) => [resource.urn, resource]));

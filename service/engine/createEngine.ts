@@ -17,6 +17,7 @@ import type {
 import { cliEnvironment, withoutCliLog, withoutSidecars } from "./environment.ts";
 import { EngineError } from "./errors.ts";
 import { checkSpecIdentity, checkStateIdentity } from "./identity.ts";
+import { forgetInterrupted, withNotes } from "./interrupted.ts";
 import { createPool } from "./pool.ts";
 import { DEFAULT_STOP_LIMITS, type StopLimits } from "./processes.ts";
 import { recoverStack } from "./recover.ts";
@@ -68,7 +69,9 @@ export function createEngine(options: EngineOptions): Engine {
     maxWorkerBytes: options.maxWorkerBytes ?? MAX_WORKER_BYTES,
     maxQueuedRuns: options.maxQueuedRuns ?? MAX_QUEUED_RUNS,
   });
-  const store = createStateStore({ command, scratchDir: join(runsDir, ".scratch"), environment });
+  // Of this process alone: services that share a data folder must not clear away each other's.
+  const scratchDir = join(runsDir, `.scratch-${process.pid}`);
+  const store = withNotes(createStateStore({ command, scratchDir, environment }), runsDir);
   const stop = options.stop ?? DEFAULT_STOP_LIMITS;
   const runTimeoutMs = options.runTimeoutMs ?? RUN_TIMEOUT_MS;
   const runs = createRuns({ pool, store, runsDir, command, environment, stop, runTimeoutMs });
@@ -84,14 +87,17 @@ export function createEngine(options: EngineOptions): Engine {
       planeOutputs(store, { projectName: project ?? PLANE_PROJECT, stackName: stack }),
     export: (target) => existing(store, target),
     inspect: async (target) => inspection(await store.read(checkTarget(target))),
-    recover: async (target, options, hooks) =>
-      inspection(await recoverStack({ runs, store }, checkTarget(target), options, hooks)),
+    async recover(target, options, hooks) {
+      const recovered = await recoverStack({ runs, store }, checkTarget(target), options, hooks);
+      await forgetInterrupted(runsDir, target);
+      return inspection(recovered);
+    },
     settle: (target, runId) => runs.settle(checkTarget(target), runId),
     breakLock: (target) => store.unlock(checkTarget(target)),
     cancel: (runId) => runs.cancel(runId),
     async close() {
       await pool.close();
-      await rm(join(runsDir, ".scratch"), { recursive: true, force: true });
+      await rm(scratchDir, { recursive: true, force: true });
     },
   };
 }

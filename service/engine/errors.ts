@@ -194,6 +194,14 @@ const UNAVAILABLE =
 const NO_PROVIDER =
   /no resource plugin|could not load plugin|could not find plugin|failed to load plugin|error: could not launch/i;
 
+/** A call that broke off: whether it had its effect is not known. */
+const UNANSWERED =
+  /connection reset|i\/o timeout|deadline exceeded|error reading from server|RequestTimeout|StatusCode: 5\d\d/i;
+
+export function isUnanswered(message: string): boolean {
+  return UNANSWERED.test(message);
+}
+
 function classifyProvider(failure: RunFailure): EngineError | undefined {
   const [first] = failure.failed;
   const raw =

@@ -2,6 +2,7 @@ import {
   type Adoption,
   foreignAdoptions,
   interruptedCreations,
+  interruptedUpdates,
   settled,
   tagOf,
   withAdopted,
@@ -26,8 +27,9 @@ const RESOURCE_TAG = "tenantry:resource";
 
 /**
  * Makes a stack fit for `up` again after an unclean end: every interrupted creation is looked up in the cloud, adopted
- * when its object is there and forgotten when it is not. Interrupted updates and deletions only lose their
- * record, since their resource is still in the state and the next run does them again.
+ * when its object is there and forgotten when it is not. Of interrupted updates the cloud is read: going back to what
+ * was before, the state alone would show nothing to do. Interrupted deletions only lose their record, since their
+ * resource is still in the state and the next run deletes it again.
  */
 export async function recoverStack(
   parts: { readonly runs: Runs; readonly store: StateStore },
@@ -40,9 +42,10 @@ export async function recoverStack(
   if (deployment === undefined || pendingOperations(deployment).length === 0) return deployment;
   const creations = interruptedCreations(deployment);
   const adoptions = await adoptionsFor(target, deployment, creations, options);
-  if (adoptions.length === 0) return write(store, target, withoutPendingOperations(deployment));
-  await store.write(target, withAdopted(deployment, adoptions));
-  await runs.run({ kind: "refresh", target, urns: adoptions.map(({ urn }) => urn) }, hooks);
+  const urns = [...adoptions.map(({ urn }) => urn), ...interruptedUpdates(deployment)];
+  if (urns.length === 0) return write(store, target, withoutPendingOperations(deployment));
+  if (adoptions.length > 0) await store.write(target, withAdopted(deployment, adoptions));
+  await runs.run({ kind: "refresh", target, urns }, hooks);
   const read = await store.read(target);
   if (read === undefined) return undefined;
   const foreign = foreignAdoptions(read, creations, adoptions, { key: TENANT_TAG, value: options.tenantId });

@@ -10,6 +10,7 @@ import { driftResult } from "./drift.ts";
 import type { EngineEvent } from "./engine.ts";
 import { classifyFailure, EngineError, resourceOf } from "./errors.ts";
 import { createRunLog, isChanged, type RunLog, recordEvent } from "./events.ts";
+import { interruptedOf, noteInterrupted } from "./interrupted.ts";
 import type { Job, JobResult, ProgramJob, WorkerEnd } from "./job.ts";
 import { type ProcessIdentity, stopProcess } from "./processes.ts";
 import { createRedactor, type Redactor } from "./redact.ts";
@@ -76,6 +77,7 @@ async function settle(
   } catch (error) {
     return { error: toEngineError(context, error).toJSON(), killed: context.killed };
   } finally {
+    await noteInterrupted(context.job.runDir, context.job.target, interruptedOf(context.log));
     await redactOutputFiles(context);
   }
 }

@@ -35,7 +35,9 @@ export async function openWorld(options: Partial<EngineOptions> = {}): Promise<E
   const cloud = await ensureLocalCloud({ dataDir, idleExitMs: 10 * 60_000 });
   const engine = createEngine({ dataDir, workers: 2, environment: () => environmentOf(dataDir), ...options });
   const control = async (method: string, path: string, body?: unknown) => {
-    const response = await fetch(new URL(path, cloud.controlUrl), {
+    // A cloud that was killed listens elsewhere when it is back.
+    const { controlUrl } = await ensureLocalCloud({ dataDir });
+    const response = await fetch(new URL(path, controlUrl), {
       method,
       ...(body !== undefined && {
         body: JSON.stringify(body),
@@ -74,7 +76,9 @@ export function recovery(
 ): RecoverOptions {
   const { tenantId } = spec.tenant;
   const { region, accountId } = spec.plane;
-  const cloud = createLocalCloudRuntime({ controlUrl: async () => world.controlUrl });
+  const cloud = createLocalCloudRuntime({
+    controlUrl: async () => (await ensureLocalCloud({ dataDir: world.dataDir })).controlUrl,
+  });
   return {
     tenantId,
     place: { region, accountId },

@@ -1,0 +1,76 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findLocalCloud } from "../../launcher/localCloud.ts";
+import { parseDeployment, resourcesOf } from "../../service/engine/deployment.ts";
+import type { PlaneOutputs } from "../../stacks/plane/outputs.ts";
+import type { TenantSpec } from "../../stacks/tenant/spec.ts";
+import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
+import { bringUpPlane } from "./plane.ts";
+import { type EngineWorld, openWorld, recovery, targetOf } from "./world.ts";
+
+/** The cloud dies after it has done what it was asked, and before it said so: the CLI lives and calls that a failure. */
+let world: EngineWorld;
+let plane: PlaneOutputs;
+
+beforeAll(async () => {
+  world = await openWorld({ workers: 1 });
+  plane = await bringUpPlane(world);
+});
+afterAll(() => world?.close());
+
+const newTenant = (more: Partial<Parameters<typeof tenantSpec>[0]> = {}) =>
+  tenantSpec({ plane, tenantId: randomUUID(), slug: "unanswered", ...more });
+
+describe("a call that the cloud never answered", () => {
+  it.each([
+    "aws:ecs/service:Service",
+    "aws:sqs/queue:Queue",
+    "aws:iam/role:Role",
+    "aws:ec2/securityGroup:SecurityGroup",
+  ])("leaves no second object when it was the creation of %s", async (type) => {
+    const spec = newTenant();
+    await killCloudDuring(type, "create", () => world.engine.up(spec));
+    await world.engine.recover(targetOf(spec), recovery(world, spec));
+    await world.engine.up(spec);
+    await nothingUnrecorded(spec);
+    const { tenantId } = spec.tenant;
+    await world.engine.destroy({ ...targetOf(spec), tenantId });
+    const left = await world.cloudResources(tenantId);
+    expect(left.filter(({ state }) => state === "present")).toEqual([]);
+  });
+
+  it("can be gone back on when it was an update: the way back is not taken for nothing to do", async () => {
+    const spec = newTenant();
+    await world.engine.up(spec);
+    const next = newTenant({ tenantId: spec.tenant.tenantId, releaseNumber: 2, workload: "suspended" });
+    await killCloudDuring("aws:ecs/service:Service", "update", () => world.engine.up(next));
+    await world.engine.recover(targetOf(spec), recovery(world, spec));
+    await world.engine.up(spec);
+    expect((await world.engine.drift(targetOf(spec))).findings).toEqual([]);
+    await nothingUnrecorded(spec);
+  });
+});
+
+/** Ends with a state that says itself that it must be recovered. */
+async function killCloudDuring(type: string, operation: string, run: () => Promise<unknown>): Promise<void> {
+  await world.control("POST", "/v1/faults", { type, operation, kind: "hang", when: "after", count: 1 });
+  const ended = run().catch((error: unknown) => error);
+  const hangs = async () => {
+    const { faults } = (await world.control("GET", "/v1/faults")) as { faults: { hanging: number }[] };
+    return faults.some(({ hanging }) => hanging > 0);
+  };
+  await expect.poll(hangs, { timeout: 30_000, message: `${operation} of ${type} hangs` }).toBe(true);
+  const cloud = await findLocalCloud(world.dataDir);
+  process.kill(cloud?.pid ?? Number.NaN, "SIGKILL");
+  expect(await ended).toMatchObject({ code: "provider_unavailable", retryable: true });
+  await expect(run()).rejects.toMatchObject({ code: "unclean_state" });
+}
+
+async function nothingUnrecorded(spec: TenantSpec): Promise<void> {
+  expect(await world.engine.up(spec)).toMatchObject({ changed: false });
+  const deployment = parseDeployment(await world.engine.export(targetOf(spec)));
+  const recorded = new Set(resourcesOf(deployment).map(({ type, id }) => `${type} ${id}`));
+  const held = await world.cloudResources(spec.tenant.tenantId);
+  const present = held.filter(({ state }) => state === "present").map(({ type, id }) => `${type} ${id}`);
+  expect(present.filter((object) => !recorded.has(object))).toEqual([]);
+}
