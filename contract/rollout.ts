@@ -10,6 +10,7 @@ import {
   tenantIdSchema,
   uuid,
 } from "./common.ts";
+import { operationOptions } from "./operation.ts";
 import { preflightWarningsSchema } from "./preflight.ts";
 import { defineRoutes } from "./route.ts";
 import { ROLLOUT_STATUSES, ROLLOUT_TARGET_STATUSES } from "./vocabulary.ts";
@@ -38,6 +39,7 @@ export const rolloutStrategySchema = z.strictObject({
     .max(LIMITS.maxConcurrency)
     .default(2)
     .meta({ description: "Targets at once" }),
+  onFailure: operationOptions.onFailure,
 });
 
 export const rolloutCreateSchema = z

@@ -7,9 +7,11 @@ import {
   foldOperation,
   IllegalJournalEntry,
   isFinished,
+  legalEntries,
   type OperationState,
 } from "./operationFold.ts";
 
+const DOING: ReadonlySet<string> = new Set(["step_started", "step_succeeded", "step_failed", "succeeded"]);
 const at = "2026-03-01T09:00:00.000Z";
 const entry = (type: FoldEntry["type"], step?: string): FoldEntry => ({
   type,
@@ -81,6 +83,54 @@ describe("the fold of an operation's journal", () => {
     expect(fold(entry("created"), entry("cancel_requested"), entry("cancelled"))?.status).toBe("cancelled");
   });
 
+  it("is undone after it has turned round, and says whether that ended well", () => {
+    const turned = [
+      entry("created"),
+      entry("started"),
+      entry("step_started", "a"),
+      entry("step_succeeded", "a"),
+      entry("step_started", "b"),
+      entry("step_failed", "b"),
+      entry("compensating"),
+    ];
+    expect(fold(...turned)).toMatchObject({ status: "running", compensation: "running", currentStep: null });
+    const undoing = [...turned, entry("undo_started", "b")];
+    expect(fold(...undoing)).toMatchObject({ currentStep: "b" });
+    expect(fold(...undoing, entry("undo_succeeded", "b"), entry("failed"))).toMatchObject({
+      status: "failed",
+      compensation: "succeeded",
+    });
+    expect(fold(...undoing, entry("undo_failed", "b"), entry("cancelled"))).toMatchObject({
+      status: "cancelled",
+      compensation: "failed",
+    });
+    expect(fold(...undoing, entry("resumed"), entry("failed"))?.compensation).toBe("failed");
+    const again = fold(...undoing, entry("resumed"), entry("undo_started", "b"));
+    expect(again?.steps.map((step) => [step.name, step.direction, step.attempt, step.status])).toEqual([
+      ["a", "do", 1, "succeeded"],
+      ["b", "do", 1, "failed"],
+      ["b", "undo", 1, "failed"],
+      ["b", "undo", 2, "running"],
+    ]);
+  });
+
+  it.each([
+    ["doing a step", entry("step_started", "a")],
+    ["a cancellation", entry("cancel_requested")],
+    ["success", entry("succeeded")],
+    ["turning round again", entry("compensating")],
+  ])("refuses %s once it has turned round", (_what, next) => {
+    const turned = [entry("created"), entry("started"), entry("compensating")];
+    expect(() => foldOperation([...turned, next])).toThrow(IllegalJournalEntry);
+    expect(() => foldOperation([...turned, entry("resumed"), next])).toThrow(IllegalJournalEntry);
+  });
+
+  it("refuses undoing before it has turned round", () => {
+    expect(() => fold(entry("created"), entry("started"), entry("undo_started", "a"))).toThrow(
+      IllegalJournalEntry,
+    );
+  });
+
   it.each([
     ["a second creation", [entry("created"), entry("created")]],
     ["anything before the creation", [entry("started")]],
@@ -135,6 +185,19 @@ describe("the fold of an operation's journal", () => {
           expect(state.finishedAt !== null).toBe(isFinished(state.status));
           expect(state.status === "running" || state.currentStep === null).toBe(true);
           expect(state.attempt > 0).toBe(state.startedAt !== null);
+          // Once undone, never done again; and nothing that has turned round succeeds.
+          const turnedAt = accepted.findIndex(({ type }) => type === "compensating");
+          expect(turnedAt >= 0).toBe(state.compensation !== null);
+          const doing = accepted.slice(turnedAt + 1).filter(({ type }) => DOING.has(type));
+          if (turnedAt >= 0) expect(doing).toEqual([]);
+          else expect(accepted.some(({ type }) => type.startsWith("undo_"))).toBe(false);
+          expect(state.status === "succeeded" && state.compensation !== null).toBe(false);
+          expect(state.compensation === "running").toBe(turnedAt >= 0 && !isFinished(state.status));
+        }
+        // What is said to be legal is what is accepted.
+        for (const type of JOURNAL_ENTRY_TYPES) {
+          if (legalEntries(state).includes(type)) continue;
+          expect(() => applyEntry(state, entry(type, "a"))).toThrow(IllegalJournalEntry);
         }
         // Entry by entry or all at once: the fold is the same.
         expect(foldOperation(accepted)).toEqual(state);

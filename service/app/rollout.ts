@@ -34,7 +34,11 @@ export async function rolloutCreate(context: RequestContext, input: RolloutCreat
     change.afterCommit(() => context.nudges.nudge("rollouts"));
     const rollout = await registry.rolloutCreate(change, {
       release,
-      strategy: { waves: input.waves, maxConcurrency: input.maxConcurrency },
+      strategy: {
+        waves: input.waves,
+        maxConcurrency: input.maxConcurrency,
+        ...(input.onFailure && { onFailure: input.onFailure }),
+      },
       waveCount: waves.length,
       reason: input.reason ?? null,
       targets: targets.map((target) => {

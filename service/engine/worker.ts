@@ -26,9 +26,11 @@ process.on("message", (message: ToWorker) => {
 });
 
 /** The dead-man switch: whoever started the run says every second how long it may go on, or does not any more. */
-setInterval(() => {
+setInterval(lookAtLease, LEASE_LOOK_MS);
+
+function lookAtLease(): void {
   if (current !== undefined && monotonicMs() > leaseDeadlineMs) current.cancel("lease_lost");
-}, LEASE_LOOK_MS);
+}
 
 process.on("disconnect", () => {
   if (current === undefined) process.exit(0);
@@ -63,6 +65,7 @@ async function execute(job: Job, deadlineMs: number): Promise<void> {
     onCli: (process_) => send({ type: "cli", process: process_ }),
     onEvent: (event) => send({ type: "event", event }),
   });
+  lookAtLease();
   const end: WorkerEnd = { type: "end", ...(await current.done), rssBytes: process.memoryUsage.rss() };
   current = undefined;
   if (process.connected) send(end);

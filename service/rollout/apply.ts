@@ -111,6 +111,7 @@ async function start(change: Change, rollout: RolloutDetail, targetId: string): 
       input: { releaseNumber },
       patch: { targetReleaseNumber: releaseNumber },
       reason: `rollout of release ${releaseNumber}`,
+      onFailure: rollout.strategy.onFailure,
       rolloutId,
     });
     const operationId = operation?.operationId ?? null;
