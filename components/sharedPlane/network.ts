@@ -132,8 +132,18 @@ function securityGroups(build: PlaneBuild, vpcId: pulumi.Output<string>) {
     ingress: [],
     egress: [],
   });
+  const fromController =
+    network.controllerCidrBlocks.length === 0
+      ? []
+      : [
+          {
+            ...{ description: "From the control service", protocol: "tcp" },
+            ...{ fromPort: DATABASE_PORT, toPort: DATABASE_PORT },
+            cidrBlocks: [...network.controllerCidrBlocks],
+          },
+        ];
   const databaseGroup = group("database", "Database of the plane", {
-    ingress: [admit(taskGroup, DATABASE_PORT, "From tenant tasks")],
+    ingress: [admit(taskGroup, DATABASE_PORT, "From tenant tasks"), ...fromController],
     egress: [],
   });
   return { loadBalancerGroup, routerGroup, taskGroup, databaseGroup };

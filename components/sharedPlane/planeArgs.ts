@@ -34,6 +34,8 @@ export interface NetworkArgs {
   readonly natGateways: "Single" | "OnePerAz";
   /** Who may reach the load balancer. */
   readonly allowedCidrBlocks: readonly string[];
+  /** Where the control service is, when it is in a network of its own: it provisions databases. */
+  readonly controllerCidrBlocks: readonly string[];
 }
 
 export interface RouterArgs {

@@ -60,6 +60,8 @@ export const PlaneConfig = z.strictObject({
       /** Default: the account itself, whose IAM then decides. */
       trustedPrincipals: z.array(z.string().startsWith("arn:")).min(1).optional(),
       externalId: z.string().min(2).optional(),
+      /** Admitted to the plane's database, from a network that is peered with it. */
+      cidrBlocks: z.array(z.cidrv4()).default([]),
     })
     .prefault({}),
   retention: z

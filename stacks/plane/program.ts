@@ -75,6 +75,7 @@ export function planeArgs(
       zones,
       natGateways: network.natGateways ?? defaults.natGateways,
       allowedCidrBlocks: network.allowedCidrBlocks,
+      controllerCidrBlocks: controller.cidrBlocks,
     },
     database: {
       engineVersion: database.engineVersion,
