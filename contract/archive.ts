@@ -87,7 +87,10 @@ export const archiveRoutes = defineRoutes({
     body: tenantArchiveSchema,
     status: 202,
     response: operationAcceptedSchema,
-    errors: ["tenant_not_found", "illegal_transition", "operation_in_progress", "target_missing"],
+    errors: [
+      ...["tenant_not_found", "illegal_transition", "operation_in_progress", "target_missing"],
+      "managed_by_manifest",
+    ] as const,
   },
   tenantRestore: {
     method: "post",
@@ -102,7 +105,7 @@ export const archiveRoutes = defineRoutes({
     response: operationAcceptedSchema,
     errors: [
       ...["tenant_not_found", "illegal_transition", "operation_in_progress", "archive_missing"],
-      ...["release_not_found", "plane_missing", "plane_incomplete"],
+      ...["release_not_found", "plane_missing", "plane_incomplete", "managed_by_manifest"],
     ] as const,
   },
   archiveList: {
