@@ -167,7 +167,8 @@ function failuresOf(
     count: failed.filter(({ status }) => status === "failed").length,
     lastAtMs: Date.parse(last.finishedAt ?? last.updatedAt),
     lastOperationId: last.operationId,
-    retryable: last.error?.retryable ?? false,
+    // Who asked to keep what a failure leaves wants to look at it first.
+    retryable: last.error?.retryable === true && last.onFailure !== "keep",
     cancelled: last.status === "cancelled",
     message: last.error?.message ?? `operation ${last.operationId} ${last.status}`,
     jitter: jitterOf(last.operationId),

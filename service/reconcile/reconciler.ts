@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from "node:timers/promises";
 import pLimit from "p-limit";
 import type { Page } from "../../contract/common.ts";
 import { ProblemError } from "../../contract/errors.ts";
@@ -64,6 +65,7 @@ export function createReconciler(service: ServiceContext): Reconciler {
   let running: Promise<void> | undefined;
   let again = false;
   let lastEndMs = 0;
+  let lastMs = 0;
   let leadership: Leadership | undefined;
 
   function lead(): Promise<Leadership | undefined> {
@@ -104,6 +106,8 @@ export function createReconciler(service: ServiceContext): Reconciler {
       await Promise.all(work);
       metrics.reconcileQueue.set(labels, 0);
       cursor = page.nextCursor ?? undefined;
+      // SQLite answers without waiting: without this, nothing else would run until the end of the fleet.
+      await breathe();
       const held = await lead();
       if (held?.token !== now.leadership.token) return false;
     } while (cursor !== undefined && !stopped);
@@ -174,7 +178,8 @@ export function createReconciler(service: ServiceContext): Reconciler {
 
   async function run(): Promise<void> {
     while (again && !stopped) {
-      const restMs = lastEndMs + limits.reconcilePauseMs - Date.now();
+      const restMs =
+        lastEndMs + Math.max(limits.reconcilePauseMs, lastMs * limits.reconcileRest) - Date.now();
       if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
       again = false;
       const startedMs = Date.now();
@@ -186,7 +191,8 @@ export function createReconciler(service: ServiceContext): Reconciler {
         },
       );
       lastEndMs = Date.now();
-      const seconds = (lastEndMs - startedMs) / 1_000;
+      lastMs = lastEndMs - startedMs;
+      const seconds = lastMs / 1_000;
       metrics.reconcileSeconds.observe({ ...labels, controller: "fleet", outcome }, seconds);
     }
     running = undefined;
