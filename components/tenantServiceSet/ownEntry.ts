@@ -24,6 +24,18 @@ export interface EntryTarget {
 const HEALTH_PATH = "/health";
 const DEREGISTRATION_DELAY_SECONDS = 30;
 const FIRST_PRIORITY = 100;
+/** What the plane's router answers for a suspended tenant, but for the id of the request. */
+const SUSPENDED = {
+  contentType: "application/json",
+  statusCode: "503",
+  messageBody: JSON.stringify({
+    type: "urn:tenantry:problem:tenant_suspended",
+    title: "The tenant is suspended",
+    status: 503,
+    detail: "Cannot answer: the tenant is suspended.",
+    code: "tenant_suspended",
+  }),
+};
 
 export function createTenantEntry(build: TenantBuild, network: TenantNetwork): TenantEntry {
   const { layout, plane, tags } = build.args;
@@ -42,6 +54,7 @@ export function createTenantEntry(build: TenantBuild, network: TenantNetwork): T
     build.named(),
   );
   const listener = createListeners(build, loadBalancer);
+  if (build.args.accessSuspended) createSuspension(build, listener);
   // More exact than the plane's wildcard, so DNS prefers it.
   new aws.route53.Record(
     "public",
@@ -127,6 +140,22 @@ function createListeners(build: TenantBuild, loadBalancer: aws.lb.LoadBalancer):
           },
         },
       ],
+      tags,
+    },
+    build.named(),
+  );
+}
+
+/** Before all other rules, which stay: a service whose target group hangs on no listener cannot be updated. */
+function createSuspension(build: TenantBuild, listener: aws.lb.Listener): void {
+  const { layout, tags } = build.args;
+  new aws.lb.ListenerRule(
+    "suspended",
+    {
+      listenerArn: listener.arn,
+      priority: 1,
+      conditions: [{ hostHeader: { values: [layout.publicName] } }],
+      actions: [{ type: "fixed-response", fixedResponse: SUSPENDED }],
       tags,
     },
     build.named(),

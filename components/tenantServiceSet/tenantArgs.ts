@@ -61,6 +61,8 @@ export interface TenantServiceSetArgs {
   readonly slug: string;
   readonly services: Readonly<Record<ServiceName, ServiceArgs>>;
   readonly workload: Workload;
+  /** A load balancer of the tenant's own then answers everybody that the tenant is suspended. */
+  readonly accessSuspended: boolean;
   readonly tags: Tags;
   readonly waitForSteadyState: boolean;
   /** Bound to every resource, so that a change can be refused before it is made. */

@@ -30,6 +30,7 @@ export interface ResolvedSpec {
 /** Everything the stack depends on, as one value. Pure but for the program's version, which a process has one of. */
 export function resolveSpec(parts: SpecParts, settings: Settings): ResolvedSpec {
   const { tenant, target, plane, release, workload, placement } = parts;
+  const isolation = placement?.isolation ?? isolationOf("pooled");
   const spec = TenantSpec.parse({
     formatVersion: 1,
     tenant: {
@@ -40,7 +41,7 @@ export function resolveSpec(parts: SpecParts, settings: Settings): ResolvedSpec 
     },
     environment: target.environment,
     generation: target.generation,
-    isolation: placement?.isolation ?? isolationOf("pooled"),
+    isolation,
     plane: {
       name: plane.name,
       region: plane.region,
@@ -51,6 +52,7 @@ export function resolveSpec(parts: SpecParts, settings: Settings): ResolvedSpec 
     release: { releaseId: release.releaseId, number: release.number, services: release.services },
     config: tenant.config,
     workload,
+    access: target.requestedState === "suspended" && isolation.loadBalancer === "own" ? "suspended" : "open",
     programVersion: programVersion(),
     provider: providerSettings(plane, settings),
   });

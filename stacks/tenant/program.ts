@@ -77,6 +77,7 @@ export function tenantProgram(spec: TenantSpec, identity: StackIdentity): () => 
         slug: tenant.slug,
         services,
         workload: checked.workload,
+        accessSuspended: checked.access === "suspended" || checked.workload === "suspended",
         tags: tenantTags(checked),
         waitForSteadyState: checked.provider.waitForSteadyState ?? true,
         hooks: identityHooks(checked),

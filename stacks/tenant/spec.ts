@@ -118,6 +118,8 @@ export const TenantSpec = z.strictObject({
     secretRefs: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().min(1).max(512)),
   }),
   workload: z.enum(WORKLOADS),
+  /** Whether a load balancer of the tenant's own lets its users in; the plane's router asks its routes instead. */
+  access: z.enum(["open", "suspended"]).default("open"),
   programVersion: z.strictObject({
     program: z.string().min(1),
     providers: z.strictObject({ aws: z.string().min(1) }),

@@ -109,6 +109,7 @@ export function tenantSpec(choices: SpecChoices = {}): TenantSpec {
     },
     config: { settings: { ...choices.settings }, secretRefs: { ...choices.secretRefs } },
     workload: choices.workload ?? "running",
+    access: "open",
     programVersion: { program: "test", providers: { aws: "7.48.0" } },
     provider: { region: outputs.region },
   };

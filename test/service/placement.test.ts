@@ -65,6 +65,18 @@ describe("placing a tenant", () => {
     expect((await get(`/tenants/${tenantId}/placements`)).items).toEqual([placement]);
   });
 
+  it("shuts a dedicated tenant's users out at its own load balancer, and lets them in again", async () => {
+    const more = { plan: "enterprise", isolation: "dedicated", suspensionMode: "access" };
+    const tenantId = await createTenant(service, "own-entry", more);
+    await run(service, `/tenants/${tenantId}/activate`);
+    const spec = () =>
+      [...service.world.stacks.values()].find((stack) => stack.spec.tenant.tenantId === tenantId)?.spec;
+    await run(service, `/tenants/${tenantId}/suspend`, { reason: "unpaid" });
+    expect(spec()).toMatchObject({ access: "suspended", workload: "running" });
+    await run(service, `/tenants/${tenantId}/reactivate`);
+    expect(spec()).toMatchObject({ access: "open", workload: "running" });
+  });
+
   it("refuses an isolation that the plan does not offer", async () => {
     const body = { slug: "too-much", displayName: "x", plan: "starter", isolation: "hybrid" };
     expect(await post("/tenants", body)).toMatchObject({
