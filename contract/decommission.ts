@@ -1,5 +1,14 @@
 import { z } from "zod";
-import { at, LIMITS, planeNamesSchema, reasonSchema, tenantIdSchema, uuid } from "./common.ts";
+import {
+  at,
+  LIMITS,
+  pageOf,
+  pageQuery,
+  planeNamesSchema,
+  reasonSchema,
+  tenantIdSchema,
+  uuid,
+} from "./common.ts";
 import { operationAcceptedSchema } from "./operation.ts";
 import { defineRoutes } from "./route.ts";
 import { tenantSchema } from "./tenant.ts";
@@ -191,10 +200,11 @@ export const decommissionRoutes = defineRoutes({
     method: "get",
     path: "/v1/control-plane/signing-keys",
     tag: "Audit",
-    summary: "List the public keys that deletion certificates were ever signed with",
+    summary: "List the public keys that deletion certificates were ever signed with, newest first",
     role: "auditor",
     status: 200,
-    response: z.object({ items: z.array(signingKeySchema) }).meta({ id: "SigningKeyList" }),
+    query: z.strictObject(pageQuery),
+    response: pageOf(signingKeySchema, "SigningKeyPage"),
     errors: [],
   },
 });

@@ -1,4 +1,6 @@
+import type { Page, PageRequest } from "../contract/common.ts";
 import type { Certificate, SignedCertificate, SigningKey } from "../contract/decommission.ts";
+import { pageAfter, toPage } from "./cursor.ts";
 import type { Change, Reader } from "./registry.ts";
 
 /** Deletion certificates and the public keys they are checked with; both are only ever added to. */
@@ -55,7 +57,20 @@ export async function certificateFind(db: Reader, tenantId: string): Promise<Sig
   };
 }
 
-/** Newest first. One for each key that has ever signed: a handful. */
-export async function signingKeyList(db: Reader): Promise<SigningKey[]> {
-  return db.selectFrom("signingKeys").selectAll().orderBy("createdAt", "desc").orderBy("keyId").execute();
+/** Newest first. */
+export async function signingKeyList(db: Reader, page: PageRequest): Promise<Page<SigningKey>> {
+  let rows = db.selectFrom("signingKeys").selectAll();
+  if (page.cursor) {
+    const [createdAt, keyId] = pageAfter(page.cursor);
+    rows = rows.where(({ eb, refTuple, tuple }) =>
+      eb(refTuple("createdAt", "keyId"), "<", tuple(createdAt, keyId)),
+    );
+  }
+  const found = await rows
+    .orderBy("createdAt", "desc")
+    .orderBy("keyId", "desc")
+    .limit(page.limit + 1)
+    .execute();
+  const same = (key: SigningKey) => key;
+  return toPage(found, page.limit, same, (row) => [row.createdAt, row.keyId]);
 }

@@ -1,3 +1,4 @@
+import type { Page, PageRequest } from "../../contract/common.ts";
 import type { SignedCertificate, SigningKey } from "../../contract/decommission.ts";
 import { ProblemError } from "../../contract/errors.ts";
 import { certificateFind, signingKeyList as registryKeyList } from "../../registry/certificate.ts";
@@ -22,7 +23,7 @@ export async function certificateGet(context: RequestContext, tenantId: string):
   });
 }
 
-export async function signingKeyList(context: RequestContext): Promise<{ items: SigningKey[] }> {
+export async function signingKeyList(context: RequestContext, page: PageRequest): Promise<Page<SigningKey>> {
   await authorize(context, "signingKeyList");
-  return { items: await context.registry.read(registryKeyList) };
+  return context.registry.read((db) => registryKeyList(db, page));
 }

@@ -88,7 +88,7 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     legalHoldLift: async ({ params, query }, tools) =>
       tagged(tools, await legalHold.legalHoldLift(tools.context, params.tenantId, query.reason)),
     certificateGet: ({ params }, { context }) => certificate.certificateGet(context, params.tenantId),
-    signingKeyList: (_input, { context }) => certificate.signingKeyList(context),
+    signingKeyList: ({ query }, { context }) => certificate.signingKeyList(context, query),
 
     operationList: ({ query }, { context }) => operation.operationList(context, query),
     operationGet: ({ params }, { context }) => operation.operationGet(context, params.operationId),

@@ -181,7 +181,7 @@ describe("drift", () => {
     await run(service, "/drift/repairs", { tenantIds: [pausing] });
     expect(stackOf(pausing).spec.workload).toBe("running");
     const { items } = await get(`/tenants/${pausing}/targets`);
-    expect(items).toMatchObject([{ deploymentState: "ready", requestedState: "suspended", drift: "clean" }]);
+    expect(items).toMatchObject([{ deploymentState: "ready", requestedState: "present", drift: "clean" }]);
   });
 
   it("is not looked for while an operation runs on the stack", async () => {
