@@ -92,6 +92,21 @@ describe("replicas on one PostgreSQL", () => {
     expect(replicas.runs()).toHaveLength(before + 12);
   });
 
+  it("find an operation whose job was never made", async ({ skip }) => {
+    const replicas = await setUp(skip);
+    const api = await replicas.start("host-a", ["--role", "api"]);
+    const worker = await replicas.start("host-b", ["--role", "worker"]);
+    const [tenantId = ""] = await addTenants(replicas, api, 1);
+    await replicas.raw(
+      `create function told() returns trigger language plpgsql as $$ begin
+         new.dispatched_at = '2026-01-01T00:00:00.000Z'; return new; end $$`,
+      "create trigger told before insert on operations for each row execute function told()",
+    );
+    const operationId = await activate(replicas, api, tenantId);
+    expect(await endedAt(replicas, api, operationId)).toMatchObject({ status: "succeeded" });
+    expect(replicas.runs().map(({ pid }) => pid)).toEqual([worker.pid]);
+  });
+
   it("cancel what runs elsewhere", async ({ skip }) => {
     const replicas = await setUp(skip);
     const api = await replicas.start("host-a", ["--role", "api"]);

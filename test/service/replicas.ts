@@ -23,7 +23,7 @@ export interface Replicas {
   /** While held, engine runs do not end. */
   hold(isHeld: boolean): void;
   runs(): readonly Run[];
-  raw(statement: string): Promise<Record<string, unknown>[]>;
+  raw(...statements: string[]): Promise<Record<string, unknown>[]>;
   adminKeys(): readonly string[];
   cleanUp(): Promise<void>;
 }
@@ -106,7 +106,7 @@ export async function createReplicas(options: { readonly runMs?: number } = {}):
       else rmSync(holdFile, { force: true });
     },
     runs: () => readRuns(path.join(dataDir, "runs.log")),
-    raw: (statement) => database.raw(statement),
+    raw: (...statements) => database.raw(...statements),
     async cleanUp() {
       rmSync(holdFile, { force: true });
       await Promise.all(
