@@ -29,6 +29,17 @@ function providerFailure(message: string): RunFailure {
 }
 
 describe("classifyFailure", () => {
+  it("takes a CLI that something killed, or a cloud that has moved, for a reason to try again", () => {
+    const result = { stdout: "Updating", stderr: "", exitCode: null, signal: "SIGKILL" as const };
+    const killed = classifyFailure(failure({ error: new CliFailure(["up"], result) }));
+    expect(killed).toMatchObject({ code: "worker_crashed", retryable: true });
+    expect(killed.message).toBe(
+      "Cannot up stack tenant-a/dev-1: the engine's process was ended by SIGKILL. Trying again first settles what it left.",
+    );
+    const moved = classifyFailure(providerFailure("unknown service pulumirpc.ResourceProvider"));
+    expect(moved).toMatchObject({ code: "provider_unavailable", retryable: true });
+  });
+
   it("names the resource and AWS's own words", () => {
     const error = classifyFailure(
       providerFailure(

@@ -115,6 +115,14 @@ export function classifyFailure(failure: RunFailure): EngineError {
   if (failure.error instanceof CliMissing) {
     return new EngineError("cli_missing", failure.error.message, { cause: failure.error });
   }
+  const killed = failedCli(failure)?.signal;
+  if (killed) {
+    return new EngineError(
+      "worker_crashed",
+      `Cannot ${failure.action}: the engine's process was ended by ${killed}. Trying again first settles what it left.`,
+      { cause: failure.error },
+    );
+  }
   const text = failureText(failure);
   return (
     classifyProgram(failure) ??
@@ -190,7 +198,7 @@ const THROTTLED =
 const DENIED =
   /AccessDenied|UnauthorizedOperation|AuthFailure|ExpiredToken|InvalidClientTokenId|SignatureDoesNotMatch|UnrecognizedClient|No valid credential|not authorized to perform|StatusCode: (401|403)/i;
 const UNAVAILABLE =
-  /connection refused|connection reset|no such host|i\/o timeout|deadline exceeded|transport: Error while dialing|error reading from server|did not begin responding to RPC|ServiceUnavailable|InternalFailure|InternalError|RequestTimeout|StatusCode: 5\d\d/i;
+  /connection refused|connection reset|no such host|i\/o timeout|deadline exceeded|transport: Error while dialing|error reading from server|did not begin responding to RPC|unknown service pulumirpc|ServiceUnavailable|InternalFailure|InternalError|RequestTimeout|StatusCode: 5\d\d/i;
 const NO_PROVIDER =
   /no resource plugin|could not load plugin|could not find plugin|failed to load plugin|error: could not launch/i;
 
@@ -281,8 +289,12 @@ export function resourceOf(urn: string): FailedResource {
   };
 }
 
+function failedCli({ error }: RunFailure): CliFailure["result"] | undefined {
+  return (error as Partial<CliFailure> | undefined)?.result;
+}
+
 function failureText(failure: RunFailure): string {
-  const result = (failure.error as Partial<CliFailure> | undefined)?.result;
+  const result = failedCli(failure);
   const parts = [
     ...failure.diagnostics.map((item) => item.message),
     result?.stderr,
