@@ -10,6 +10,7 @@ import {
 import { tenantSpec } from "../testing/tenantSpec.ts";
 import { projectName, stackName } from "./names.ts";
 import { tenantProgram } from "./program.ts";
+import { isolationOf } from "./spec.ts";
 
 recordWithMocks();
 
@@ -91,6 +92,68 @@ describe("docs/quotas.md", () => {
     expect(rows.get("Fargate tasks at rest, one address each")?.limit).toBe(TASK_ADDRESSES);
   });
 });
+
+/** The table of the other modes: what one tenant takes beyond a pooled one. */
+describe("docs/quotas.md on other isolation modes", () => {
+  const MODES = {
+    hybrid: isolationOf("hybrid"),
+    "dedicated, VPC": isolationOf("dedicated"),
+    "dedicated, subnets": isolationOf("dedicated", { network: "subnets", cidrBlock: "10.32.192.0/24" }),
+  } as const;
+
+  it("counts what the program registers in each", async () => {
+    const [, section = ""] = text.split("## What hybrid and dedicated tenants take");
+    const table = section
+      .split("\n##")[0]
+      ?.split("\n")
+      .filter((line) => line.startsWith("|"))
+      .map((line) =>
+        line
+          .split("|")
+          .map((cell) => cell.trim())
+          .slice(1, -1),
+      );
+    const [header = [], , ...lines] = table ?? [];
+    expect(header.slice(3)).toEqual(Object.keys(MODES));
+    const taken = new Map<string, number[]>();
+    for (const isolation of Object.values(MODES)) {
+      const spec = tenantSpec({ isolation, environment: "prod" });
+      const identity = {
+        project: projectName(spec.tenant.tenantId),
+        stack: stackName(spec.plane.name, spec.generation),
+      };
+      const counts = countOwned(await runMocked(tenantProgram(spec, identity)));
+      for (const [quota, count] of Object.entries(counts))
+        taken.set(quota, [...(taken.get(quota) ?? []), count]);
+    }
+    const written = new Map(lines.map(([quota = "", , , ...counts]) => [quota, counts.map(Number)]));
+    expect(Object.fromEntries(written)).toEqual(Object.fromEntries(taken));
+  });
+});
+
+function countOwned(run: { readonly resources: readonly RecordedResource[] }): Record<string, number> {
+  const of = (type: string) => ofType(run, type).length;
+  return {
+    "S3 buckets": of("aws:s3/bucket:Bucket"),
+    "KMS keys": of("aws:kms/key:Key"),
+    "Aurora clusters": of("aws:rds/cluster:Cluster"),
+    "Aurora instances": of("aws:rds/clusterInstance:ClusterInstance"),
+    "DB subnet groups": of("aws:rds/subnetGroup:SubnetGroup"),
+    "DB cluster parameter groups": of("aws:rds/clusterParameterGroup:ClusterParameterGroup"),
+    "Security groups": of("aws:ec2/securityGroup:SecurityGroup"),
+    "ECS clusters": of("aws:ecs/cluster:Cluster"),
+    "Application Load Balancers": of("aws:lb/loadBalancer:LoadBalancer"),
+    "Target groups": of("aws:lb/targetGroup:TargetGroup"),
+    "Public DNS records": of("aws:route53/record:Record"),
+    VPCs: of("aws:ec2/vpc:Vpc"),
+    "Internet gateways": of("aws:ec2/internetGateway:InternetGateway"),
+    "NAT gateways": of("aws:ec2/natGateway:NatGateway"),
+    "Elastic IPs": of("aws:ec2/eip:Eip"),
+    Subnets: of("aws:ec2/subnet:Subnet"),
+    "Gateway VPC endpoints": of("aws:ec2/vpcEndpoint:VpcEndpoint"),
+    "Private DNS namespaces": of("aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace"),
+  };
+}
 
 function countQuotas(run: { readonly resources: readonly RecordedResource[] }): Record<string, number> {
   const of = (type: string) => ofType(run, type);

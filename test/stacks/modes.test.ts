@@ -208,7 +208,7 @@ async function upAccountPlane(tenantId: string, account: string): Promise<PlaneO
     "tenantry:environment": "dev",
     "tenantry:domain": "strict.dev.tenantry.example.com",
     "tenantry:dedicatedTo": tenantId,
-    "tenantry:aws": { assumeRole: { roleArn: `arn:aws:iam::${account}:role/tenantry-automation` } },
+    "tenantry:aws": { assumeRole: { roleArn: `arn:aws:iam::${account}:role/tenantry-planes` } },
     "tenantry:network": { zones: ["eu-west-1a", "eu-west-1b"] },
     "tenantry:router": { image: "router:1", count: 0 },
   };
