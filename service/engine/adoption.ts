@@ -4,7 +4,8 @@
  *
  * An interrupted creation is adopted: its resource enters the state with the id that its object has or would have, with the
  * inputs it was called with (secrets stay encrypted). Reading the cloud afterwards fills in the rest, and drops it
- * again where there is no such object. Until that is done the pending records stay, so a crash in between changes nothing.
+ * again where there is no such object. It is marked to be read before it is used, so a crash in between, after which
+ * another host may go on, changes nothing: the next `up` reads it first.
  */
 import {
   type Deployment,
@@ -48,7 +49,7 @@ export function withAdopted(deployment: Deployment, adoptions: readonly Adoption
     if (existing !== undefined) resources[place] = { ...existing, delete: true };
     resources.push(adopted(resource, physical));
   }
-  // The record keeps the id too: whoever takes over after a crash goes on with this one instead of looking again.
+  // The CLI drops these records as it writes, but for the notes of interrupted.ts; the id spares them another search.
   const ids = new Map(adoptions.map(({ urn, physical }) => [urn, physical.id]));
   const pending_operations = (deployment.deployment.pending_operations ?? []).map((operation) => {
     const id = ids.get(operation.resource.urn);
@@ -58,7 +59,8 @@ export function withAdopted(deployment: Deployment, adoptions: readonly Adoption
 }
 
 function adopted(resource: DeploymentResource, { id, properties }: PhysicalId): DeploymentResource {
-  return { ...resource, id, outputs: { ...resource.inputs, ...properties, id } };
+  const outputs = { ...resource.inputs, ...properties, id };
+  return { ...resource, id, outputs, refreshBeforeUpdate: true };
 }
 
 /**

@@ -43,6 +43,20 @@ describe("kill -9 of the CLI after the cloud's effect and before the state's rec
     }
   });
 
+  it.each(["before", "after"] as const)(
+    "and a second death in the middle of recovering (%s the effect) leaves none either",
+    async (when) => {
+      const spec = newTenant();
+      await cutOff(spec, "aws:iam/role:Role", "create", undefined, when);
+      // The adopted resources are written, the cloud is not read any more.
+      const dead = AbortSignal.abort();
+      await expect(
+        world.engine.recover(targetOf(spec), recovery(world, spec), { signal: dead }),
+      ).rejects.toMatchObject({ code: "cancelled" });
+      await settles(spec, `second death ${when} the effect`);
+    },
+  );
+
   it("of an update leaves the resource as it is wanted", async () => {
     const spec = newTenant();
     await world.engine.up(spec);
@@ -113,9 +127,10 @@ async function cutOff(
   type: string,
   operation: "create" | "update" | "delete",
   begin: (runId: string) => Promise<unknown> = (runId) => world.engine.up(spec, { runId }),
+  when: "before" | "after" = "after",
 ): Promise<void> {
   const runId = begin.length === 0 ? "destroys" : randomUUID();
-  await world.control("POST", "/v1/faults", { type, operation, kind: "hang", when: "after", count: 1 });
+  await world.control("POST", "/v1/faults", { type, operation, kind: "hang", when, count: 1 });
   await killCli(spec, type, () => begin(runId), runId);
   await world.control("DELETE", "/v1/faults");
 }
@@ -147,6 +162,10 @@ async function hangs(): Promise<boolean> {
 async function converges(spec: TenantSpec, what: string): Promise<void> {
   await expect(world.engine.up(spec), what).rejects.toMatchObject({ code: "unclean_state" });
   await world.engine.recover(targetOf(spec), recovery(world, spec));
+  await settles(spec, what);
+}
+
+async function settles(spec: TenantSpec, what: string): Promise<void> {
   await world.engine.up(spec);
   expect(await world.engine.inspect(targetOf(spec)), what).toMatchObject({ pendingOperations: [] });
   expect(await world.engine.up(spec), what).toMatchObject({ changed: false });
