@@ -58,7 +58,8 @@ ENV NODE_ENV=production \
     NODE_OPTIONS=--disable-warning=ExperimentalWarning \
     PULUMI_HOME=/home/node/.pulumi \
     TENANTRY_CLOUD=aws \
-    TENANTRY_DATA=/data
+    TENANTRY_DATA=/data \
+    TENANTRY_DATABASE_CA_FILE=/etc/tenantry/rds-ca.pem
 # The image's user `node`, by number so that it can be checked to be none of root's.
 USER 1000:1000
 EXPOSE 7070 8080

@@ -31,8 +31,8 @@ const DEFAULTS = {
   security_groups: 2_500,
   secrets: 500_000,
   log_groups: 1_000_000,
-  // A new account's; AWS raises it with use.
-  fargate_vcpus: 6,
+  // Of an account that has been in use; a new one starts at 6.
+  fargate_vcpus: 4_000,
 } as const;
 
 /** AWS keeps this many addresses of each subnet. */
