@@ -119,14 +119,11 @@ function* duplicates(manifests: readonly ParsedManifest[]): Generator<FieldError
   }
 }
 
-/** In the order in which a reader meets them. */
 function problemsIn(document: YamlDocument, issues: readonly Issue[]): FieldError[] {
   const found = issues.flatMap((issue) => told(issue, document));
   const paths = new Set(found.map(({ path }) => path));
   const secrets = [...secretsIn(document)].filter(({ path }) => !paths.has(path));
-  return [...found, ...secrets].sort(
-    (left, right) => (left.line ?? 0) - (right.line ?? 0) || (left.column ?? 0) - (right.column ?? 0),
-  );
+  return inOrder([...found, ...secrets]);
 }
 
 /**

@@ -86,6 +86,13 @@ export function placeOf(lines: LineCounter, offset: number): Place {
   return { line, column: col };
 }
 
+/** As a reader meets them. */
+export function inOrder(problems: readonly FieldError[]): FieldError[] {
+  return [...problems].sort(
+    (left, right) => (left.line ?? 0) - (right.line ?? 0) || (left.column ?? 0) - (right.column ?? 0),
+  );
+}
+
 function isNothing(contents: unknown): contents is null {
   return contents === null || (isScalar(contents) && contents.value === null);
 }
@@ -129,7 +136,7 @@ function problemsOf(document: Document.Parsed | Document, file: string, lines: L
   });
   const grammar = [...document.errors, ...document.warnings].slice(0, MANIFEST_LIMITS.problems);
   if (grammar.length > 0) return grammar.map((error) => tell(error.pos[0], inWords(error)));
-  return [...structure(document.contents, tell)];
+  return inOrder([...structure(document.contents, tell)]);
 }
 
 function inWords(error: YAMLError): string {

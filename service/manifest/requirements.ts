@@ -18,7 +18,12 @@ export async function problemsWith(db: Reader, parsed: ParsedManifest): Promise<
   // A draft may be written before its plane is up, and what is recorded already was checked when it was.
   const known = spec.state === "draft" ? spec.planes : (tenant?.planes ?? []);
   for (const [index, name] of spec.planes.entries()) {
-    if (known.includes(name) || (await planeFind(db, name)) !== undefined) continue;
+    const plane = await planeFind(db, name);
+    const owner = plane?.dedicatedTo ?? null;
+    if (owner !== null && owner !== tenant?.tenantId) {
+      problems.push(parsed.problem(`spec.planes.${index}`, `is another tenant's own plane: ${name}`));
+    }
+    if (known.includes(name) || plane !== undefined) continue;
     const hint = "Bring it up with pulumi up and record it with POST /v1/control-plane/planes.";
     problems.push(parsed.problem(`spec.planes.${index}`, `must be a recorded plane, got ${name}`, hint));
   }
@@ -29,7 +34,7 @@ function* regionProblems(parsed: ParsedManifest): Generator<FieldError> {
   const { planes, regions } = parsed.manifest.spec;
   if (regions.allowed.length === 0) return;
   for (const [index, name] of planes.entries()) {
-    const region = name.slice(name.indexOf("-") + 1);
+    const region = /^[a-z]+-([a-z]{2}(?:-[a-z]+)+-\d)/.exec(name)?.[1] ?? name;
     if (regions.allowed.includes(region)) continue;
     yield parsed.problem(`spec.planes.${index}`, `is in ${region}, which spec.regions.allowed does not name`);
   }

@@ -9,9 +9,9 @@ import type { RequestContext, ServiceContext } from "../app/context.ts";
 import { driftRepairCreate } from "../app/drift.ts";
 import { operationRetry } from "../app/operation.ts";
 import { tenantActivate, tenantDeploy, tenantReactivate, tenantSuspend } from "../app/tenantLifecycle.ts";
-import type { ReconcileAction } from "./decide.ts";
 import type { TenantFacts } from "./facts.ts";
 import { RECONCILER } from "./readFacts.ts";
+import type { ReconcileAction } from "./wishes.ts";
 
 /** What was decided on is no longer so; the next pass decides anew. */
 export class StaleFacts extends Error {}

@@ -3,8 +3,9 @@ import { describe, expect, it } from "vitest";
 import { nextStatus } from "../../contract/lifecycle.ts";
 import { MANIFEST_STATES, type ManifestState } from "../../contract/manifest.ts";
 import { DEPLOYMENT_STATES, TENANT_STATUSES, type TenantStatus } from "../../contract/vocabulary.ts";
-import { decide, firstStep, gateOf, type ReconcileAction } from "./decide.ts";
+import { decide, gateOf } from "./decide.ts";
 import type { Failures, ReconcilePolicy, TargetFacts, TenantFacts } from "./facts.ts";
+import { firstStep, type ReconcileAction } from "./wishes.ts";
 
 const policy: ReconcilePolicy = {
   mode: "correct",

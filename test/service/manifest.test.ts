@@ -154,6 +154,24 @@ describe("applying manifests", () => {
     }
   });
 
+  it.each([
+    ["a bomb", ["a: &a [x, x]", "b: &b [*a, *a]", "c: [*b, *b]"].join("\n"), "anchor"],
+    ["a cycle", "a: &a\n  b: *a\n", "anchor"],
+    ["keys that are no text", "1: x\n? [a]\n: y\n", "no text"],
+    ["brackets without end", "[".repeat(900_000), "too much"],
+    ["a key twice", "kind: Tenant\nkind: Tenant\n", "twice"],
+    ["a directive", "%YAML 1.1\n---\na: b\n", "directive"],
+  ])("refuses %s and changes nothing", async (_name, text, words) => {
+    const before = await dump(service);
+    const { status, body } = await yaml("/manifests/apply", text);
+    expect({ status, code: body.code }).toEqual({ status: 422, code: "manifest_invalid" });
+    expect(body.errors[0]).toMatchObject({
+      line: expect.any(Number),
+      message: expect.stringContaining(words),
+    });
+    expect(await dump(service)).toBe(before);
+  });
+
   it("answers a body above 1 MB and one that is no UTF-8", async () => {
     const large = await yaml("/manifests/apply", `# ${"x".repeat(1_100_000)}`);
     expect(large).toMatchObject({ status: 413, body: { code: "body_too_large" } });
