@@ -30,7 +30,7 @@ export interface DatabaseServers {
 }
 
 const HOST = "127.0.0.1";
-/** How often deleted clusters are looked for while any server runs. */
+/** How often deleted clusters are looked for where any has data. */
 const SWEEP_EVERY_MS = 2_000;
 /** For a root who keeps the cloud's folder to himself: PostgreSQL, which is somebody else then, has its data here. */
 const OUTSIDE = "/var/tmp";
@@ -89,7 +89,7 @@ export function createDatabaseServers(cloudFolder: string, store: Store): Databa
   let sweeping: Promise<void> = sweep().catch(() => undefined);
   sweepOutside();
   const timer = setInterval(() => {
-    if (servers.size > 0) sweeping = sweeping.then(sweep).catch(() => undefined);
+    if (idsIn(home).length > 0) sweeping = sweeping.then(sweep).catch(() => undefined);
   }, SWEEP_EVERY_MS).unref();
 
   return {

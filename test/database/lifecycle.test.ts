@@ -1,10 +1,10 @@
-import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { plane, releaseBody, waitFor } from "../service/harness.ts";
 import { bringUpPlane, createRealService } from "../service/realService.ts";
+import { postgresWatch } from "../support/postgreses.ts";
 
 /** A tenant's data through its life, on the real engine, the local cloud and its PostgreSQL. In order. */
 const service = createRealService();
@@ -21,9 +21,11 @@ beforeAll(async () => {
   await call("POST", "/releases", releaseBody("1.0.0"));
   [tenantId, other] = [await create("alpha"), await create("beta")];
 }, 300_000);
+const postgreses = postgresWatch(() => path.join(service.dataDir, "cloud"));
 afterAll(async () => {
+  expect(postgreses().length).toBeGreaterThan(0);
   await service.cleanUp();
-  expect(postgresesIn(service.dataDir)).toEqual([]);
+  expect(postgreses()).toEqual([]);
 });
 
 async function create(slug: string): Promise<string> {
@@ -170,10 +172,4 @@ function filesIn(folder: string): string[] {
     const stat = statSync(path.join(folder, name), { throwIfNoEntry: false });
     return stat?.isFile() === true && stat.size < 64 * 1024 * 1024;
   });
-}
-
-/** PostgreSQL processes on a data folder below. */
-function postgresesIn(folder: string): string[] {
-  const processes = execFileSync("ps", ["-eo", "args"], { encoding: "utf8" }).split("\n");
-  return processes.filter((line) => line.includes("postgres") && line.includes(folder));
 }
