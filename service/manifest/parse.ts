@@ -12,6 +12,7 @@ import { namesSecret, secretShapeOf } from "../../contract/secretShape.ts";
 import { canonicalJson } from "../../registry/canonicalJson.ts";
 import { nearest } from "./nearest.ts";
 import {
+  inOrder,
   nameOf,
   type Place,
   placeOf,
