@@ -24,9 +24,9 @@ export async function destroyDue(service: ServiceContext): Promise<void> {
   const now = new Date().toISOString();
   const due = await service.registry.read((db) => decommissionsDue(db, now, limits.decommissionsAtOnce));
   for (const decommission of due) {
-    await service.registry.change(controllerFor(decommission), (change) =>
-      beginDestruction(service, change, decommission),
-    );
+    const begin = (change: Change) => beginDestruction(service, change, decommission);
+    const { tenantId } = decommission;
+    await service.registry.change(controllerFor(decommission), begin, { tenantId });
   }
   if (due.length > 0) service.nudges.nudge("operations");
 }
