@@ -116,7 +116,7 @@ async function ensureCredentials(tenancy: Tenancy, cause: string): Promise<boole
   const { server, names, secrets } = tenancy;
   const held = newest(await secrets.read());
   const login = held ?? { username: names.logins[0], password: newPassword() };
-  await giveLogin(tenancy, login);
+  if (held === undefined || !(await canLogIn(tenancy, held))) await giveLogin(tenancy, login);
   const wanted = credentialsFor(tenancy, login, cause);
   const isRight =
     held !== undefined &&
@@ -124,6 +124,17 @@ async function ensureCredentials(tenancy: Tenancy, cause: string): Promise<boole
     held.tls === server.address.tls;
   const written = await secrets.write(isRight ? held : wanted);
   return written > 0 || held?.issuedFor === cause;
+}
+
+/** False when the server refuses it; a server that does not answer is no reason for another password. */
+async function canLogIn({ server, database }: Tenancy, held: Credentials): Promise<boolean> {
+  try {
+    await server.tryLogin(database, held);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof DatabaseError && !thrown.retryable) return false;
+    throw thrown;
+  }
 }
 
 const ADDRESS_KEYS = ["host", "port", "database", "schema"] as const;

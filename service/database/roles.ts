@@ -68,18 +68,22 @@ export async function ensureLogins(
   for (const login of names.logins) {
     const role = identifier(login);
     await createRole(session, login, "NOLOGIN");
-    await session.query(`ALTER ROLE ${role} CONNECTION LIMIT ${CONNECTIONS_PER_LOGIN}`);
-    await session.query(`GRANT ${identifier(names.owner)} TO ${role} WITH INHERIT TRUE, SET TRUE`);
-    await session.query(`GRANT ${role} TO CURRENT_USER WITH INHERIT FALSE, SET TRUE`);
-    if (layout === "schema") {
-      await session.query(`GRANT ${identifier(POOLED_GROUP)} TO ${role} WITH INHERIT TRUE, SET FALSE`);
-    }
     // Whichever login made it, everything belongs to the owner.
     const settings = { ...SESSION_SETTINGS, search_path: identifier(names.data), role: names.owner };
-    for (const [name, value] of Object.entries(settings)) {
-      const given = name === "search_path" ? value : literal(value);
-      await session.query(`ALTER ROLE ${role} SET ${name} = ${given}`);
-    }
+    const statements = [
+      `ALTER ROLE ${role} CONNECTION LIMIT ${CONNECTIONS_PER_LOGIN}`,
+      `GRANT ${identifier(names.owner)} TO ${role} WITH INHERIT TRUE, SET TRUE`,
+      `GRANT ${role} TO CURRENT_USER WITH INHERIT FALSE, SET TRUE`,
+      ...(layout === "schema"
+        ? [`GRANT ${identifier(POOLED_GROUP)} TO ${role} WITH INHERIT TRUE, SET FALSE`]
+        : []),
+      ...Object.entries(settings).map(([name, value]) => {
+        const given = name === "search_path" ? value : literal(value);
+        return `ALTER ROLE ${role} SET ${name} = ${given}`;
+      }),
+    ];
+    // In one message: each would be a journey to the server and back.
+    await session.query(statements.join("; "));
   }
 }
 

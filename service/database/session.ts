@@ -33,6 +33,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 60_000;
 /** For one table's rows. */
 const LONG_STATEMENT_TIMEOUT_MS = 4 * 3_600_000;
+const TOO_MANY_CONNECTIONS = "53300";
 const LOCK_TIMEOUT_MS = 15_000;
 /** `GRANT … WITH INHERIT, SET` came with it. */
 const OLDEST_VERSION = 160_000;
@@ -58,6 +59,8 @@ export async function openServer(options: TenantDatabasesOptions, place: Databas
     async tryLogin(database, login) {
       const config = clientConfig(options, address, database, login, false);
       await withClient(config, (session) => session.query("SELECT 1")).catch((thrown) => {
+        // Said after the password was found right.
+        if ((thrown as { code?: unknown }).code === TOO_MANY_CONNECTIONS) return;
         throw databaseError(`log in as ${login.username}`, thrown);
       });
     },

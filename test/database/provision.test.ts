@@ -170,6 +170,19 @@ describe.each([
   );
 });
 
+it("takes a login whose connections are all in use for one that works", async () => {
+  const tenant = tenantDatabase(81);
+  await world.databases.provision(world.place, tenant, "op");
+  const before = held(tenant);
+  const [login = ""] = tenantNames(tenant.tenantId, 1).logins;
+  const clients = [await world.connect(tenant), await world.connect(tenant)];
+  await world.admin(`ALTER ROLE ${login} CONNECTION LIMIT 2`);
+  await expect(world.connect(tenant)).rejects.toMatchObject({ code: "53300" });
+  await world.databases.provision(world.place, tenant, "op");
+  expect(held(tenant)).toEqual(before);
+  await Promise.all(clients.map((client) => client.end()));
+});
+
 it("provisions many at once on one server", async () => {
   const tenants = [41, 42, 43, 44, 45, 46].map((number) => tenantDatabase(number));
   await Promise.all(tenants.map((tenant) => world.databases.provision(world.place, tenant, "op")));
