@@ -1,7 +1,15 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { type DatabaseProxy, startProxy } from "../registry/proxy.ts";
 import { waitFor } from "./harness.ts";
-import { activate, addTenants, createReplicas, endedAt, type Replica, type Replicas } from "./replicas.ts";
+import {
+  activate,
+  addTenants,
+  createReplicas,
+  endedAt,
+  type Replica,
+  type Replicas,
+  shortLease,
+} from "./replicas.ts";
 
 interface Scene {
   readonly replicas: Replicas;
@@ -18,14 +26,14 @@ afterEach(async () => {
   }
 });
 
-async function setUp(skip: (why: string) => void): Promise<Scene> {
+async function setUp(skip: (why: string) => void, flags: readonly string[] = []): Promise<Scene> {
   const replicas = await createReplicas();
   if (typeof replicas === "string") {
     skip(`no PostgreSQL here: ${replicas}`);
     throw new Error(replicas);
   }
   const proxy = await startProxy(replicas.url);
-  const replica = await replicas.start("host-a", ["--database-url", proxy.url]);
+  const replica = await replicas.start("host-a", ["--database-url", proxy.url, ...flags]);
   const [tenantId = ""] = await addTenants(replicas, replica, 1);
   const scene = { replicas, proxy, replica, tenantId };
   scenes.push(scene);
@@ -37,7 +45,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 async function beginRun({ replicas, replica, tenantId }: Scene): Promise<string> {
   replicas.hold(true);
   const operationId = await activate(replicas, replica, tenantId);
-  await waitFor("the run", async () => replicas.runs()[0]);
+  await waitFor("the run", async () => replicas.runs()[0], 60_000);
   return operationId;
 }
 
@@ -62,17 +70,18 @@ describe("a service whose database goes away", () => {
   });
 
   it("stops what it can no longer hold, and takes it up again afterwards", async ({ skip }) => {
-    const scene = await setUp(skip);
+    const scene = await setUp(skip, shortLease.flags);
     const { replicas, proxy, replica } = scene;
     const operationId = await beginRun(scene);
     await proxy.cut();
     // Not even its run may outlive the lease, whoever else can reach the database.
-    await waitFor("the run's end", async () => replicas.runs()[0]?.endedAt);
+    await waitFor("the run's end", async () => replicas.runs()[0]?.endedAt, 60_000);
     await pause(1_000);
     await proxy.restore();
     replicas.hold(false);
     const done = await endedAt(replicas, replica, operationId);
-    expect(done).toMatchObject({ status: "succeeded", attempt: 2, error: null });
+    expect(done).toMatchObject({ status: "succeeded", error: null });
+    expect(done.attempt).toBeGreaterThan(1);
     const { body } = await replicas.call(replica, "GET", "/audit/verification");
     expect(body).toMatchObject({ verified: true });
   });

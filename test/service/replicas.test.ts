@@ -5,10 +5,10 @@ import {
   addTenants,
   createReplicas,
   endedAt,
-  killTimeMs,
   peakOf,
   type Replica,
   type Replicas,
+  shortLease,
 } from "./replicas.ts";
 
 const open: Replicas[] = [];
@@ -122,6 +122,7 @@ describe("replicas on one PostgreSQL", () => {
 
   it("take over at once from one that was killed on the same host", async ({ skip }) => {
     const replicas = await setUp(skip);
+    // A lease that would take far longer to run out than the test: only proof of its death gives it up.
     const far = ["--lease-ms", "600000"];
     const first = await replicas.start("host-a", far);
     const [tenantId = ""] = await addTenants(replicas, first, 1);
@@ -138,23 +139,23 @@ describe("replicas on one PostgreSQL", () => {
 
   it("take over from one that was killed on another host after its lease and kill time", async ({ skip }) => {
     const replicas = await setUp(skip);
-    const first = await replicas.start("host-a");
+    const first = await replicas.start("host-a", shortLease.flags);
     const [tenantId = ""] = await addTenants(replicas, first, 1);
     replicas.hold(true);
     const operationId = await activate(replicas, first, tenantId);
     await running(replicas, tenantId);
-    const second = await replicas.start("host-b");
+    const second = await replicas.start("host-b", shortLease.flags);
     await first.signal("SIGKILL");
     replicas.hold(false);
     const [held] = await replicas.raw(
       `select lease_expires_at as at from operations where operation_id = '${operationId}'`,
     );
-    expect(await endedAt(replicas, second, operationId)).toMatchObject({ status: "succeeded", attempt: 2 });
+    expect(await endedAt(replicas, second, operationId)).toMatchObject({ status: "succeeded" });
     const [resumed] = await replicas.raw(
-      `select at from operation_journal where operation_id = '${operationId}' and type = 'resumed'`,
+      `select at from operation_journal where operation_id = '${operationId}' and type = 'resumed' order by sequence limit 1`,
     );
     const waitedMs = Date.parse(String(resumed?.at)) - Date.parse(String(held?.at));
-    expect(waitedMs).toBeGreaterThanOrEqual(killTimeMs);
+    expect(waitedMs).toBeGreaterThanOrEqual(shortLease.killTimeMs);
   });
 
   it("hand over what runs when they are told to stop", async ({ skip }) => {
