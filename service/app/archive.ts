@@ -56,8 +56,10 @@ async function archiveTarget(
   retainUntil: string,
   input: TenantArchive,
 ): Promise<Operation[]> {
-  const verified =
+  const newest =
     target.requestedState === "archived" ? await archiveOfTarget(change.db, target.targetId) : undefined;
+  // One that was restored since is of data that has changed since.
+  const verified = newest?.restoredAt === null ? newest : undefined;
   return requestOperations(change, [target], {
     ...{ kind: "tenant_archive", state: "archiving", transition: "archive" },
     ...optionsOf(input),

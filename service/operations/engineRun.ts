@@ -2,7 +2,7 @@ import { planeGet } from "../../registry/plane.ts";
 import type { CloudPlace } from "../cloud/cloudRuntime.ts";
 import { limits } from "../config.ts";
 import type { StackTarget } from "../engine/engine.ts";
-import { hasCode, lockOwnerIsDead } from "./failure.ts";
+import { hasCode, lockOwnerIsGone } from "./failure.ts";
 import { assumedRole } from "./resolveSpec.ts";
 import { pause } from "./retry.ts";
 import type { StepRun } from "./saga.ts";
@@ -24,7 +24,7 @@ export async function withRecovery<T>(run: StepRun, engineRun: () => Promise<T>)
     return await engineRun();
   } catch (thrown) {
     if (hasCode(thrown, "unclean_state")) return recovered(run, engineRun);
-    if (!hasCode(thrown, "stack_locked") || !lockOwnerIsDead(thrown)) throw thrown;
+    if (!hasCode(thrown, "stack_locked") || !lockOwnerIsGone(thrown, run.service.settings)) throw thrown;
     await run.say("The process that locked the stack is gone; removing its lock");
     await engine.breakLock(stack);
   }

@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { describe, expect, it } from "vitest";
 import { EngineError } from "../engine/errors.ts";
-import { describeFailure, lockOwnerIsDead } from "./failure.ts";
+import { describeFailure, lockOwnerIsGone } from "./failure.ts";
 import { StepError } from "./saga.ts";
 
 describe("describeFailure", () => {
@@ -29,14 +29,34 @@ describe("describeFailure", () => {
   });
 });
 
-describe("lockOwnerIsDead", () => {
-  const locked = (owner: string) => new EngineError("stack_locked", "locked", { lock: { owner } });
+describe("lockOwnerIsGone", () => {
+  const limits = { leaseMs: 60_000, killTimeMs: 20_000 };
+  const nowMs = Date.parse("2026-05-01T12:00:00Z");
+  const gone = (owner: string, since?: string) => {
+    const lock = { owner, ...(since !== undefined && { since }) };
+    return lockOwnerIsGone(new EngineError("stack_locked", "locked", { lock }), limits, nowMs);
+  };
+  const noPid = 2 ** 22 + 1;
 
-  it("is certain only of a missing process of this host", () => {
-    expect(lockOwnerIsDead(locked(`me@${hostname()} (pid ${2 ** 22 + 1})`))).toBe(true);
-    expect(lockOwnerIsDead(locked(`me@${hostname()} (pid ${process.pid})`))).toBe(false);
-    expect(lockOwnerIsDead(locked(`me@elsewhere.example (pid ${2 ** 22 + 1})`))).toBe(false);
-    expect(lockOwnerIsDead(locked("another update"))).toBe(false);
-    expect(lockOwnerIsDead(new Error("no lock"))).toBe(false);
+  it("is certain of a process of this host that is not there", () => {
+    expect(gone(`me@${hostname()} (pid ${noPid})`)).toBe(true);
+    expect(gone(`me@${hostname()} (pid ${process.pid})`)).toBe(false);
+  });
+
+  it("is not taken in by another process that has got the number since", () => {
+    const longAgo = new Date(Date.now() - 365 * 86_400_000).toISOString();
+    expect(gone(`me@${hostname()} (pid ${process.pid})`, longAgo)).toBe(true);
+    expect(gone(`me@${hostname()} (pid ${process.pid})`, new Date().toISOString())).toBe(false);
+  });
+
+  it("believes it of another host when its lease and its kill time have passed since the lock", () => {
+    expect(gone(`me@elsewhere.example (pid ${noPid})`, "2026-05-01T11:58:40Z")).toBe(true);
+    expect(gone(`me@elsewhere.example (pid ${noPid})`, "2026-05-01T11:58:41Z")).toBe(false);
+    expect(gone(`me@elsewhere.example (pid ${noPid})`)).toBe(false);
+  });
+
+  it("knows nothing of an owner without a number", () => {
+    expect(gone("another update", "2020-01-01T00:00:00Z")).toBe(false);
+    expect(lockOwnerIsGone(new Error("no lock"), limits)).toBe(false);
   });
 });

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import type { OperationErrorValue } from "../../registry/schema.ts";
+import { mayStillRun } from "../engine/processes.ts";
 
 const maxMessageChars = 2_000;
 
@@ -37,17 +38,19 @@ export function hasCode(thrown: unknown, code: string): boolean {
 }
 
 /**
- * Whether the lock's owner, named as `user@host (pid n)`, certainly runs no more: same host, and no such process. A pid that was given to
- * another program counts as alive; then a person has to decide.
+ * Whether the lock's owner, named as `user@host (pid n)`, certainly runs no more. On this host that can be seen. Of another host it
+ * is known by the lease of the stack, which the caller holds: it was to be had only after the former holder's lease had
+ * run out and its kill time had passed. The lock must be as old as that as well, so that nobody's who came later is broken.
  */
-export function lockOwnerIsDead(thrown: unknown): boolean {
-  const owner = (thrown as { lock?: { owner?: string } }).lock?.owner ?? "";
+export function lockOwnerIsGone(
+  thrown: unknown,
+  { leaseMs, killTimeMs }: { readonly leaseMs: number; readonly killTimeMs: number },
+  nowMs: number = Date.now(),
+): boolean {
+  const { owner = "", since = "" } = (thrown as { lock?: { owner?: string; since?: string } }).lock ?? {};
   const [, host, pid] = /@(\S+) \(pid (\d+)\)/.exec(owner) ?? [];
-  if (host !== hostname() || pid === undefined) return false;
-  try {
-    process.kill(Number(pid), 0);
-    return false;
-  } catch (cause) {
-    return (cause as NodeJS.ErrnoException).code === "ESRCH";
-  }
+  const sinceMs = Date.parse(since);
+  if (pid === undefined) return false;
+  if (host === hostname()) return !mayStillRun(Number(pid), Number.isNaN(sinceMs) ? Number.POSITIVE_INFINITY : sinceMs);
+  return sinceMs + leaseMs + killTimeMs <= nowMs;
 }

@@ -60,7 +60,8 @@ export async function deletionOf(change: Change, { results, target }: EndedRun):
   return addDeletions(await targetDeletion(change.db, target.targetId), {
     resourcesDeleted: Number(results.destroy?.deleted ?? 0),
     database: Array.isArray(dropped) && dropped.length > 0 ? "dropped" : "none",
-    objectsDeleted: Number(results.delete_objects?.objects ?? 0),
+    objectsDeleted:
+      Number(results.delete_objects?.objects ?? 0) + Number(results.delete_late_objects?.objects ?? 0),
     scheduledForDeletion: (results.scan_for_orphans?.scheduledForDeletion ??
       []) as TargetDeletion["scheduledForDeletion"],
   });

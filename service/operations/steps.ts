@@ -125,7 +125,8 @@ async function specBefore(run: StepRun): Promise<TenantSpec | undefined> {
     );
   }
   // Task counts that a suspension had set to zero come back only when they are written.
-  const wasStopped = run.target.requestedState === "suspended" && parsed.data.workload !== "suspended";
+  const toStop = run.target.requestedState === "suspended" || run.target.requestedState === "archived";
+  const wasStopped = toStop && parsed.data.workload !== "suspended";
   return wasStopped ? { ...parsed.data, workload: "resuming" } : parsed.data;
 }
 

@@ -3,6 +3,7 @@ import { driftFindingsResolve } from "../../registry/driftFinding.ts";
 import { targetObserve, targetsOfTenant, targetUpdate } from "../../registry/target.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { tenantTransitionComplete } from "../../registry/tenantLifecycle.ts";
+import { specDigest, type TenantSpec } from "../../stacks/tenant/spec.ts";
 import { controllerFor } from "../app/context.ts";
 import { ArchiveFacts } from "./archivePlace.ts";
 import {
@@ -17,6 +18,7 @@ import { nextGeneration, recordUnfinished } from "./observed.ts";
 import { deletionOf, destroyStep, orphanScanStep } from "./removal.ts";
 import { publishRoutingStep } from "./routingStep.ts";
 import type { ArchiveInput, Saga, Step, StepRun } from "./saga.ts";
+import { appliedSpecStep, deployStep, resolvedOf, steadyStep } from "./steps.ts";
 
 function archiveInput({ input }: StepRun): ArchiveInput {
   if (input.archive === undefined) throw new Error("Cannot archive: the request must have said how long");
@@ -38,6 +40,18 @@ function unlessVerified(step: Step): Step {
     }),
   };
 }
+
+const applied = appliedSpecStep(() => "suspended");
+
+/** What is deployed, without a running task: where access alone was blocked, somebody may still write. */
+const resolveStep: Step = {
+  ...applied,
+  async run(run) {
+    const resolved = resolvedOf({ resolve_spec: await applied.run(run) });
+    const spec: TenantSpec = { ...resolved.spec, workload: "suspended" };
+    return { ...resolved, spec, digest: specDigest(spec) };
+  },
+};
 
 /** From here on the archive is on record, and with it everything that a restore needs. */
 const verifyStep: Step = {
@@ -78,13 +92,14 @@ const recordArchiveStep: Step = {
 };
 
 /**
- * Moves a suspended target's data to archive storage and takes the target out of the cloud. Nothing is removed before the
+ * Stops what may still run of a suspended target, moves its data to archive storage and takes it out of the cloud. Nothing is removed before the
  * archive has been read back and found whole; until the stack is destroyed, everything can be brought back.
  */
 export const tenantArchive: Saga = {
   kind: "tenant_archive",
   steps: [
     publishRoutingStep,
+    ...[resolveStep, deployStep, steadyStep].map(unlessVerified),
     ...[closeDatabaseStep, dumpDatabaseStep, archiveObjectsStep].map(unlessVerified),
     ...[verifyStep, recordArchiveStep],
     ...[dropDatabaseStep, deleteObjectsStep, destroyStep, orphanScanStep],

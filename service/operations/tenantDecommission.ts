@@ -55,12 +55,15 @@ async function deleteArchive(
   );
 }
 
+/** Services may have written until they were stopped. */
+const deleteLateObjectsStep: Step = { ...destroyObjectsStep, name: "delete_late_objects" };
+
 /** Destroys a target for good. The tenant is deleted when its last target is gone. */
 export const tenantDecommission: Saga = {
   kind: "tenant_decommission",
   steps: [
     ...[checkHoldStep, publishRoutingStep, closeDatabaseStep, destroyDatabaseStep, destroyObjectsStep],
-    ...[destroyStep, orphanScanStep, deleteArchivesStep],
+    ...[destroyStep, deleteLateObjectsStep, orphanScanStep, deleteArchivesStep],
   ],
   async end(change, run) {
     if (run.outcome !== "succeeded") return recordUnfinished(change, run);

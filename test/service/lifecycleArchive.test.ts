@@ -169,6 +169,51 @@ describe("archiving", () => {
   });
 });
 
+describe("archiving without losing anything", () => {
+  it("stops what still writes where access alone was blocked, and starts it again when it fails", async () => {
+    const tenantId = await furnished("still-writes");
+    await run(service, `/tenants/${tenantId}/suspend`, { mode: "access" });
+    const workload = () =>
+      [...service.world.stacks.values()].find(({ spec }) => spec.tenant.tenantId === tenantId)?.spec.workload;
+    expect(workload()).toBe("running");
+    const seen: unknown[] = [];
+    service.world.data.onCall = (call) => {
+      if (!call.startsWith("dump")) return;
+      seen.push(workload());
+      throw new EngineError("provider_denied", "Cannot dump: not allowed");
+    };
+    const [failed] = await run(service, `/tenants/${tenantId}/archive`, { reason: "paused for long" });
+    service.world.data.onCall = undefined;
+    expect(failed).toMatchObject({ status: "failed", compensation: "succeeded" });
+    expect(seen).toEqual(["suspended"]);
+    expect(workload()).toBe("resuming");
+    expect(await targetOf(tenantId)).toMatchObject({
+      deploymentState: "suspended",
+      suspensionMode: "access",
+    });
+  });
+
+  it("makes a new archive of what was restored and changed since, even when the first attempt was kept", async () => {
+    const tenantId = await archived("changed-since");
+    await run(service, `/tenants/${tenantId}/restore`);
+    const database = service.world.data.databases.get(tenantId);
+    if (database !== undefined) database.content = "rows after the restore";
+    await run(service, `/tenants/${tenantId}/suspend`);
+    service.world.data.onCall = (call) => {
+      if (call.startsWith("copyObjects"))
+        throw new EngineError("provider_denied", "Cannot copy: not allowed");
+    };
+    const keep = { reason: "paused again", onFailure: "keep" };
+    const [failed] = await run(service, `/tenants/${tenantId}/archive`, keep);
+    service.world.data.onCall = undefined;
+    expect(failed).toMatchObject({ status: "failed", compensation: null });
+    await run(service, `/tenants/${tenantId}/archive`, { reason: "paused again" });
+    expect(await archivesOf(tenantId)).toHaveLength(2);
+    await run(service, `/tenants/${tenantId}/restore`);
+    expect(service.world.data.databases.get(tenantId)).toMatchObject({ content: "rows after the restore" });
+  });
+});
+
 describe("an archive past its retention", () => {
   const purge = () => {
     const settings = readSettings(["--data-dir", service.dataDir], {});

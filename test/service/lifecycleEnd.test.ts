@@ -163,6 +163,25 @@ describe("decommissioning with a grace period", () => {
   });
 });
 
+describe("destroying", () => {
+  it("takes what the services wrote while they were being stopped", async () => {
+    const tenantId = await active("writes-late");
+    const { engine, data } = service.world;
+    const destroy = engine.destroy.bind(engine);
+    Object.assign(engine, {
+      destroy: async (...args: Parameters<typeof destroy>) => {
+        data.objects.set(`dev-data/tenants/${tenantId}/late`, Buffer.from("late"));
+        return destroy(...args);
+      },
+    });
+    await run(service, `/tenants/${tenantId}/decommission`, endOf("writes-late", { immediately: true }));
+    Object.assign(engine, { destroy });
+    expect([...data.objects.keys()].filter((key) => key.includes(tenantId))).toEqual([]);
+    const { certificate } = await get(`/tenants/${tenantId}/deletion-certificate`);
+    expect(certificate.targets[0].objectsDeleted).toBe(1);
+  });
+});
+
 describe("a legal hold", () => {
   it("refuses decommissioning and deleting, and holds back what a grace period's end would destroy", async () => {
     const tenantId = await active("held");
