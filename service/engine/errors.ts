@@ -68,9 +68,10 @@ export function isRetryable(code: EngineErrorCode): boolean {
     case "state_unavailable":
     case "worker_crashed":
     case "engine_busy":
+    // Whose lease is somebody else's by now is told so when it writes down that it tries again.
+    case "lease_lost":
       return true;
     case "cancelled":
-    case "lease_lost":
     case "stack_not_found":
     case "plane_not_found":
     case "identity_mismatch":
