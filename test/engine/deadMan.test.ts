@@ -62,7 +62,7 @@ describe("the dead-man switch", () => {
     const spec = newTenant("unrenewed");
     const deadlineMs = monotonicMs() + 4_000;
     const run = world.engine.up(spec, { lease: { deadline: () => deadlineMs } });
-    await expect(run).rejects.toMatchObject({ code: "lease_lost", retryable: false });
+    await expect(run).rejects.toMatchObject({ code: "lease_lost", retryable: true });
     expect(monotonicMs()).toBeGreaterThanOrEqual(deadlineMs);
     await world.control("DELETE", "/v1/faults");
   });
