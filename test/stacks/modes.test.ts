@@ -3,10 +3,7 @@
  * account. The steps share the planes, which take the longest.
  */
 import { randomUUID } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { stringify } from "yaml";
 import type { Plane } from "../../contract/plane.ts";
 import { readSettings } from "../../service/config.ts";
 import { providerSettings } from "../../service/operations/resolveSpec.ts";
@@ -16,6 +13,7 @@ import { planeName } from "../../stacks/tenant/names.ts";
 import { type Isolation, isolationOf, type TenantSpec, tenantSubnetBlock } from "../../stacks/tenant/spec.ts";
 import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
 import { type CloudObject, type EngineWorld, openWorld, targetOf } from "../engine/world.ts";
+import { upAccountPlane } from "./accountPlane.ts";
 import { scriptPulumi } from "./commands.ts";
 
 const TYPE = {
@@ -148,7 +146,8 @@ describe("a tenant with an account of its own", () => {
   it(
     "has its plane and itself there, and nothing in the first account",
     async () => {
-      const own = await upAccountPlane(tenantId, ACCOUNT);
+      await upAccountPlane(world.dataDir, { stack: "strict", tenantId, account: ACCOUNT });
+      const own = parsePlaneOutputs(await world.engine.planeOutputs({ stack: "strict" }));
       expect(own).toMatchObject({ accountId: ACCOUNT, dedicatedTo: tenantId });
       expect(own.planeName).toBe(planeName("dev", "eu-west-1", tenantId));
       expect(own.controllerRoleArn).toContain(`:${ACCOUNT}:`);
@@ -197,22 +196,4 @@ function recorded(outputs: PlaneOutputs): Plane {
     ...{ name, environment, region, accountId, dedicatedTo, outputs, stackName: "strict" },
     ...{ planeId: randomUUID(), recordVersion: 1, createdAt: at, updatedAt: at },
   };
-}
-
-/** As docs/isolation.md tells it: a stack file that names the account's role and whose the plane is. */
-async function upAccountPlane(tenantId: string, account: string): Promise<PlaneOutputs> {
-  const folder = join(world.dataDir, "plane");
-  mkdirSync(folder, { recursive: true });
-  const config = {
-    "aws:region": "eu-west-1",
-    "tenantry:environment": "dev",
-    "tenantry:domain": "strict.dev.tenantry.example.com",
-    "tenantry:dedicatedTo": tenantId,
-    "tenantry:aws": { assumeRole: { roleArn: `arn:aws:iam::${account}:role/tenantry-planes` } },
-    "tenantry:network": { zones: ["eu-west-1a", "eu-west-1b"] },
-    "tenantry:router": { image: "router:1", count: 0 },
-  };
-  writeFileSync(join(folder, "Pulumi.strict.yaml"), stringify({ config }));
-  await scriptPulumi(world.dataDir, "up", "--stack", "strict", "--yes", "--skip-preview");
-  return parsePlaneOutputs(await world.engine.planeOutputs({ stack: "strict" }));
 }
