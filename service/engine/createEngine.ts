@@ -191,11 +191,12 @@ async function assertClean(store: StateStore, deployment: Deployment, target: St
   const pending = pendingOperations(deployment);
   if (pending.length === 0) return;
   // A run under way has pending operations in its state too; it is its lock that tells.
-  const owner = await store.lockOwner(target);
-  if (owner !== undefined) {
+  const [lock] = (await store.locks(target)) ?? [];
+  if (lock !== undefined) {
+    const owner = `${lock.username}@${lock.hostname} (pid ${lock.pid})`;
     const stack = `${target.projectName}/${target.stackName}`;
     const message = `Cannot change stack ${stack}: it is locked by ${owner}. Wait until that run ends.`;
-    throw new EngineError("stack_locked", message, { lock: { owner } });
+    throw new EngineError("stack_locked", message, { lock: { owner, since: lock.timestamp } });
   }
   const listed = pending.map(
     ({ kind, resourceType, logicalName }) => `${kind} ${resourceType} "${logicalName}"`,

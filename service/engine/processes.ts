@@ -54,6 +54,24 @@ export function isAlive(process_: ProcessIdentity): boolean {
   return process_.startTime === "" || startTime === process_.startTime;
 }
 
+/** Whether a process of this host that was there at a time may be there still: its number may be another's by now. */
+export function mayStillRun(pid: number, wasThereAtMs: number): boolean {
+  if (!isAlive({ pid, startTime: "", host: hostname() })) return false;
+  const startedAtMs = readStartedAtMs(pid);
+  return startedAtMs === undefined || startedAtMs <= wasThereAtMs + CLOCK_TOLERANCE_MS;
+}
+
+/** The kernel's clock ticks and the wall clock are compared: after a step of the clock they differ. */
+const CLOCK_TOLERANCE_MS = 60_000;
+const TICKS_PER_SECOND = 100;
+
+function readStartedAtMs(pid: number): number | undefined {
+  const ticks = Number(readStartTime(pid));
+  if (process.platform !== "linux" || !Number.isFinite(ticks)) return undefined;
+  const bootedAt = /^btime (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"))?.[1];
+  return bootedAt === undefined ? undefined : (Number(bootedAt) + ticks / TICKS_PER_SECOND) * 1_000;
+}
+
 /**
  * Ends a Pulumi CLI: SIGINT, wait, SIGINT, wait, SIGKILL.
  *

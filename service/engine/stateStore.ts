@@ -15,6 +15,7 @@ import type { StackTarget } from "./engine.ts";
 import { classifyFailure } from "./errors.ts";
 import type { ProcessIdentity } from "./processes.ts";
 import { createRedactor } from "./redact.ts";
+import { localHome, type StateLock, stateLocks } from "./stateLocks.ts";
 
 export interface StateStoreOptions {
   readonly command: string;
@@ -29,8 +30,8 @@ export interface StateStore {
   /** Begins an empty stack where that takes no CLI; false when `stack init` has to do it, or the stack exists. */
   create(target: StackTarget): Promise<boolean>;
   write(target: StackTarget, deployment: Deployment): Promise<void>;
-  /** Who holds the stack's lock, as `user@host (pid n)`; undefined also when only the CLI could tell. */
-  lockOwner(target: StackTarget): Promise<string | undefined>;
+  /** The locks on the stack; undefined when only the CLI could tell. */
+  locks(target: StackTarget): Promise<readonly StateLock[] | undefined>;
   /** Removes every lock on the stack. */
   unlock(target: StackTarget): Promise<void>;
   /** Removes the lock of one CLI process that is known to be dead; leaves anybody else's alone where it can tell. */
@@ -66,6 +67,8 @@ export function createStateStore(options: StateStoreOptions): StateStore {
     }
   };
 
+  const locks = async () => stateLocks((await options.environment()).PULUMI_BACKEND_URL ?? "");
+
   const unlock = async (target: StackTarget) => {
     await cli(target, ["cancel", "--yes"], "remove the lock");
   };
@@ -89,16 +92,16 @@ export function createStateStore(options: StateStoreOptions): StateStore {
       const files = { "state.json": JSON.stringify(deployment) };
       await cli(target, ["stack", "import", "--file", "state.json"], "mend the state", files);
     },
-    async lockOwner(target) {
-      const [lock] = (await readLocks((await options.environment()).PULUMI_BACKEND_URL ?? "", target)) ?? [];
-      return lock && `${lock.username}@${lock.hostname} (pid ${lock.pid})`;
+    async locks(target) {
+      return (await locks())?.list(target);
     },
     unlock,
     async unlockAfter(target, dead) {
-      const holders = await readLocks((await options.environment()).PULUMI_BACKEND_URL ?? "", target);
-      const others = holders?.some((lock) => lock.pid !== dead.pid || lock.hostname !== dead.host);
-      if (holders?.length === 0 || others) return;
-      await unlock(target);
+      const backend = await locks();
+      if (backend === undefined) return unlock(target);
+      for (const lock of await backend.list(target)) {
+        if (lock.pid === dead.pid && lock.hostname === dead.host) await backend.remove(lock);
+      }
     },
   };
 }
@@ -161,29 +164,4 @@ async function createCheckpoint(backendUrl: string, target: StackTarget): Promis
 async function hasKnownLayout(home: string): Promise<boolean> {
   const layout = await readFile(join(home, "meta.yaml"), "utf8").catch(() => "");
   return /^version: 1$/m.test(layout);
-}
-
-/** Undefined when the backend is not a local folder: then nobody but the CLI can tell. */
-async function readLocks(backendUrl: string, target: StackTarget): Promise<readonly Lock[] | undefined> {
-  const home = localHome(backendUrl);
-  if (home === undefined) return undefined;
-  const folder = join(home, "locks", "organization", target.projectName, target.stackName);
-  const names: string[] = await readdir(folder).catch(() => []);
-  const files = names.filter((name) => name.endsWith(".json"));
-  const texts = await Promise.all(
-    files.map((name) => readFile(join(folder, name), "utf8").catch(() => undefined)),
-  );
-  // One that is gone since the listing was just released.
-  return texts.filter((text) => text !== undefined).map((text) => JSON.parse(text) as Lock);
-}
-
-interface Lock {
-  readonly pid: number;
-  readonly username: string;
-  readonly hostname: string;
-}
-
-function localHome(backendUrl: string): string | undefined {
-  const root = /^file:\/\/(\/[^?~]*)(\?metadata=skip)?$/.exec(backendUrl)?.[1];
-  return root === undefined ? undefined : join(root, ".pulumi");
 }

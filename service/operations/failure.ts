@@ -51,6 +51,7 @@ export function lockOwnerIsGone(
   const [, host, pid] = /@(\S+) \(pid (\d+)\)/.exec(owner) ?? [];
   const sinceMs = Date.parse(since);
   if (pid === undefined) return false;
-  if (host === hostname()) return !mayStillRun(Number(pid), Number.isNaN(sinceMs) ? Number.POSITIVE_INFINITY : sinceMs);
+  if (host === hostname())
+    return !mayStillRun(Number(pid), Number.isNaN(sinceMs) ? Number.POSITIVE_INFINITY : sinceMs);
   return sinceMs + leaseMs + killTimeMs <= nowMs;
 }

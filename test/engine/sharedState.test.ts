@@ -1,0 +1,139 @@
+import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
+import { Client } from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createEngine } from "../../service/engine/createEngine.ts";
+import type { Engine } from "../../service/engine/engine.ts";
+import type { ProcessIdentity } from "../../service/engine/processes.ts";
+import { stateLocks } from "../../service/engine/stateLocks.ts";
+import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
+import { startMoto } from "../cloud/motoServer.ts";
+import { ensurePostgres } from "../registry/postgresServer.ts";
+import { type EngineWorld, environmentOf, openWorld, recovery, targetOf } from "./world.ts";
+
+/** The state where several hosts can reach it: PostgreSQL and S3, each through a death in the middle of a run. */
+const QUEUE = "aws:sqs/queue:Queue";
+const program = fileURLToPath(new URL("./programs/queues.ts", import.meta.url));
+const keys = { AWS_ACCESS_KEY_ID: "testing", AWS_SECRET_ACCESS_KEY: "testing", AWS_REGION: "eu-west-1" };
+
+interface Backend {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+const backends: Readonly<Record<string, () => Promise<Backend | { readonly unavailable: string }>>> = {
+  postgres: postgresBackend,
+  s3: s3Backend,
+};
+
+let world: EngineWorld;
+beforeAll(async () => {
+  world = await openWorld({ programModule: program, workers: 1 });
+});
+afterAll(() => world?.close());
+
+describe.each(Object.keys(backends))("state in %s", (kind) => {
+  let backend: Backend | { readonly unavailable: string };
+  let engine: Engine;
+
+  beforeAll(async () => {
+    backend = (await backends[kind]?.()) ?? { unavailable: "it is not known" };
+    if ("unavailable" in backend) return;
+    const { url } = backend;
+    const environment = async () => ({
+      ...(await environmentOf(world.dataDir)),
+      ...keys,
+      PULUMI_BACKEND_URL: url,
+    });
+    engine = createEngine({ dataDir: world.dataDir, workers: 1, programModule: program, environment });
+  }, 120_000);
+
+  afterAll(async () => {
+    await engine?.close();
+    if ("close" in backend) await backend.close();
+  });
+
+  it("serves a whole life, with a CLI killed in the middle of it", async ({ skip }) => {
+    if ("unavailable" in backend) return skip(backend.unavailable);
+    const locks = stateLocks(backend.url);
+    const spec = tenantSpec({ tenantId: randomUUID(), slug: `shared-${kind}` });
+    const target = targetOf(spec);
+    const runId = randomUUID();
+    const fault = { type: QUEUE, operation: "create", kind: "hang", when: "after", count: 1 };
+    await world.control("POST", "/v1/faults", fault);
+    const run = engine.up(spec, { runId }).catch((error: unknown) => error);
+    await expect.poll(hangs, { timeout: 60_000 }).toBe(true);
+    const file = join(world.dataDir, "runs", runId, "cli.json");
+    const cli = JSON.parse(await readFile(file, "utf8")) as ProcessIdentity;
+    expect(await locks?.list(target)).toMatchObject([{ pid: cli.pid, hostname: cli.host }]);
+    process.kill(cli.pid, "SIGKILL");
+    expect(await run).toBeInstanceOf(Error);
+    await world.control("DELETE", "/v1/faults");
+
+    // Whose the lock is decides: that of another process stays.
+    await expect(engine.up(spec)).rejects.toMatchObject({
+      code: "stack_locked",
+      lock: { owner: expect.stringContaining(`${cli.host} (pid ${cli.pid})`), since: expect.any(String) },
+    });
+    const [lock] = (await locks?.list(target)) ?? [];
+    expect(lock).toBeDefined();
+    if (lock !== undefined) await locks?.remove(lock);
+    expect(await locks?.list(target)).toEqual([]);
+
+    await expect(engine.up(spec)).rejects.toMatchObject({ code: "unclean_state" });
+    await engine.recover(target, recovery(world, spec));
+    expect(await engine.up(spec)).toMatchObject({ resources: 2 });
+    expect(await world.cloudResources(spec.tenant.tenantId)).toHaveLength(2);
+    expect(await engine.outputs(target)).toMatchObject({ password: "[secret]" });
+    expect(JSON.stringify(await engine.export(target))).not.toContain("correct-horse");
+    const { tenantId } = spec.tenant;
+    expect(await engine.destroy({ ...target, tenantId })).toMatchObject({ existed: true });
+    expect(await engine.inspect(target)).toMatchObject({ exists: false });
+    expect(await locks?.list(target)).toEqual([]);
+  }, 180_000);
+});
+
+async function hangs(): Promise<boolean> {
+  const { faults } = (await world.control("GET", "/v1/faults")) as { faults: { hanging: number }[] };
+  return faults.some(({ hanging }) => hanging > 0);
+}
+
+async function postgresBackend(): Promise<Backend | { readonly unavailable: string }> {
+  const answer = await ensurePostgres();
+  if ("reason" in answer) return { unavailable: answer.reason };
+  const name = `state_${randomUUID().replaceAll("-", "")}`;
+  const admin = new Client({ connectionString: answer.server.url });
+  await admin.connect();
+  await admin.query(`create database ${name}`);
+  const url = new URL(answer.server.url);
+  url.pathname = `/${name}`;
+  url.searchParams.set("sslmode", "disable");
+  return {
+    url: url.href,
+    async close() {
+      await admin.query(`drop database ${name} with (force)`);
+      await admin.end();
+    },
+  };
+}
+
+async function s3Backend(): Promise<Backend | { readonly unavailable: string }> {
+  const moto = await startMoto();
+  if ("unavailable" in moto) return moto;
+  // As in a service that runs on AWS: the SDK's own chain finds them.
+  Object.assign(process.env, keys);
+  const { endpoint } = moto;
+  const s3 = new S3Client({ endpoint, forcePathStyle: true, region: "eu-west-1" });
+  await s3.send(
+    new CreateBucketCommand({
+      Bucket: "states",
+      CreateBucketConfiguration: { LocationConstraint: "eu-west-1" },
+    }),
+  );
+  s3.destroy();
+  const query = new URLSearchParams({ endpoint, region: "eu-west-1", s3ForcePathStyle: "true" });
+  return { url: `s3://states/fleet?${query}`, close: () => moto.close() };
+}
