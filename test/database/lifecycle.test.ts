@@ -136,6 +136,25 @@ it("keeps database and objects apart in an archive, and brings both back", async
   expect(await (await object("GET", `tenants/${tenantId}/deep/b.txt`)).text()).toBe("content of deep/b.txt");
 }, 300_000);
 
+it("gives a tenant with a database of its own a server that nobody else is on", async () => {
+  const body = {
+    slug: "gamma",
+    displayName: "gamma",
+    plan: "enterprise",
+    planes: [plane],
+    isolation: "hybrid",
+  };
+  const { tenantId: own } = (await call("POST", "/tenants", body)).body;
+  await run(`/tenants/${own}/activate`);
+  const [[held], [shared]] = [await secretsOf(own), await secretsOf(other)];
+  expect(held?.port).not.toBe(shared?.port);
+  expect(held?.database).toBe(`tn_${own.replaceAll("-", "")}`);
+  const client = await asTenant(own);
+  await client.query("CREATE TEMP TABLE scratch (id int)");
+  await client.end();
+  await run(`/tenants/${own}/decommission`, { reason: "test", confirmSlug: "gamma", immediately: true });
+}, 300_000);
+
 it("leaves nothing of a decommissioned tenant's data, and the neighbour's alone", async () => {
   const schema = `tn_${tenantId.replaceAll("-", "")}`;
   const reason = "contract ended";
