@@ -31,6 +31,7 @@ import { sampleMemory } from "./memory.ts";
 
 const PLANE = "dev-eu-west-1";
 const IN_FLIGHT = [1, 2, 8] as const;
+let versions = 0;
 
 const { values } = parseArgs({
   options: { tenants: { type: "string", default: "8" }, rounds: { type: "string", default: "2" } },
@@ -176,6 +177,7 @@ async function measure({ setup, inFlight, api, replicas, tenants, specs }: Compa
   const bare: number[] = [];
   const ours: number[] = [];
   const own: number[] = [];
+  const steps = new Map<string, number[]>();
   const bareRound = () => {
     const version = nextVersion();
     return secondsPerItem(specs, inFlight, (spec) => engine.up(withImages(spec, version)));
@@ -185,12 +187,15 @@ async function measure({ setup, inFlight, api, replicas, tenants, specs }: Compa
     const startedAtMs = performance.now();
     const operations = await runAll(api, tenants, "deploy", { releaseNumber: release.number });
     own.push(...operations.map(ownMs));
+    for (const step of operations.flatMap((operation) => operation.steps))
+      steps.set(step.name, [...(steps.get(step.name) ?? []), lengthMs(step)]);
     return (performance.now() - startedAtMs) / 1_000 / operations.length;
   };
   try {
     await bareRound();
     await ourRound();
     own.length = 0;
+    steps.clear();
     const memory = sampleMemory(replicas.flatMap(({ pid }) => pid ?? []));
     for (let round = 0; round < rounds; round += 1) {
       memory.pause();
@@ -200,28 +205,29 @@ async function measure({ setup, inFlight, api, replicas, tenants, specs }: Compa
     }
     const megabytes = memory.stop() / 1024 / 1024 / inFlight;
     const [plain, with_] = [median(bare) * 1_000, median(ours) * 1_000];
-    return [
+    const perStep = [...steps].map(([name, ms]) => `${name} ${median(ms)}`).join(", ");
+    const line = [
       setup.name.padEnd(11),
       ...[setup.replicas, inFlight].map((n) => String(n).padStart(8)),
       ...[plain, with_, with_ - plain].map((ms) => ms.toFixed(0).padStart(9)),
       `${(((with_ - plain) / plain) * 100).toFixed(1)}%`.padStart(9),
       ...[median(own), 60_000 / with_, megabytes].map((n) => n.toFixed(0).padStart(6)),
     ].join(" ");
+    return `${line}\n            ms by step: ${perStep}`;
   } finally {
     await engine.close();
   }
 }
 
 /** Of its time from start to end, what was not the engine's step. */
-function ownMs({ startedAt, finishedAt, steps }: OperationDetail): number {
-  const ms = (from: string | null, to: string | null) => Date.parse(to ?? "") - Date.parse(from ?? "");
-  const engine = steps.filter(({ name }) => name === "deploy");
-  return (
-    ms(startedAt, finishedAt) - engine.reduce((sum, step) => sum + ms(step.startedAt, step.finishedAt), 0)
-  );
+function ownMs(operation: OperationDetail): number {
+  const engine = operation.steps.filter(({ name }) => name === "deploy");
+  return lengthMs(operation) - engine.reduce((sum, step) => sum + lengthMs(step), 0);
 }
 
-let versions = 0;
+function lengthMs({ startedAt, finishedAt }: Pick<OperationDetail, "startedAt" | "finishedAt">): number {
+  return Date.parse(finishedAt ?? "") - Date.parse(startedAt ?? "");
+}
 
 function nextVersion(): string {
   versions += 1;

@@ -34,6 +34,8 @@ export class Replica {
   readonly #ledger: Ledger;
   #child: ChildProcess | undefined;
   #adminKey: string | undefined;
+  /** Ready is answered before the key is shown; the greeting comes after both. */
+  #greeted = false;
   #hosts = new Set<string>();
 
   constructor(options: ReplicaOptions, ledger: Ledger) {
@@ -64,6 +66,7 @@ export class Replica {
     const script = 'hostname "$0" && exec "$@"';
     const command =
       hostName === undefined ? service : ["unshare", "--uts", "sh", "-c", script, hostName, ...service];
+    this.#greeted = false;
     const child = spawn(command[0] ?? "", command.slice(1), {
       cwd: root,
       env,
@@ -84,6 +87,7 @@ export class Replica {
   #hear(chunk: Buffer, log: NodeJS.WritableStream): void {
     const text = chunk.toString();
     this.#adminKey ??= KEY.exec(text)?.[0];
+    this.#greeted ||= text.includes("Tenantry is up");
     // Meant for a person's eyes, once; the search for secrets in files would find it here.
     log.write(text.replaceAll(new RegExp(KEY, "g"), "tk_[secret]"));
   }
@@ -94,7 +98,7 @@ export class Replica {
       const answer = await fetch(new URL("/readiness", this.url), {
         signal: AbortSignal.timeout(5_000),
       }).catch(() => undefined);
-      if (answer?.ok) return this.#remember();
+      if (answer?.ok && this.#greeted) return this.#remember();
       await sleep(POLL_MS);
     }
     throw new Error(`Cannot go on: service ${this.options.name} must be ready within ${READY_WITHIN_MS} ms`);
