@@ -25,16 +25,22 @@ import {
   versionNotFound,
 } from "./tenantProblem.ts";
 
+export interface TenantCreateOptions {
+  readonly managedBy?: TenantManager;
+  /** For who must know it beforehand; a new one otherwise. */
+  readonly tenantId?: string;
+}
+
 /** Audits `tenant.created`; refuses a slug that a tenant not yet deleted has. */
 export async function tenantCreate(
   change: Change,
   input: TenantCreate,
-  managedBy: TenantManager = "api",
+  { managedBy = "api", tenantId = randomUUID() }: TenantCreateOptions = {},
 ): Promise<Tenant> {
   await refuseTakenSlug(change.db, input.slug);
   requireIsolationInPlan(input.plan, input.isolation);
   const tenant: Tenant = {
-    tenantId: randomUUID(),
+    tenantId,
     slug: input.slug,
     displayName: input.displayName,
     status: "draft",

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Page, PageRequest } from "../../contract/common.ts";
 import { ProblemError } from "../../contract/errors.ts";
 import type {
@@ -110,9 +111,10 @@ async function applyOne(
   refuseProblems(await problemsWith(change.db, parsed));
   const result = resultOf(parsed, before, changesOf(manifest, before, applied));
   const isSame = result.result === "none" && applied?.digest === digest;
+  const newId = randomUUID();
   const tenant =
     before === undefined
-      ? await tenantCreate(change, createOf(manifest), "manifest")
+      ? await tenantCreate(change, createOf(manifest, newId), { managedBy: "manifest", tenantId: newId })
       : await tenantWrite(change, before, recordOf(before, manifest), "tenant.updated", reason);
   if (!isSame) await manifestKeep(change, tenant, { manifest, digest, file, reason });
   const { tenantId, recordVersion } = tenant;

@@ -2,6 +2,7 @@ import type { AppliedManifest, Manifest, ManifestChange, ManifestState } from ".
 import { MANIFEST_API_VERSION, MANIFEST_STATES } from "../../contract/manifest.ts";
 import type { Tenant, TenantCreate } from "../../contract/tenant.ts";
 import { canonicalJson } from "../../registry/canonicalJson.ts";
+import { asWritten, forAnyTenant, forTenant } from "./ownId.ts";
 
 /** A tenant's record and its manifest are two spellings of one thing; these are the translations. Pure. */
 
@@ -9,7 +10,9 @@ import { canonicalJson } from "../../registry/canonicalJson.ts";
 export function manifestOf(tenant: Tenant, applied: AppliedManifest | undefined): Manifest | undefined {
   const state = declaredState(tenant, applied);
   if (state === undefined) return undefined;
-  const { slug, labels, displayName, plan, planes, isolation, primaryDomain, config } = tenant;
+  const { slug, labels, displayName, plan, planes, isolation, primaryDomain } = tenant;
+  const secretRefs = forAnyTenant(tenant.config.secretRefs, tenant.tenantId);
+  const config = { settings: tenant.config.settings, secretRefs };
   const { regions, suspensionMode, dataClassification } = tenant;
   const release = tenant.managedBy === "manifest" ? (applied?.manifest.spec.release ?? null) : null;
   return {
@@ -31,14 +34,15 @@ function declaredState(tenant: Tenant, applied: AppliedManifest | undefined): Ma
   return isDeclared ? applied.manifest.spec.state : asked;
 }
 
-export function createOf({ metadata, spec }: Manifest): TenantCreate {
+export function createOf({ metadata, spec }: Manifest, tenantId: string): TenantCreate {
   const { state: _state, release: _release, ...fields } = spec;
-  return { ...fields, slug: metadata.slug, labels: metadata.labels };
+  const config = { ...spec.config, secretRefs: forTenant(spec.config.secretRefs, tenantId) };
+  return { ...fields, config, slug: metadata.slug, labels: metadata.labels };
 }
 
 /** The record as the manifest says; what a manifest does not speak of stays. */
 export function recordOf(tenant: Tenant, manifest: Manifest): Tenant {
-  return { ...tenant, ...createOf(manifest), managedBy: "manifest" };
+  return { ...tenant, ...createOf(manifest, tenant.tenantId), managedBy: "manifest" };
 }
 
 /** Field by field, in the manifest's order; empty when applying would write nothing. */
@@ -69,7 +73,9 @@ function fieldChanges(before: object | undefined, after: object, path: string): 
     if (canonicalJson(from ?? null) === canonicalJson(to ?? null)) return [];
     const at = `${path}.${name}`;
     if (isRecord(to) && (from === undefined || isRecord(from))) return fieldChanges(from, to, at);
-    return [{ path: at, ...(from === undefined ? {} : { from }), to: to ?? null }];
+    return [
+      { path: at, ...(from === undefined ? {} : { from: asWritten(from) }), to: asWritten(to ?? null) },
+    ];
   });
 }
 

@@ -11,6 +11,7 @@ import {
 import { namesSecret, secretShapeOf } from "../../contract/secretShape.ts";
 import { canonicalJson } from "../../registry/canonicalJson.ts";
 import { nearest } from "./nearest.ts";
+import { withStandIn } from "./ownId.ts";
 import {
   inOrder,
   nameOf,
@@ -74,7 +75,7 @@ async function readManifests(
       return { manifests, problems: [{ path: "", file: source.file, line: 1, column: 1, message }] };
     }
     for (const document of read.documents) {
-      const result = manifestSchema.safeParse(document.value);
+      const result = manifestSchema.safeParse(withStandIn(document.value));
       if (result.success) manifests.push(parsed(result.data, document));
       problems.push(...problemsIn(document, result.error?.issues ?? []));
     }

@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
 import type { Manifest } from "../../contract/manifest.ts";
+import { written } from "./ownId.ts";
 
 /** YAML that reads the same in every YAML version. All but what is empty is written out, so that later defaults change nothing. */
 export function writeManifest({ apiVersion, kind, metadata, spec }: Manifest): string {
@@ -14,7 +15,7 @@ export function writeManifest({ apiVersion, kind, metadata, spec }: Manifest): s
       ...(primaryDomain === null ? {} : { primaryDomain }),
       ...unlessEmpty("config", {
         ...unlessEmpty("settings", config.settings),
-        ...unlessEmpty("secretRefs", config.secretRefs),
+        ...unlessEmpty("secretRefs", written(config.secretRefs)),
       }),
     },
   };

@@ -31,7 +31,7 @@ const keep = (registry: Registry, tenant: Tenant, digest: string) =>
   );
 
 const managed = (registry: Registry, slug: string) =>
-  registry.change(context, (change) => tenantCreate(change, tenantInput(slug), "manifest"));
+  registry.change(context, (change) => tenantCreate(change, tenantInput(slug), { managedBy: "manifest" }));
 
 describeDialects("the manifest of a tenant", (create) => {
   it("is kept with who applied it, and each apply is audited with the digest before", async () => {

@@ -172,6 +172,27 @@ describe("applying manifests", () => {
     expect(await dump(service)).toBe(before);
   });
 
+  it("puts the tenant's own id into its references, and takes it out again", async () => {
+    const secretRefs = '{ SMTP: "/dev/tenants/{tenantId}/iam-service/smtp" }';
+    const text = manifest("own-secrets", { more: `  config: { secretRefs: ${secretRefs} }\n` });
+    await apply(text);
+    const { tenantId, config } = await tenantBySlug("own-secrets");
+    expect(config.secretRefs).toEqual({ SMTP: `/dev/tenants/${tenantId}/iam-service/smtp` });
+    expect((await apply(text)).body.tenants[0]).toMatchObject({ result: "none" });
+    const { body } = await exported("own-secrets");
+    expect(body).toContain("/dev/tenants/{tenantId}/iam-service/smtp");
+    const moved = (
+      await post("/manifests/diff", { documents: [text.replace("iam-service", "audit-service")] })
+    ).body;
+    expect(moved.tenants[0].changes).toEqual([
+      {
+        path: "spec.config.secretRefs.SMTP",
+        from: "/dev/tenants/{tenantId}/iam-service/smtp",
+        to: "/dev/tenants/{tenantId}/audit-service/smtp",
+      },
+    ]);
+  });
+
   it("answers a body above 1 MB and one that is no UTF-8", async () => {
     const large = await yaml("/manifests/apply", `# ${"x".repeat(1_100_000)}`);
     expect(large).toMatchObject({ status: 413, body: { code: "body_too_large" } });

@@ -66,7 +66,7 @@ async function declare(registry: Registry, slugs: readonly string[]): Promise<vo
     await planeRecord(change, { ...place, stackName: "dev", outputs });
     for (const slug of slugs) {
       const manifest = manifestFor(slug);
-      const tenant = await tenantCreate(change, createOf(manifest), "manifest");
+      const tenant = await tenantCreate(change, createOf(manifest, ""), { managedBy: "manifest" });
       await manifestKeep(change, tenant, { manifest, digest: digestOf(manifest), file: null });
     }
   });
