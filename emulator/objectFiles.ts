@@ -15,6 +15,15 @@ export interface ObjectFiles {
   remove(bucket: string, key: string): void;
 }
 
+/** The cloud's folder is on somebody's own disk. */
+const OBJECT_BYTES = 5 * 1024 ** 3;
+
+export class ObjectTooLarge extends Error {
+  constructor(key: string) {
+    super(`Cannot store ${key}: an object must have at most ${OBJECT_BYTES} bytes in the local cloud.`);
+  }
+}
+
 /** Removes what a kill left half-written, and the files of buckets that are gone. */
 export function openObjectFiles(folder: string, store: Store): ObjectFiles {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -32,6 +41,7 @@ export function openObjectFiles(folder: string, store: Store): ObjectFiles {
         for await (const chunk of body) {
           hash.update(chunk);
           bytes += chunk.length;
+          if (bytes > OBJECT_BYTES) throw new ObjectTooLarge(key);
           yield chunk;
         }
       }

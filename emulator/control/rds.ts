@@ -28,7 +28,10 @@ export function rdsRoutes(cloud: Cloud, servers: DatabaseServers): Routes {
           `Cannot start ${id}: the local cloud runs PostgreSQL only, got ${engine}.`,
         );
       }
-      return servers.address(found);
+      return servers.address(found).catch((thrown: unknown) => {
+        const message = thrown instanceof Error ? thrown.message : String(thrown);
+        throw new Problem(503, "database_unavailable", message);
+      });
     },
   };
 }

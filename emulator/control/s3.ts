@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { BUCKET } from "../aws/s3Bucket.ts";
 import type { Cloud } from "../context.ts";
-import type { ObjectFiles } from "../objectFiles.ts";
+import { type ObjectFiles, ObjectTooLarge } from "../objectFiles.ts";
 import { Problem } from "./problem.ts";
 import { Content, type ControlRequest, type Routes, validated } from "./router.ts";
 
@@ -39,7 +39,10 @@ export function s3Routes(cloud: Cloud, files: ObjectFiles): Routes {
     },
     "PUT /v1/s3/object": (request) => {
       const query = found(request);
-      return files.put(query.bucket, query.key, request.content);
+      return files.put(query.bucket, query.key, request.content).catch((thrown: unknown) => {
+        if (thrown instanceof ObjectTooLarge) throw new Problem(413, "too_large", thrown.message);
+        throw thrown;
+      });
     },
     "GET /v1/s3/object": (request) => {
       const query = found(request);

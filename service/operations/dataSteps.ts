@@ -35,6 +35,19 @@ export const provisionDatabaseStep: Step = {
   },
 };
 
+/** Before `restart_services`. The login of before goes on until the next rotation, so tasks can be replaced in peace. */
+export const rotatePasswordStep: Step = {
+  name: "rotate_password",
+  idempotence:
+    "The secrets say which operation wrote them; a repeat finishes that rotation and begins no other.",
+  async run(run) {
+    const { databasePlace, database } = await dataPlaceOf(run);
+    const { role } = await run.service.databases.rotatePassword(databasePlace, database, run.causeId);
+    await run.say(`The tenant's services log in as ${role} from now on`);
+    return { role };
+  },
+};
+
 /** Tasks read their secrets when they start; those that started before there was a value start again. */
 export const restartServicesStep: Step = {
   name: "restart_services",
