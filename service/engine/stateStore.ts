@@ -86,8 +86,12 @@ export function createStateStore(options: StateStoreOptions): StateStore {
       }
       return parseDeployment(JSON.parse(result.stdout));
     },
-    create: async (target) =>
-      createCheckpoint((await options.environment()).PULUMI_BACKEND_URL ?? "", target),
+    async create(target) {
+      const env = await options.environment();
+      // Which provider encrypts a stack's secrets is fixed by `stack init`.
+      if (env.TENANTRY_SECRETS_PROVIDER !== undefined) return false;
+      return createCheckpoint(env.PULUMI_BACKEND_URL ?? "", target);
+    },
     async write(target, deployment) {
       const files = { "state.json": JSON.stringify(deployment) };
       await cli(target, ["stack", "import", "--file", "state.json"], "mend the state", files);
