@@ -1,9 +1,12 @@
-import type { FieldError } from "../../contract/errors.ts";
+import { type FieldError, ProblemError } from "../../contract/errors.ts";
+import { requireIsolationInPlan } from "../../contract/plans.ts";
 import type { Tenant } from "../../contract/tenant.ts";
+import { requirePlaceable } from "../../registry/placement.ts";
 import { planeFind } from "../../registry/plane.ts";
 import type { Reader } from "../../registry/registry.ts";
 import { releaseFind } from "../../registry/release.ts";
 import { tenantFindBySlug } from "../../registry/tenant.ts";
+import { recordOf } from "./compare.ts";
 import type { ParsedManifest } from "./parse.ts";
 
 /** What a well-formed manifest must hold true of what is recorded: planes and releases it names, the tenant it changes. */
@@ -11,6 +14,7 @@ export async function problemsWith(db: Reader, parsed: ParsedManifest): Promise<
   const { metadata, spec } = parsed.manifest;
   const tenant = await tenantFindBySlug(db, metadata.slug);
   const problems = [...regionProblems(parsed), ...stateProblems(parsed, tenant)];
+  problems.push(...(await placeProblems(db, parsed, tenant)));
   if (typeof spec.release === "number" && (await releaseFind(db, spec.release)) === undefined) {
     const hint = "List releases with GET /v1/control-plane/releases.";
     problems.push(parsed.problem("spec.release", `must be a release's number, got ${spec.release}`, hint));
@@ -30,6 +34,25 @@ export async function problemsWith(db: Reader, parsed: ParsedManifest): Promise<
   return problems;
 }
 
+/** The rules that hold for every change of a record, asked before any is made. */
+async function placeProblems(
+  db: Reader,
+  parsed: ParsedManifest,
+  tenant: Tenant | undefined,
+): Promise<FieldError[]> {
+  const { plan, isolation } = parsed.manifest.spec;
+  try {
+    if (tenant === undefined) requireIsolationInPlan(plan, isolation);
+    else await requirePlaceable(db, tenant, recordOf(tenant, parsed.manifest));
+    return [];
+  } catch (thrown) {
+    if (!(thrown instanceof ProblemError)) throw thrown;
+    const field = thrown.options.errors?.[0]?.path.replace(/^body\./, "") ?? "isolation";
+    const { detail, hint } = thrown.options;
+    return [parsed.problem(`spec.${field}`, `is refused: ${detail}`, hint)];
+  }
+}
+
 function* regionProblems(parsed: ParsedManifest): Generator<FieldError> {
   const { planes, regions } = parsed.manifest.spec;
   if (regions.allowed.length === 0) return;
@@ -41,7 +64,7 @@ function* regionProblems(parsed: ParsedManifest): Generator<FieldError> {
 }
 
 function* stateProblems(parsed: ParsedManifest, tenant: Tenant | undefined): Generator<FieldError> {
-  const { state, isolation } = parsed.manifest.spec;
+  const { state } = parsed.manifest.spec;
   const status = tenant?.status ?? "draft";
   if (tenant?.status === "decommissioning") {
     const hint =
@@ -56,13 +79,5 @@ function* stateProblems(parsed: ParsedManifest, tenant: Tenant | undefined): Gen
   }
   if (state === "archived" && (tenant === undefined || !ran)) {
     yield parsed.problem("spec.state", "cannot be archived: a tenant that never ran has nothing to keep");
-  }
-  if (tenant !== undefined && ran && tenant.isolation !== isolation) {
-    const hint = "A live tenant changes its isolation by migration; see docs/manifests.md.";
-    yield parsed.problem(
-      "spec.isolation",
-      `must stay ${tenant.isolation} while the tenant is ${status}`,
-      hint,
-    );
   }
 }

@@ -141,6 +141,7 @@ describe("applying manifests", () => {
       [manifest("other", { more: "  regions: { allowed: [us-east-1] }\n" }), "spec.planes.0", 9],
       [manifest("acme", { state: "draft" }), "spec.state", 8],
       [manifest("acme", { state: "active", more: "  isolation: dedicated\n" }), "spec.isolation", 10],
+      [manifest("other", { more: "  isolation: dedicated\n" }), "spec.isolation", 10],
     ] as const;
     await reached("acme", "active");
     for (const [text, path, line] of cases) {
