@@ -1,9 +1,18 @@
 import { z } from "zod";
 import { at, pageOf, pageQuery, tenantIdSchema, uuid } from "./common.ts";
+import type { ErrorCode } from "./errors.ts";
 import { defineRoutes } from "./route.ts";
 import { ENVIRONMENTS, ISOLATION_LEVELS } from "./vocabulary.ts";
 
 const ownership = z.enum(["shared", "own"]);
+
+/** Why a tenant cannot be where, or isolated as, it should be. */
+export const PLACING_ERRORS = [
+  "isolation_not_in_plan",
+  "region_not_allowed",
+  "no_plane_in_region",
+  "plane_not_dedicated",
+] as const satisfies readonly ErrorCode[];
 
 /** What of a target is the plane's and what the tenant's own. */
 export const isolationPartsSchema = z

@@ -14,6 +14,7 @@ import { releaseRoutes } from "./release.ts";
 import { rolloutRoutes } from "./rollout.ts";
 import { targetRoutes } from "./target.ts";
 import { tenantRoutes } from "./tenant.ts";
+import { tenantLifecycleRoutes } from "./tenantLifecycle.ts";
 
 /**
  * The HTTP contract: every operation of the API by its operation id, which is also the name of the function that carries
@@ -23,6 +24,7 @@ import { tenantRoutes } from "./tenant.ts";
  */
 export const routes = {
   ...tenantRoutes,
+  ...tenantLifecycleRoutes,
   ...archiveRoutes,
   ...decommissionRoutes,
   ...targetRoutes,

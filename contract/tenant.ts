@@ -7,12 +7,10 @@ import {
   pageQuery,
   planeNamesSchema,
   reasonSchema,
-  releaseNumberSchema,
   slugSchema,
   tenantIdSchema,
 } from "./common.ts";
-import type { ErrorCode } from "./errors.ts";
-import { operationAcceptedSchema, operationOptions } from "./operation.ts";
+import { PLACING_ERRORS } from "./placement.ts";
 import { defineRoutes } from "./route.ts";
 import { secretRefsSchema, settingsSchema } from "./tenantConfig.ts";
 import {
@@ -156,59 +154,6 @@ export const tenantVersionSchema = z
   .meta({ id: "TenantVersion" });
 export type TenantVersion = z.output<typeof tenantVersionSchema>;
 
-const planes = planeNamesSchema.min(1).optional().meta({ description: "All of the tenant's when left out" });
-const reason = reasonSchema.optional().meta({ description: "Kept in the audit trail" });
-
-export const tenantActivateSchema = z
-  .strictObject({ planes, releaseNumber: releaseNumberSchema.optional(), reason, ...operationOptions })
-  .meta({ id: "TenantActivate", example: { planes: ["dev-eu-west-1"] } });
-export type TenantActivate = z.output<typeof tenantActivateSchema>;
-
-export const tenantDeploySchema = z
-  .strictObject({
-    planes,
-    releaseNumber: releaseNumberSchema.optional().meta({ description: "The target's own when left out" }),
-    force: z.boolean().default(false).meta({ description: "Run the engine even when nothing has changed" }),
-    reason,
-    ...operationOptions,
-  })
-  .meta({ id: "TenantDeploy", example: { releaseNumber: 2 } });
-export type TenantDeploy = z.output<typeof tenantDeploySchema>;
-
-export const tenantReconfigureSchema = z
-  .strictObject({ change: tenantUpdateSchema, reason, ...operationOptions })
-  .meta({
-    id: "TenantReconfigure",
-    example: { change: { config: { settings: { LOG_LEVEL: "debug" } } }, reason: "looking for a fault" },
-  });
-export type TenantReconfigure = z.output<typeof tenantReconfigureSchema>;
-
-export const tenantSuspendSchema = z
-  .strictObject({
-    planes,
-    mode: suspensionModeSchema.optional().meta({
-      description:
-        "workloads: tasks and autoscaling to zero. access: the workloads go on, the tenant's users are told that it " +
-        "is suspended. The tenant's suspensionMode when left out.",
-    }),
-    reason,
-    ...operationOptions,
-  })
-  .meta({ id: "TenantSuspend", example: { reason: "invoice 4711 is overdue" } });
-export type TenantSuspend = z.output<typeof tenantSuspendSchema>;
-
-export const tenantReactivateSchema = z
-  .strictObject({
-    planes,
-    releaseNumber: releaseNumberSchema
-      .optional()
-      .meta({ description: "The plane's current release when left out" }),
-    reason,
-    ...operationOptions,
-  })
-  .meta({ id: "TenantReactivate", example: {} });
-export type TenantReactivate = z.output<typeof tenantReactivateSchema>;
-
 export const tenantRestoreVersionSchema = z
   .strictObject({ reason: reasonSchema })
   .meta({ id: "TenantVersionRestore" });
@@ -235,20 +180,6 @@ export const tenantListQuerySchema = z.strictObject({
 export type TenantListQuery = z.output<typeof tenantListQuerySchema>;
 
 const ifMatch = "Send If-Match with the record version to change only what you have read.";
-const runs = [
-  "tenant_not_found",
-  "illegal_transition",
-  "operation_in_progress",
-  "target_missing",
-  "managed_by_manifest",
-] as const satisfies readonly ErrorCode[];
-const placing: readonly ErrorCode[] = [
-  "isolation_not_in_plan",
-  "region_not_allowed",
-  "no_plane_in_region",
-  "plane_not_dedicated",
-];
-const tenantRun = { method: "post", tag: "Tenants", role: "operator", params, status: 202 } as const;
 const tenantPath = "/v1/control-plane/tenants/:tenantId";
 
 export const tenantRoutes = defineRoutes({
@@ -298,7 +229,7 @@ export const tenantRoutes = defineRoutes({
     response: tenantSchema,
     errors: [
       "tenant_not_found",
-      ...placing,
+      ...PLACING_ERRORS,
       "isolation_change_needs_migration",
       "unknown_plan",
       "secret_value_refused",
@@ -306,18 +237,6 @@ export const tenantRoutes = defineRoutes({
       "managed_by_manifest",
       "illegal_transition",
     ],
-  },
-  tenantReconfigure: {
-    ...tenantRun,
-    path: `${tenantPath}/reconfigure`,
-    summary: "Change a tenant's record and bring the change to its targets",
-    description: `One operation a target; none when nothing changes or nothing of the tenant runs. ${ifMatch}`,
-    body: tenantReconfigureSchema,
-    response: operationAcceptedSchema,
-    errors: [
-      ...["tenant_not_found", "illegal_transition", "operation_in_progress", "unknown_plan"],
-      ...["secret_value_refused", "version_conflict", "managed_by_manifest"],
-    ] as const,
   },
   tenantVersionList: {
     method: "get",
@@ -351,56 +270,5 @@ export const tenantRoutes = defineRoutes({
       "illegal_transition",
       "managed_by_manifest",
     ],
-  },
-  tenantActivate: {
-    ...tenantRun,
-    path: `${tenantPath}/activate`,
-    summary: "Provision a draft on its planes",
-    body: tenantActivateSchema,
-    bodyOptional: true,
-    response: operationAcceptedSchema,
-    errors: [
-      ...runs,
-      ...placing,
-      "plane_missing",
-      "plane_incomplete",
-      "release_missing",
-      "release_not_found",
-    ],
-  },
-  tenantDeploy: {
-    ...tenantRun,
-    path: `${tenantPath}/deploy`,
-    summary: "Bring targets to the current record and a release",
-    description: "Naming a plane where the tenant is not yet adds a target there.",
-    body: tenantDeploySchema,
-    bodyOptional: true,
-    response: operationAcceptedSchema,
-    errors: [
-      ...runs,
-      ...placing,
-      "plane_missing",
-      "plane_incomplete",
-      "release_missing",
-      "release_not_found",
-    ],
-  },
-  tenantSuspend: {
-    ...tenantRun,
-    path: `${tenantPath}/suspend`,
-    summary: "Stop the workloads, or block access only, and keep the data",
-    body: tenantSuspendSchema,
-    bodyOptional: true,
-    response: operationAcceptedSchema,
-    errors: [...runs],
-  },
-  tenantReactivate: {
-    ...tenantRun,
-    path: `${tenantPath}/reactivate`,
-    summary: "Start the workloads of a suspended tenant",
-    body: tenantReactivateSchema,
-    bodyOptional: true,
-    response: operationAcceptedSchema,
-    errors: [...runs, "release_not_found"],
   },
 });

@@ -32,7 +32,8 @@ function readArguments(args: string[]): { file: string; keys: string; json: bool
 
 function readKeys(file: string): PublicKey[] {
   const text = readFileSync(file, "utf8");
-  if (text.trimStart().startsWith("-----BEGIN")) return [{ keyId: keyIdOf(createPublicKey(text)), publicKey: text }];
+  if (text.trimStart().startsWith("-----BEGIN"))
+    return [{ keyId: keyIdOf(createPublicKey(text)), publicKey: text }];
   return z.object({ items: z.array(signingKeySchema) }).parse(JSON.parse(text)).items;
 }
 

@@ -1,13 +1,13 @@
 import { requireTransition } from "../../contract/lifecycle.ts";
 import type { Operation, OperationAccepted } from "../../contract/operation.ts";
 import type { Target } from "../../contract/target.ts";
+import type { Tenant } from "../../contract/tenant.ts";
 import type {
-  Tenant,
   TenantActivate,
   TenantDeploy,
   TenantReactivate,
   TenantSuspend,
-} from "../../contract/tenant.ts";
+} from "../../contract/tenantLifecycle.ts";
 import type { Change } from "../../registry/registry.ts";
 import { releaseGet } from "../../registry/release.ts";
 import { targetsOfTenant } from "../../registry/target.ts";

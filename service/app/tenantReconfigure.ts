@@ -1,6 +1,6 @@
 import { requireTransition } from "../../contract/lifecycle.ts";
 import type { OperationAccepted } from "../../contract/operation.ts";
-import type { TenantReconfigure } from "../../contract/tenant.ts";
+import type { TenantReconfigure } from "../../contract/tenantLifecycle.ts";
 import { targetsOfTenant } from "../../registry/target.ts";
 import { tenantGet, tenantUpdate } from "../../registry/tenant.ts";
 import { authorize } from "./authorize.ts";
