@@ -3,11 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { policyDocument } from "../policyDocument.ts";
 import { automationPolicy } from "./automationPolicy.ts";
 import { tenantBoundary } from "./boundary.ts";
-import {
-  controllerDataPolicy,
-  controllerEntryPolicy,
-  controllerNetworkPolicy,
-} from "./controllerOwnPolicies.ts";
+import { controllerDataPolicy } from "./controllerDataPolicy.ts";
+import { controllerEntryPolicy, controllerNetworkPolicy } from "./controllerNetworkPolicy.ts";
 import {
   type ControllerScope,
   controllerResourcesPolicy,

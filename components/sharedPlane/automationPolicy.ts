@@ -8,7 +8,7 @@ import {
 } from "../policyDocument.ts";
 import { TAG } from "../tags.ts";
 import { keyPrefix } from "../tenantServiceSet/layout.ts";
-import { allow, tenantOfPlane } from "./controllerPolicies.ts";
+import { allow, tenantOfPlane } from "./statements.ts";
 
 /**
  * What the automation may do: the control service's steps that no stack declares. It provisions databases with the

@@ -1,6 +1,5 @@
 import {
   arn,
-  type ConditionBlock,
   iamArn,
   type Location,
   type PolicyDocument,
@@ -10,6 +9,7 @@ import {
 } from "../policyDocument.ts";
 import { TAG } from "../tags.ts";
 import { keyPrefix } from "../tenantServiceSet/layout.ts";
+import { allow, requestOfPlane, tenantOfPlane } from "./statements.ts";
 
 /**
  * What the controller, which runs the tenants' stacks, may do: make and unmake a tenant's resources on this plane. It
@@ -318,32 +318,4 @@ function autoscaling(
       ),
     ),
   ];
-}
-
-/** The resource to be made says that it is of this plane. */
-export function requestOfPlane(planeName: string): ConditionBlock {
-  return { StringEquals: { [`aws:RequestTag/${TAG.plane}`]: planeName } };
-}
-
-/** The resource is of this plane and a tenant's; the plane's own resources carry no tenant. */
-export function tenantOfPlane(planeName: string) {
-  return {
-    StringEquals: { [`aws:ResourceTag/${TAG.plane}`]: planeName },
-    Null: { [`aws:ResourceTag/${TAG.tenantId}`]: "false" },
-  } satisfies ConditionBlock;
-}
-
-export function allow(
-  sid: string,
-  actions: readonly string[],
-  resource: string | readonly string[],
-  condition?: ConditionBlock,
-): PolicyStatement {
-  return {
-    Sid: sid,
-    Effect: "Allow",
-    Action: actions,
-    Resource: resource,
-    ...(condition === undefined ? {} : { Condition: condition }),
-  };
 }

@@ -17,7 +17,6 @@ const plane = (name: string, more: Partial<PlaneFacts> = {}): PlaneFacts => ({
   name,
   environment: "prod",
   region: name.slice("prod-".length),
-  accountId: "123456789012",
   dedicatedTo: null,
   dedicatedNetwork: "vpc",
   vpcCidrBlock: "10.32.0.0/16",

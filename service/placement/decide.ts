@@ -20,7 +20,6 @@ export interface PlaneFacts {
   readonly name: string;
   readonly environment: EnvironmentName;
   readonly region: string;
-  readonly accountId: string;
   readonly dedicatedTo: string | null;
   readonly dedicatedNetwork: "vpc" | "subnets";
   /** Of the plane's network; undefined where it does not tell, and has no room for tenants' subnets. */

@@ -62,7 +62,7 @@ const NetworkOutputs = PlaneOutputs.pick({
 });
 
 function factsOf(plane: Plane, use: PlaneUse | undefined): PlaneFacts {
-  const { name, environment, region, accountId, dedicatedTo } = plane;
+  const { name, environment, region, dedicatedTo } = plane;
   const {
     dedicatedNetwork = "vpc",
     vpcCidrBlock,
@@ -72,7 +72,6 @@ function factsOf(plane: Plane, use: PlaneUse | undefined): PlaneFacts {
     name,
     environment,
     region,
-    accountId,
     dedicatedTo,
     dedicatedNetwork,
     vpcCidrBlock: privateRouteTableIds === undefined ? undefined : vpcCidrBlock,

@@ -20,6 +20,13 @@ describe("parsePlaneConfig", () => {
     });
   });
 
+  it("takes one tenant's id for a plane of its own, and nothing like one", () => {
+    const dedicatedTo = "0b54c7a1-6f43-4a0e-9a55-6d2f1c3e8b01";
+    expect(parsePlaneConfig("own", { ...GOOD, dedicatedTo })).toMatchObject({ dedicatedTo });
+    for (const wrong of ["acme", dedicatedTo.toUpperCase(), ""])
+      expect(() => parsePlaneConfig("own", { ...GOOD, dedicatedTo: wrong })).toThrow(/tenantry:dedicatedTo/);
+  });
+
   it("names every problem with its key and says how to set it", () => {
     const bad = { ...GOOD, environment: "qa", domain: "nodots", aws: {}, router: {}, nat: true };
     let message = "";

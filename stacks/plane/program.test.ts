@@ -113,6 +113,23 @@ describe("a prod plane", () => {
   });
 });
 
+describe("a tenant's own plane", () => {
+  it("carries the tenant in its name, its outputs and its tags", async () => {
+    const dedicatedTo = "0b54c7a1-6f43-4a0e-9a55-6d2f1c3e8b01";
+    const own = await run("prod", "eu-west-1", { dedicatedTo, dedicatedNetwork: "subnets" });
+    expect(own.outputs).toMatchObject({
+      planeName: "prod-eu-west-1-0b54c7a1",
+      dedicatedTo,
+      dedicatedNetwork: "subnets",
+    });
+    expect(only(own, "aws:ecs/cluster:Cluster").inputs.tags).toMatchObject({
+      "tenantry:plane": "prod-eu-west-1-0b54c7a1",
+      "tenantry:dedicated-to": dedicatedTo,
+    });
+    expect((await run("prod")).outputs).not.toHaveProperty("dedicatedTo");
+  });
+});
+
 describe("two planes in one account", () => {
   it("share no physical name", async () => {
     const NAME_INPUTS = [

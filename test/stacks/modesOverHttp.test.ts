@@ -61,7 +61,7 @@ async function held(tenantId: string): Promise<readonly { account: string; type:
 
 describe("over HTTP", () => {
   it.each(["hybrid", "dedicated"])(
-    "a %s tenant is placed, provisioned with its own database, suspended by access, and wholly removed",
+    "a %s tenant is placed, provisioned with its own database, suspended, and wholly removed",
     async (isolation) => {
       const { tenantId, slug } = await newTenant(`t-${isolation}`, isolation);
       await perform(tenantId, "activate");
@@ -76,6 +76,13 @@ describe("over HTTP", () => {
       expect(health.items.find((item) => item.tenantId === tenantId)).toMatchObject({ health: "healthy" });
       await perform(tenantId, "suspend", { reason: "unpaid", mode: "access" });
       await perform(tenantId, "reactivate");
+      if (isolation === "hybrid") {
+        await perform(tenantId, "suspend", { reason: "moving away", mode: "workloads" });
+        await perform(tenantId, "archive", { reason: "moved away" });
+        const kept = (await held(tenantId)).filter(({ state }) => state === "present");
+        expect(kept.map(({ type }) => type)).not.toContain("aws:rds/cluster:Cluster");
+        await perform(tenantId, "restore");
+      }
       await perform(tenantId, "decommission", {
         confirmSlug: slug,
         reason: "contract ended",
