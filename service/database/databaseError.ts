@@ -19,6 +19,7 @@ export class DatabaseError extends Error {
 export type DatabaseErrorCode =
   | "database_unreachable"
   | "database_refused"
+  | "database_untrusted"
   | "database_unsupported"
   | "database_occupied"
   | "dump_unsupported"
@@ -30,6 +31,8 @@ export type DatabaseErrorCode =
  * two sessions that changed the same catalog row (XX000 with these words).
  */
 const RETRYABLE = /^(08|53|40|57P|55P03|55006)/;
+const NODE_CODE = /^E[A-Z]/;
+const UNTRUSTED = /CERT|TLS|SIGNATURE|ISSUER/;
 /** Their texts quote what a row holds. */
 const QUOTES_DATA = /^(22|23)/;
 
@@ -37,11 +40,9 @@ const QUOTES_DATA = /^(22|23)/;
 export function databaseError(doing: string, thrown: unknown): Error {
   if (isOurs(thrown)) return thrown;
   const { code: state, message = "" } = thrown as { code?: string; message?: string };
-  if (typeof state !== "string" || !/^[0-9A-Z]{5}$/.test(state)) {
-    // No SQLSTATE: the connection itself, or a mistake of ours.
-    if (state === undefined && !/terminated|timeout|ended/i.test(message)) return asError(thrown);
-    const text = `Cannot ${doing}: the database server does not answer (${state ?? message})`;
-    return new DatabaseError("database_unreachable", text, { retryable: true, cause: thrown });
+  // Some of Node's codes have five letters, too: EPIPE.
+  if (typeof state !== "string" || !/^[0-9A-Z]{5}$/.test(state) || NODE_CODE.test(state)) {
+    return connectionError(doing, thrown, state, message);
   }
   if (QUOTES_DATA.test(state)) {
     return new DatabaseError("database_refused", `Cannot ${doing}: PostgreSQL refused the data (${state})`);
@@ -52,6 +53,23 @@ export function databaseError(doing: string, thrown: unknown): Error {
     retryable,
     cause: thrown,
   });
+}
+
+/** No SQLSTATE: the connection itself, or a mistake of ours. */
+function connectionError(doing: string, thrown: unknown, code: string | undefined, message: string): Error {
+  if (code === undefined && !/terminated|timeout|ended/i.test(message)) return asError(thrown);
+  if (code !== undefined && UNTRUSTED.test(code)) {
+    const text =
+      `Cannot ${doing}: the database server's certificate must be one of a known authority and in its name, got ` +
+      `${code}. Name the authorities with --database-ca-file.`;
+    return new DatabaseError("database_untrusted", text, { cause: thrown });
+  }
+  if (code === "ENOENT" || code === "EACCES") {
+    const text = `Cannot ${doing}: the file of --database-ca-file must be readable, got ${code}.`;
+    return new DatabaseError("database_untrusted", text, { cause: thrown });
+  }
+  const text = `Cannot ${doing}: the database server does not answer (${code ?? message})`;
+  return new DatabaseError("database_unreachable", text, { retryable: true, cause: thrown });
 }
 
 function isOurs(thrown: unknown): thrown is Error {
