@@ -24,6 +24,8 @@ const settingsSchema = z.strictObject({
   cloud: z.enum(["local", "aws"]).default("local"),
   /** The registry in PostgreSQL, for any number of processes; without it a SQLite file in the data folder, for one. */
   databaseUrl: z.string().min(1).optional(),
+  /** Connections to it at most, half for reading; three more carry messages and jobs. */
+  databaseConnections: whole(2, 200).default(20),
   /** `api` answers requests, `worker` runs operations and keeps the fleet in sight, `all` does both. */
   role: z.enum(["all", "api", "worker"]).default("all"),
   /** Where this process's pid means something: the same for all services of one machine or container, and no other's. */
@@ -181,6 +183,7 @@ const flags = {
   port: "port",
   cloud: "cloud",
   "database-url": "databaseUrl",
+  "database-connections": "databaseConnections",
   role: "role",
   "host-id": "hostId",
   "lease-ms": "leaseMs",
@@ -219,6 +222,7 @@ const help: Readonly<Record<FlagName, string>> = {
   port: "port to listen on, 0 for any free one (7070)",
   cloud: "local or aws (local)",
   "database-url": "postgres://… of the registry, for several services (default: SQLite in the data folder)",
+  "database-connections": "connections to it at most (20)",
   role: "all, api or worker (all); api and worker need --database-url",
   "host-id":
     "name of this machine or container among those that run the service (made from its name and ids)",

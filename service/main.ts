@@ -98,10 +98,10 @@ function pidIn(file: string): number | undefined {
 
 class CannotOpenRegistry extends Error {}
 
-async function open({ dataDir, databaseUrl }: Settings): Promise<Registry> {
+async function open({ dataDir, databaseUrl, databaseConnections }: Settings): Promise<Registry> {
   if (databaseUrl === undefined) return openRegistry({ file: join(dataDir, "registry.sqlite") });
   try {
-    return await openRegistry({ url: databaseUrl });
+    return await openRegistry({ url: databaseUrl, poolSize: Math.floor(databaseConnections / 2) });
   } catch (cause) {
     if (!(cause instanceof RegistryProblem)) throw new CannotOpenRegistry(messageOf(cause), { cause });
     const { host, pathname } = new URL(databaseUrl);

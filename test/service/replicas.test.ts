@@ -174,6 +174,21 @@ describe("replicas on one PostgreSQL", () => {
     expect(await replicas.raw("select 1 from processes where stopped_at is not null")).toHaveLength(1);
   });
 
+  it("let what runs end first, within their drain time", async ({ skip }) => {
+    const replicas = await setUp(skip);
+    const first = await replicas.start("host-a", ["--drain-ms", "60000"]);
+    const [tenantId = ""] = await addTenants(replicas, first, 1);
+    replicas.hold(true);
+    const operationId = await activate(replicas, first, tenantId);
+    await running(replicas, tenantId);
+    const second = await replicas.start("host-b");
+    const gone = first.signal("SIGTERM");
+    await waitFor("the door to close", async () => ((await answers(first)) ? undefined : true));
+    replicas.hold(false);
+    await gone;
+    expect(await endedAt(replicas, second, operationId)).toMatchObject({ status: "succeeded", attempt: 1 });
+  });
+
   it("never run more at once than a plane may, nor two on one stack", async ({ skip }) => {
     const replicas = await setUp(skip, 150);
     const flags = ["--plane-concurrency", "3", "--concurrency", "2"];
@@ -194,6 +209,13 @@ describe("replicas on one PostgreSQL", () => {
     expect(new Set(runs.map(({ pid }) => pid)).size).toBe(2);
   });
 });
+
+function answers({ url }: Replica): Promise<boolean> {
+  return fetch(`${url}/health`).then(
+    () => true,
+    () => false,
+  );
+}
 
 /** The names of the events of an operation's stream, to its end. */
 async function follow(replicas: Replicas, at: Replica, operationId: string): Promise<string[]> {
