@@ -122,6 +122,10 @@ function keyUse({ location, planeName, kmsKeyArn }: AutomationScope): readonly P
   const tenants = tenantOfPlane(planeName);
   return [
     allow("PlaneKey", actions, kmsKeyArn, { StringEquals: via }),
+    // Whether a key is to be deleted, for certificates of what is gone.
+    allow("KeyFacts", ["kms:DescribeKey"], arn(location, "kms", "key/*"), {
+      StringEquals: { [`aws:ResourceTag/${TAG.plane}`]: planeName },
+    }),
     allow("TenantKeys", actions, arn(location, "kms", "key/*"), {
       ...tenants,
       StringEquals: { ...tenants.StringEquals, ...via },

@@ -170,6 +170,7 @@ describe("the automation's role", () => {
       },
       { action: "ecs:DescribeServices", resource: service(dedicated, dedicated.layout.own.clusterName) },
       { action: "tag:GetResources", resource: "*" },
+      { action: "kms:DescribeKey", resource: dedicated.kmsKeyArn, context: ofPlane },
     ];
     expect(await denied(dev.automation, work)).toEqual([]);
   });
