@@ -52,7 +52,7 @@ export async function driftFindingList(
 
 /**
  * One repair for each target with open findings; none when there are none. What is being taken down is left alone: a
- * repair would put back what a decommissioning that failed half-way has deleted.
+ * repair would put back what a decommissioning or an archiving that failed half-way has deleted.
  */
 export async function driftRepairCreate(
   context: RequestContext,
@@ -80,5 +80,5 @@ export async function driftRepairCreate(
 }
 
 function isToBeRepaired({ drift, requestedState }: Target): boolean {
-  return drift === "drifted" && requestedState !== "absent";
+  return drift === "drifted" && (requestedState === "present" || requestedState === "suspended");
 }

@@ -160,6 +160,12 @@ describe("archiving", () => {
     expect(await targetOf(tenantId)).toMatchObject({ deploymentState: "failed", requestedState: "archived" });
     const refused = await post(`/tenants/${tenantId}/reactivate`);
     expect(refused).toMatchObject({ status: 409, body: { code: "illegal_transition" } });
+    await service.registry().record(async ({ db }) => {
+      const { targetId } = await targetOf(tenantId);
+      const drifted = db.updateTable("targetObservations").set({ drift: "drifted" });
+      await drifted.where("targetId", "=", targetId).execute();
+    });
+    expect(await run(service, "/drift/repairs", { tenantIds: [tenantId] })).toEqual([]);
 
     const [again] = await run(service, `/tenants/${tenantId}/archive`, { reason: "paused for long" });
     expect(again.status).toBe("succeeded");
