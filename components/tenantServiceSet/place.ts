@@ -159,6 +159,7 @@ function createDatabase(
           toPort: DATABASE_PORT,
           securityGroups: [taskGroup.id],
         },
+        ...fromController(plane.controllerCidrBlocks ?? []),
       ],
       egress: [],
       tags: { ...tags, Name: layout.own.databaseGroupName },
@@ -184,6 +185,13 @@ function createDatabase(
     name: DATABASE_NAME,
     adminSecretArn: masterSecretArn(cluster),
   };
+}
+
+/** The control service makes the tenant's database and login from outside. */
+function fromController(cidrBlocks: readonly string[]) {
+  if (cidrBlocks.length === 0) return [];
+  const ports = { protocol: "tcp", fromPort: DATABASE_PORT, toPort: DATABASE_PORT };
+  return [{ ...ports, description: "From the control service", cidrBlocks: [...cidrBlocks] }];
 }
 
 function databaseSize(environment: string): PostgresSize {

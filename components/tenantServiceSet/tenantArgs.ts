@@ -19,6 +19,8 @@ export interface TenantPlane {
   readonly privateRouteTableIds?: readonly string[] | undefined;
   /** Who may reach a load balancer; everybody where the plane does not say. */
   readonly allowedCidrBlocks?: readonly string[] | undefined;
+  /** Whence the control service reaches databases. */
+  readonly controllerCidrBlocks?: readonly string[] | undefined;
   readonly routerSecurityGroupId: string;
   readonly taskSecurityGroupId: string;
   readonly clusterName: string;

@@ -64,7 +64,7 @@ const NetworkOutputs = PlaneOutputs.pick({
 function factsOf(plane: Plane, use: PlaneUse | undefined): PlaneFacts {
   const { name, environment, region, dedicatedTo } = plane;
   const {
-    dedicatedNetwork = "vpc",
+    dedicatedNetwork = "subnets",
     vpcCidrBlock,
     privateRouteTableIds,
   } = NetworkOutputs.safeParse(plane.outputs).data ?? {};

@@ -18,7 +18,7 @@ export const PlaneConfig = z.strictObject({
    * part of the plane's name.
    */
   dedicatedTo: z.uuid().lowercase().optional(),
-  /** What a tenant in dedicated isolation gets here: a VPC of its own, or subnets in the plane's. Default: a VPC. */
+  /** What a tenant in dedicated isolation gets here: a VPC of its own, or subnets in the plane's. Default: subnets. */
   dedicatedNetwork: z.enum(["vpc", "subnets"]).optional(),
   dns: z.strictObject({ parentZoneId: z.string().min(1).optional() }).default({}),
   /** Deletion protection, final snapshots, filled buckets kept. Default: on in stage and prod. */

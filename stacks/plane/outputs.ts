@@ -28,7 +28,9 @@ export const PlaneOutputs = z.object({
   vpcCidrBlock: text.optional(),
   /** Who may reach a load balancer of the plane or of a tenant on it. Default: everybody. */
   allowedCidrBlocks: z.array(text).min(1).optional(),
-  /** What a dedicated tenant gets here: a VPC, or subnets in the plane's. Default: a VPC. */
+  /** Whence the control service reaches databases, the plane's and those of tenants on it. */
+  controllerCidrBlocks: z.array(text).min(1).optional(),
+  /** What a dedicated tenant gets here: a VPC, or subnets in the plane's. Default: subnets. */
   dedicatedNetwork: z.enum(["vpc", "subnets"]).optional(),
   /** The one tenant that the plane is for; everybody's without. */
   dedicatedTo: z.uuid().lowercase().optional(),

@@ -114,6 +114,9 @@ function planeOutputs(config: PlaneConfig, args: SharedPlaneArgs, plane: SharedP
     privateRouteTableIds: network.privateRouteTableIds,
     vpcCidrBlock: args.network.cidrBlock,
     allowedCidrBlocks: [...args.network.allowedCidrBlocks],
+    ...(args.network.controllerCidrBlocks.length === 0
+      ? {}
+      : { controllerCidrBlocks: [...args.network.controllerCidrBlocks] }),
     ...(config.dedicatedNetwork === undefined ? {} : { dedicatedNetwork: config.dedicatedNetwork }),
     ...(config.dedicatedTo === undefined ? {} : { dedicatedTo: config.dedicatedTo }),
     routerSecurityGroupId: network.routerGroup.id,

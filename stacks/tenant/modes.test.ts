@@ -99,6 +99,17 @@ describe("the modes of isolation", () => {
       for (const worn of groups(mode)) expect(worn, mode).not.toContain(shared);
   });
 
+  it("let the control service into a tenant's own database, from where the plane says", async () => {
+    const plane = { ...planeOutputs(), controllerCidrBlocks: ["10.31.0.0/20"] };
+    const open = await run(tenantSpec({ isolation: isolationOf("hybrid"), plane }));
+    const ingress = (result: typeof open) =>
+      ofType(result, "aws:ec2/securityGroup:SecurityGroup").find(({ name }) => name === "database")?.inputs
+        .ingress;
+    expect(ingress(open)).toHaveLength(2);
+    expect(ingress(open)[1]).toMatchObject({ fromPort: 5432, toPort: 5432, cidrBlocks: ["10.31.0.0/20"] });
+    expect(ingress(of("hybrid"))).toHaveLength(1);
+  });
+
   it("hang the HTTP services of a dedicated tenant on its own load balancer", () => {
     const hung = ofType(of("vpc"), "aws:ecs/service:Service").filter(({ inputs }) => inputs.loadBalancers);
     expect(hung.map(({ name }) => name).sort()).toEqual([

@@ -67,7 +67,10 @@ describe("over HTTP", () => {
       await perform(tenantId, "activate");
       expect(await placementOf(tenantId)).toMatchObject({
         planeName: "dev-eu-west-1",
-        isolation: { level: isolation, database: "own", bucket: "own" },
+        isolation: {
+          ...{ level: isolation, database: "own", bucket: "own" },
+          ...{ cidrBlock: isolation === "dedicated" ? "10.32.192.0/24" : null },
+        },
       });
       const health = await api.call<{ items: { tenantId: string; health: string }[] }>(
         "GET",
