@@ -1,4 +1,13 @@
-import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { openRegistry } from "../../registry/registry.ts";
 import { readSettings } from "../../service/config.ts";
@@ -15,42 +24,34 @@ const [runMs = "0", ...flags] = process.argv.slice(2);
 const settings = readSettings(flags, {});
 const { dataDir } = settings;
 
-/** The stacks of the fake cloud, in a file that every replica reads and writes. */
+/** The stacks of the fake cloud, each in a file of its own, so that replicas do not write over each other's. */
 class SharedStacks extends Map<string, FakeStack> {
-  readonly #file = path.join(dataDir, "stacks.json");
-  #load(): void {
-    super.clear();
-    if (!existsSync(this.#file)) return;
-    for (const [key, stack] of JSON.parse(readFileSync(this.#file, "utf8"))) super.set(key, stack);
-  }
-  #save(): void {
-    const fresh = `${this.#file}.${process.pid}`;
-    writeFileSync(fresh, JSON.stringify([...super.entries()]));
-    renameSync(fresh, this.#file);
+  readonly #folder = path.join(dataDir, "stacks");
+  #fileOf(key: string): string {
+    return path.join(this.#folder, encodeURIComponent(key));
   }
   override get(key: string): FakeStack | undefined {
-    this.#load();
-    return super.get(key);
+    return this.has(key) ? JSON.parse(readFileSync(this.#fileOf(key), "utf8")) : undefined;
   }
   override has(key: string): boolean {
-    this.#load();
-    return super.has(key);
+    return existsSync(this.#fileOf(key));
   }
   override set(key: string, stack: FakeStack): this {
-    if (this.#file !== undefined) this.#load();
-    super.set(key, stack);
-    this.#save();
+    mkdirSync(this.#folder, { recursive: true });
+    const fresh = path.join(dataDir, `stack-${process.pid}`);
+    writeFileSync(fresh, JSON.stringify(stack));
+    renameSync(fresh, this.#fileOf(key));
     return this;
   }
   override delete(key: string): boolean {
-    this.#load();
-    const existed = super.delete(key);
-    this.#save();
+    const existed = this.has(key);
+    rmSync(this.#fileOf(key), { force: true });
     return existed;
   }
   override values(): MapIterator<FakeStack> {
-    this.#load();
-    return super.values();
+    const names = existsSync(this.#folder) ? readdirSync(this.#folder) : [];
+    const stacks = names.map((name) => [name, this.get(decodeURIComponent(name))] as const);
+    return new Map(stacks.filter((entry): entry is [string, FakeStack] => entry[1] !== undefined)).values();
   }
 }
 

@@ -57,7 +57,7 @@ export async function createReplicas(options: { readonly runMs?: number } = {}):
       const script = path.join(import.meta.dirname, "replicaProcess.ts");
       const settings = ["--database-url", url, "--data-dir", dataDir, "--host-id", hostId, "--port", "0"];
       const times = [...patientLease, "--drain-ms", "200"];
-      const quick = ["--steady-poll-ms", "50", "--steady-timeout-ms", "2000", "--reconcile", "off"];
+      const quick = ["--steady-poll-ms", "50", "--steady-timeout-ms", "20000", "--reconcile", "off"];
       const child = spawn(
         process.execPath,
         [
