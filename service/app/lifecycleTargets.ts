@@ -15,16 +15,24 @@ import { planeEnsure } from "./plane.ts";
 
 /** Which targets, planes and releases a request about a tenant's life means. */
 
+/**
+ * Whom a change that may place the tenant keeps waiting: itself, or everybody where it takes addresses of its plane, which two
+ * tenants must not both be given.
+ */
+export function placingScope({ tenantId, isolation }: Tenant): string | undefined {
+  return isolation === "dedicated" ? undefined : tenantId;
+}
+
 export async function accepted(
   context: RequestContext,
-  tenantId: string,
+  tenantId: string | undefined,
   work: (change: Change) => Promise<OperationAccepted["operations"]>,
 ): Promise<OperationAccepted> {
   const accepting = async (change: Change) => {
     change.afterCommit(() => context.nudges.nudge("operations"));
     return { operations: await work(change) };
   };
-  return changeAs(context, accepting, { tenantId });
+  return changeAs(context, accepting, tenantId === undefined ? undefined : { tenantId });
 }
 
 export async function releaseFor(context: RequestContext, number: number | undefined): Promise<Release> {

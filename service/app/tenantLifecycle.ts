@@ -6,6 +6,7 @@ import type {
   TenantActivate,
   TenantDeploy,
   TenantReactivate,
+  TenantRotateCredentials,
   TenantSuspend,
 } from "../../contract/tenantLifecycle.ts";
 import type { Change } from "../../registry/registry.ts";
@@ -20,6 +21,7 @@ import {
   accepted,
   isToStay,
   liveTargets,
+  placingScope,
   planesFor,
   refuseArchiving,
   releaseFor,
@@ -44,7 +46,7 @@ export async function tenantActivate(
   const release = await releaseFor(context, input.releaseNumber);
   const named = input.planes ?? tenant.planes;
   const planes = await planesFor(context, tenant, named);
-  return accepted(context, tenantId, async (change) => {
+  return accepted(context, placingScope(tenant), async (change) => {
     const edit = { what: "activate", goal: "active", planes: input.planes } as const;
     await refuseManaged(context, change, tenant, { ...edit, releaseNumber: input.releaseNumber });
     const wanted = await targetsOn(change, tenantId, planes, {
@@ -76,7 +78,7 @@ export async function tenantDeploy(
   const named = input.releaseNumber !== undefined || isNew;
   const release = named ? await releaseFor(context, input.releaseNumber) : undefined;
   const planes = await planesFor(context, tenant, names);
-  return accepted(context, tenantId, async (change) => {
+  return accepted(context, placingScope(tenant), async (change) => {
     const { status } = await tenantGet(change.db, tenantId);
     requireTransition(status, "deploy");
     const edit = { what: "deploy", goal: status, planes: input.planes } as const;
@@ -202,6 +204,24 @@ export async function requestReactivation(
 type AskedOptions = Pick<TenantSuspend, "reason" | "onFailure" | "deadlineMs">;
 
 /** What every request for an operation may say of it. */
+/** What a manifest declares stays as it is, so a managed tenant's passwords are rotated like any other's. */
+export async function tenantRotateCredentials(
+  context: RequestContext,
+  tenantId: string,
+  input: TenantRotateCredentials,
+): Promise<OperationAccepted> {
+  await authorize(context, "tenantRotateCredentials", tenantId);
+  return accepted(context, tenantId, async (change) => {
+    requireTransition((await tenantGet(change.db, tenantId)).status, "rotate_credentials");
+    const { chosen } = await liveTargets(change, tenantId, input.planes);
+    refuseArchiving(chosen, "rotate the credentials of");
+    return requestOperations(change, chosen, {
+      ...{ kind: "tenant_rotate_credentials", state: "updating", input: {} },
+      ...optionsOf(input),
+    });
+  });
+}
+
 export function optionsOf({ reason, onFailure, deadlineMs }: Partial<AskedOptions>): Partial<AskedOptions> {
   return { reason, onFailure, deadlineMs };
 }
