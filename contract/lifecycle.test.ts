@@ -13,10 +13,17 @@ import { TENANT_STATUSES } from "./vocabulary.ts";
 /** The whole table once more, by hand: a change of it must be made twice, on purpose. */
 const TABLE = {
   draft: { update: "draft", activate: "active", delete: "deleted", decommission: "deleted" },
-  active: { update: "active", deploy: "active", suspend: "suspended", decommission: "decommissioning" },
+  active: {
+    update: "active",
+    deploy: "active",
+    rotate_credentials: "active",
+    suspend: "suspended",
+    decommission: "decommissioning",
+  },
   suspended: {
     update: "suspended",
     deploy: "suspended",
+    rotate_credentials: "suspended",
     reactivate: "active",
     archive: "archived",
     decommission: "decommissioning",
@@ -55,11 +62,11 @@ describe("a tenant's legal transitions", () => {
   it("are named when another is asked for", () => {
     expect(requireTransition("draft", "activate")).toBe("active");
     expect(() => requireTransition("active", "activate")).toThrow(
-      "Cannot activate a tenant that is active: its status allows update, deploy, suspend, decommission.",
+      "Cannot activate a tenant that is active: its status allows update, deploy, rotate_credentials, suspend, decommission.",
     );
     expect(() => requireTransition("deleted", "restore")).toThrow(/allows nothing more/);
     expect(illegalTransition("active", "undo_decommission").message).toBe(
-      "Cannot undo the decommissioning of a tenant that is active: its status allows update, deploy, suspend, decommission.",
+      "Cannot undo the decommissioning of a tenant that is active: its status allows update, deploy, rotate_credentials, suspend, decommission.",
     );
     expect(illegalTransition("decommissioning", "update").options.legalTransitions).toEqual([
       { action: "decommission", to: "decommissioning" },

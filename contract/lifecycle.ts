@@ -12,10 +12,17 @@ export type TransitionGoal = TenantStatus | typeof BEFORE;
 
 export const TENANT_TRANSITIONS = {
   draft: { update: "draft", activate: "active", delete: "deleted", decommission: "deleted" },
-  active: { update: "active", deploy: "active", suspend: "suspended", decommission: "decommissioning" },
+  active: {
+    update: "active",
+    deploy: "active",
+    rotate_credentials: "active",
+    suspend: "suspended",
+    decommission: "decommissioning",
+  },
   suspended: {
     update: "suspended",
     deploy: "suspended",
+    rotate_credentials: "suspended",
     reactivate: "active",
     archive: "archived",
     decommission: "decommissioning",
@@ -33,6 +40,7 @@ export const TENANT_ACTIONS = [
   "update",
   "activate",
   "deploy",
+  "rotate_credentials",
   "suspend",
   "reactivate",
   "archive",
@@ -49,6 +57,7 @@ const WORDS: Readonly<Record<TenantAction, string>> = {
   update: "update",
   activate: "activate",
   deploy: "deploy",
+  rotate_credentials: "rotate the credentials of",
   suspend: "suspend",
   reactivate: "reactivate",
   archive: "archive",

@@ -10,6 +10,7 @@ const REQUESTS: Readonly<Record<TenantAction, string>> = {
   update: "`PATCH /tenants/:id`",
   activate: "`POST …/activate`",
   deploy: "`POST …/deploy`",
+  rotate_credentials: "`POST …/rotate-credentials`",
   suspend: "`POST …/suspend`",
   reactivate: "`POST …/reactivate`",
   archive: "`POST …/archive`",

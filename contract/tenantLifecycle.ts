@@ -61,6 +61,11 @@ export const tenantReactivateSchema = z
   .meta({ id: "TenantReactivate", example: {} });
 export type TenantReactivate = z.output<typeof tenantReactivateSchema>;
 
+export const tenantRotateCredentialsSchema = z
+  .strictObject({ planes, reason, ...operationOptions })
+  .meta({ id: "TenantRotateCredentials", example: { reason: "an operator left" } });
+export type TenantRotateCredentials = z.output<typeof tenantRotateCredentialsSchema>;
+
 const params = z.strictObject({ tenantId: tenantIdSchema });
 const runs = [
   "tenant_not_found",
@@ -136,5 +141,16 @@ export const tenantLifecycleRoutes = defineRoutes({
     bodyOptional: true,
     response: operationAcceptedSchema,
     errors: [...runs, "release_not_found"],
+  },
+  tenantRotateCredentials: {
+    ...tenantRun,
+    path: `${tenantPath}/rotate-credentials`,
+    summary: "Give the tenant's services a new database password",
+    description:
+      "Writes a new login's password into the tenant's secrets and starts the services anew; the login of before works until the next rotation, so nothing is interrupted.",
+    body: tenantRotateCredentialsSchema,
+    bodyOptional: true,
+    response: operationAcceptedSchema,
+    errors: ["tenant_not_found", "illegal_transition", "operation_in_progress", "target_missing"],
   },
 });

@@ -77,6 +77,7 @@ export const OPERATION_KINDS = [
   "tenant_archive",
   "tenant_restore",
   "tenant_decommission",
+  "tenant_rotate_credentials",
   "drift_repair",
 ] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];

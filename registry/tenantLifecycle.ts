@@ -7,7 +7,7 @@ import { tenantGet, tenantWrite } from "./tenant.ts";
 /** The actions that lead from one status to another that the cloud must follow; `deploy` and `update` keep the status. */
 export type TransitionAction = Exclude<
   TenantAction,
-  "deploy" | "update" | "delete" | "undo_decommission" | "finish_decommission"
+  "deploy" | "update" | "rotate_credentials" | "delete" | "undo_decommission" | "finish_decommission"
 >;
 
 const REQUESTED: Readonly<Record<TransitionAction, string>> = {

@@ -131,6 +131,7 @@ export const limits = {
     tenant_archive: 14_400_000,
     tenant_restore: 14_400_000,
     tenant_decommission: 7_200_000,
+    tenant_rotate_credentials: 3_600_000,
     drift_repair: 3_600_000,
   } satisfies Readonly<Partial<Record<OperationKind, number>>>,
   /** Nudges wake the workers at once; this is for the nudge that was lost. */

@@ -74,6 +74,8 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     tenantSuspend: ({ params, body }, { context }) => lifecycle.tenantSuspend(context, params.tenantId, body),
     tenantReactivate: ({ params, body }, { context }) =>
       lifecycle.tenantReactivate(context, params.tenantId, body),
+    tenantRotateCredentials: ({ params, body }, { context }) =>
+      lifecycle.tenantRotateCredentials(context, params.tenantId, body),
     tenantArchive: ({ params, body }, { context }) => archive.tenantArchive(context, params.tenantId, body),
     tenantRestore: ({ params, body }, { context }) => archive.tenantRestore(context, params.tenantId, body),
     archiveList: ({ params, query }, { context }) => archive.archiveList(context, params.tenantId, query),

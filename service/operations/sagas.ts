@@ -7,6 +7,7 @@ import { tenantDecommission } from "./tenantDecommission.ts";
 import { tenantDeploy } from "./tenantDeploy.ts";
 import { tenantReactivate } from "./tenantReactivate.ts";
 import { tenantRestore } from "./tenantRestore.ts";
+import { tenantRotateCredentials } from "./tenantRotateCredentials.ts";
 import { tenantSuspend } from "./tenantSuspend.ts";
 
 export const sagas: Readonly<Record<OperationKind, Saga>> = {
@@ -17,5 +18,6 @@ export const sagas: Readonly<Record<OperationKind, Saga>> = {
   tenant_archive: tenantArchive,
   tenant_restore: tenantRestore,
   tenant_decommission: tenantDecommission,
+  tenant_rotate_credentials: tenantRotateCredentials,
   drift_repair: driftRepair,
 };

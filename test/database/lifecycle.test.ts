@@ -119,6 +119,23 @@ it("leaves the login as it is when the tenant is deployed again", async () => {
   expect(await secretsOf(tenantId)).toEqual(before);
 }, 120_000);
 
+it("rotates the password in all secrets, and lets nobody be cut off by it", async () => {
+  const [before] = await secretsOf(tenantId);
+  const still = await asTenant(tenantId);
+  await run(`/tenants/${tenantId}/rotate-credentials`, { reason: "an operator left" });
+  const held = await secretsOf(tenantId);
+  expect(new Set(held.map((item) => JSON.stringify(item))).size).toBe(1);
+  expect(held[0]?.username).not.toBe(before?.username);
+  expect(held[0]?.password).not.toBe(before?.password);
+  const client = await asTenant(tenantId);
+  for (const one of [client, still]) {
+    expect((await one.query("SELECT count(*)::int AS count FROM facts")).rows).toEqual([{ count: 500 }]);
+    await one.end();
+  }
+  const { body } = await call("GET", `/tenants/${tenantId}/targets`);
+  expect(body.items[0]).toMatchObject({ deploymentState: "ready", lastOperationStatus: "succeeded" });
+}, 120_000);
+
 it("keeps database and objects apart in an archive, and brings both back", async () => {
   await run(`/tenants/${tenantId}/suspend`, { reason: "pause" });
   await run(`/tenants/${tenantId}/archive`, { reason: "long pause" });

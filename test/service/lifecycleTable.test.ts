@@ -31,6 +31,7 @@ const requests: Readonly<Record<Asked, (subject: Subject) => [string, string, ob
   update: () => ["PATCH", "", { labels: { tier: String(Math.random()).slice(2, 8) } }],
   activate: () => ["POST", "/activate", {}],
   deploy: () => ["POST", "/deploy", { force: true }],
+  rotate_credentials: () => ["POST", "/rotate-credentials", {}],
   suspend: () => ["POST", "/suspend", {}],
   reactivate: () => ["POST", "/reactivate", {}],
   archive: () => ["POST", "/archive", { reason: "paused for long" }],

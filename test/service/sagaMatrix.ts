@@ -149,6 +149,7 @@ export const setups: Readonly<Record<OperationKind, Setup>> = {
     // Its users are shut out from the first moment; only taking the decommissioning back lets them in again.
     stays: { tenant: { status: "decommissioning", requestedStatus: "deleted" } },
   },
+  tenant_rotate_credentials: { prepare: active, action: "rotate-credentials", body: () => reason },
   drift_repair: { prepare: drifted, action: "repair", body: () => reason },
 };
 
