@@ -64,6 +64,57 @@ it.each(Object.keys(victims))(
   240_000,
 );
 
+it("a first activation that fails for good leaves nothing, and a retry brings the tenant up", async () => {
+  const refusal = { code: "AccessDeniedException", message: "not authorized to perform ecs:CreateService" };
+  const fault = { type: SERVICE_TYPE, operation: "create", kind: "fail", count: 1, ...refusal };
+  await service.control("POST", "/v1/faults", fault);
+  const { tenantId, operationId } = await activation("refused");
+  const operation = await ended(operationId);
+  expect(operation).toMatchObject({
+    status: "failed",
+    compensation: "succeeded",
+    error: { code: "provider_denied", step: "deploy", resource: expect.stringContaining(SERVICE_TYPE) },
+  });
+  expect(operation.error.providerMessage).toContain("ecs:CreateService");
+  expect(await present(tenantId)).toEqual([]);
+  expect((await service.call("GET", `/tenants/${tenantId}`)).body).toMatchObject({ status: "draft" });
+  const retry = await service.call("POST", `/operations/${operationId}/retry`, {});
+  expect(retry.status, JSON.stringify(retry.body)).toBe(202);
+  const again = await ended(retry.body.operationId);
+  expect(again, JSON.stringify(again.error)).toMatchObject({ status: "succeeded", retryOf: operationId });
+  expect(await present(tenantId)).toHaveLength(expected);
+}, 240_000);
+
+it("a deployment that fails for good is undone", async () => {
+  const { tenantId, operationId } = await activation("goes-back");
+  expect(await ended(operationId)).toMatchObject({ status: "succeeded" });
+  expect((await service.call("POST", "/releases", releaseBody("2.0.0"))).status).toBe(201);
+  const type = "aws:ecs/taskDefinition:TaskDefinition";
+  const refusal = { code: "ClientException", message: "no such image" };
+  await service.control("POST", "/v1/faults", {
+    type,
+    operation: "create",
+    kind: "fail",
+    count: 100,
+    ...refusal,
+  });
+  const answer = await service.call("POST", `/tenants/${tenantId}/deploy`, { releaseNumber: 2 });
+  const { operationId: deployment } = answer.body.operations[0];
+  const operation = await ended(deployment);
+  await service.control("DELETE", "/v1/faults");
+  expect(operation, JSON.stringify(operation)).toMatchObject({
+    status: "failed",
+    compensation: "succeeded",
+  });
+  const [target] = (await service.call("GET", `/tenants/${tenantId}/targets`)).body.items;
+  expect(target).toMatchObject({ deploymentState: "ready", currentReleaseNumber: 1, targetReleaseNumber: 1 });
+  const images = (await present(tenantId))
+    .filter((thing) => thing.type === "aws:ecs/taskDefinition:TaskDefinition")
+    .map(({ properties }) => JSON.stringify(properties));
+  expect(images.length).toBeGreaterThan(0);
+  for (const image of images) expect(image).toContain(":1.0.0");
+}, 240_000);
+
 interface Run {
   readonly cliPid: number;
 }
