@@ -75,8 +75,11 @@ async function run(options: Options, dataDir: string, ledger: Ledger): Promise<b
       ? await openSqliteWorld({ dataDir, ledger })
       : await openPostgresWorld({ dataDir, ledger, replicas: options.replicas });
   // Nothing of it may outlive whoever started it.
-  for (const name of ["SIGINT", "SIGTERM"] as const)
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    // The package of PostgreSQL has listeners of its own, which end the program before it has cleared up.
+    process.removeAllListeners(name);
     process.once(name, () => void world.stop().finally(() => process.exit(1)));
+  }
   try {
     const stage = createStage(world, ledger, able);
     const tally = createTally(stepKinds(able));

@@ -104,9 +104,10 @@ export class Replica {
     throw new Error(`Cannot go on: service ${this.options.name} must be ready within ${READY_WITHIN_MS} ms`);
   }
 
+  /** Just started it may still live under this program's own host name, which is everybody else's too. */
   #remember(): void {
     const host = this.pid === undefined ? undefined : hostOf(this.pid);
-    if (host !== undefined && this.options.hostName !== undefined) this.#hosts.add(host);
+    if (host !== undefined && host !== hostOf(process.pid)) this.#hosts.add(host);
   }
 
   /** The service's engine workers. */
@@ -131,16 +132,27 @@ export class Replica {
 
   async killService(): Promise<void> {
     const { pid } = this;
-    if (pid !== undefined) await kill(pid);
+    if (pid === undefined) return;
+    const ended = this.#ended();
+    await kill(pid);
+    await ended;
+  }
+
+  /** Gone from the machine is not yet told to us: until it is, a start would think that it lives. */
+  async #ended(): Promise<void> {
+    if (this.#child !== undefined && this.pid !== undefined) await once(this.#child, "exit");
   }
 
   /** Everything on this host at once, as when its power fails; `spared` are those that only happen to live there. */
   async killHost(spared: ReadonlySet<number>): Promise<void> {
     this.#remember();
+    const own = this.pid === undefined ? [] : [this.pid];
     const there = pids().filter((pid) => this.#hosts.has(hostOf(pid) ?? "") && !spared.has(pid));
+    const ended = this.#ended();
     // Stopped first: nobody may act on the other's death.
-    for (const pid of there) signal(pid, "SIGSTOP");
-    await Promise.all(there.map(kill));
+    for (const pid of [...own, ...there]) signal(pid, "SIGSTOP");
+    await Promise.all([...own, ...there].map(kill));
+    await ended;
     this.#hosts.clear();
   }
 
