@@ -7,6 +7,7 @@ import type {
   OperationRetry,
 } from "../../contract/operation.ts";
 import type { Target } from "../../contract/target.ts";
+import { operationLock } from "../../registry/bookkeeping.ts";
 import { journalAppend, journalList, journalState } from "../../registry/journal.ts";
 import * as registry from "../../registry/operation.ts";
 import { isFinished } from "../../registry/operationFold.ts";
@@ -60,6 +61,8 @@ export async function operationCancel(
   await authorize(context, "operationCancel");
   const { tenantId } = await context.registry.read((db) => registry.operationGet(db, operationId));
   const cancelling = async (change: Change) => {
+    // What is read must hold until it is written: a worker may be about to begin it, or to turn it round.
+    await change.lock(operationLock(operationId));
     const before = await registry.operationGet(change.db, operationId);
     if (isFinished(before.status)) throw alreadyFinished(before);
     if (before.compensation !== null) throw beingUndone(before);
