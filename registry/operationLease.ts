@@ -1,10 +1,11 @@
+import type { ExpressionBuilder } from "kysely";
 import type { Operation } from "../contract/operation.ts";
 import { type Bookkeeping, operationLock } from "./bookkeeping.ts";
 import { LeaseLostError } from "./journal.ts";
 import { operationFromRow } from "./operation.ts";
 import { queueServe } from "./queue.ts";
 import type { Reader } from "./registry.ts";
-import type { OperationTable } from "./schema.ts";
+import type { OperationTable, Schema } from "./schema.ts";
 import { type Successor, stackLeasesEnd, stackLeaseTake } from "./stackLease.ts";
 
 /**
@@ -66,6 +67,7 @@ function leftBehind(record: Bookkeeping, claim: ClaimNext): Promise<Candidate | 
     .select(candidate)
     .where("finishedAt", "is", null)
     .where("leaseOwner", "is not", null)
+    .where((eb) => onFreeStack(eb, claim, record.now))
     .where((eb) => {
       const gone = [eb("leaseOwner", "=", claim.processId)];
       if (claim.dead.length > 0) gone.push(eb("leaseOwner", "in", claim.dead));
@@ -95,19 +97,7 @@ export function queueAfter(
     .select(candidate)
     .where("finishedAt", "is", null)
     .where("leaseOwner", "is", null)
-    .where((eb) =>
-      eb.not(
-        eb.exists(
-          eb
-            .selectFrom("stackLeases")
-            .select("stackLeases.targetId")
-            .whereRef("stackLeases.targetId", "=", "operations.targetId")
-            .whereRef("stackLeases.holder", "<>", "operations.operationId")
-            .where("stackLeases.expiresAt", ">", expiry(now, -claim.killTimeMs))
-            .where("stackLeases.processId", "not in", claim.dead.length > 0 ? claim.dead : [""]),
-        ),
-      ),
-    );
+    .where((eb) => onFreeStack(eb, claim, now));
   if (full.planes.length > 0) {
     const { planes } = full;
     waiting = waiting.where((eb) => eb.or([eb("planeName", "is", null), eb("planeName", "not in", planes)]));
@@ -117,6 +107,18 @@ export function queueAfter(
     waiting = waiting.where((eb) => eb.or([eb("tenantId", "is", null), eb("tenantId", "not in", tenants)]));
   }
   return waiting.orderBy("turn").orderBy("createdAt").orderBy("operationId").limit(1);
+}
+
+/** Nobody else has the stack, such as a scan for drift, which does not ask whose operation was left there. */
+function onFreeStack(eb: ExpressionBuilder<Schema, "operations">, claim: Successor, now: string) {
+  const held = eb
+    .selectFrom("stackLeases")
+    .select("stackLeases.targetId")
+    .whereRef("stackLeases.targetId", "=", "operations.targetId")
+    .whereRef("stackLeases.holder", "<>", "operations.operationId")
+    .where("stackLeases.expiresAt", ">", expiry(now, -claim.killTimeMs))
+    .where("stackLeases.processId", "not in", claim.dead.length > 0 ? claim.dead : [""]);
+  return eb.not(eb.exists(held));
 }
 
 /** Those whose running operations are as many as may be. */
@@ -144,7 +146,7 @@ function reached(counts: ReadonlyMap<string, number>, most: number): string[] {
   return [...counts].filter(([, count]) => count >= most).map(([name]) => name);
 }
 
-/** Always to be had: the queue passes over stacks that are held, and a dead owner's stack goes with its operation. */
+/** Always to be had: stacks that are held are passed over, and a dead owner's stack goes with its operation. */
 async function takeStack(
   record: Bookkeeping,
   targetId: string,

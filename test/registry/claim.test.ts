@@ -97,6 +97,21 @@ describeDialects("claims", (create, dialect) => {
     expect(await attempt([operationId])).toMatchObject({ fencingToken: 2 });
   });
 
+  it("pass over what was left behind while a scan has its stack, and hold nobody else up", async () => {
+    const clock = settableClock();
+    const registry = await (await create()).open({ now: clock.now });
+    const [left = ""] = await queue(registry, "acme", 1);
+    const targetId = (await claim(registry, { processId: "far" }))?.operation.targetId ?? "";
+    clock.advance(LEASE_MS + KILL_MS);
+    expect(await takeStack(registry, targetId, "scan 1")).toEqual({ token: 2 });
+    const [other = ""] = await queue(registry, "bolt", 1);
+    const near = { processId: "near", silent: [left] };
+    expect((await claim(registry, near))?.operation.operationId).toBe(other);
+    expect(await claim(registry, { ...near, active: [other] })).toBeUndefined();
+    await registry.record((record) => stackLeaseRelease(record, targetId, 2));
+    expect((await claim(registry, { ...near, active: [other] }))?.operation.operationId).toBe(left);
+  });
+
   it("take up again what is their own and does not run", async () => {
     const registry = await (await create()).open();
     const [operationId = ""] = await queue(registry, "acme", 1);
