@@ -43,7 +43,7 @@ export const ERRORS = {
   last_admin_key: { status: 409, title: "The last admin key cannot be revoked" },
   version_conflict: { status: 412, title: "The record has changed meanwhile" },
   body_too_large: { status: 413, title: "The body is too large" },
-  unsupported_media_type: { status: 415, title: "The body must be application/json" },
+  unsupported_media_type: { status: 415, title: "The body has a type that is not taken" },
   invalid_request: { status: 422, title: "The request is not valid" },
   manifest_invalid: { status: 422, title: "The manifests are not valid" },
   isolation_not_in_plan: { status: 422, title: "The plan does not offer that isolation" },

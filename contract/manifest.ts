@@ -99,7 +99,9 @@ const fileSchema = z.strictObject({
 export const manifestBodySchema = z
   .strictObject({
     documents: z
-      .array(z.union([textSchema, fileSchema]))
+      .array(
+        z.union([textSchema, fileSchema], { error: "must be YAML text, or an object with file and text" }),
+      )
       .min(1)
       .max(MANIFEST_LIMITS.files),
   })

@@ -58,11 +58,14 @@ const forceReason = z
   .max(LIMITS.reasonChars)
   .optional()
   .meta({ description: "Does it to a manifest's tenant all the same, until its next apply; audited" });
-const requestId = z
+const correlationId = z
   .string()
-  .max(128)
+  .regex(/^[A-Za-z0-9._:-]{1,128}$/)
   .optional()
-  .meta({ description: "Comes back in the answer and the audit trail" });
+  .meta({
+    description:
+      "Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides",
+  });
 const lastEventId = z.coerce.number().int().optional().meta({ description: "Go on after this sequence" });
 
 /** Each lands once in components.examples, by its id, and is referred to from there. */
@@ -75,7 +78,7 @@ const EXAMPLES = Object.fromEntries(
 
 function describeOperation(operationId: string, route: Route): ZodOpenApiOperationObject {
   const header = z.object({
-    "X-Request-Id": requestId,
+    "X-Correlation-Id": correlationId,
     ...(isMutation(route) ? { "Idempotency-Key": idempotencyKey } : {}),
     ...(route.errors.includes("version_conflict") ? { "If-Match": ifMatch } : {}),
     ...(route.errors.includes("managed_by_manifest") ? { "X-Tenantry-Force-Reason": forceReason } : {}),

@@ -213,3 +213,17 @@ describe("validation of other requests", () => {
     }
   });
 });
+
+describe("what is wrong with a field", () => {
+  it.each<[object, string]>([
+    [{ slug: undefined }, "is missing"],
+    [{ slug: 7 }, "must be text, got a number"],
+    [{ planes: {} }, "must be a list, got an object"],
+    [{ slug: "ab" }, "must have at least 3 characters"],
+    [{ displayName: "x".repeat(121) }, "must have at most 120 characters"],
+    [{ isolation: "none" }, "must be one of pooled, hybrid, dedicated, account"],
+    [{ labels: { "Tier!": "gold" } }, "must be lowercase letters, digits and . _ / - between them"],
+  ])("%j is told in words", (change, message) => {
+    expect(create(change).options.errors?.[0]?.message).toBe(message);
+  });
+});

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { ERRORS, type ErrorCode, type FieldError, ProblemError } from "./errors.ts";
+import { issueText } from "./issueText.ts";
 import { secretShapeOf } from "./secretShape.ts";
 
 const SHOWN_VALUE_CHARS = 200;
@@ -38,9 +39,7 @@ function fieldError(issue: Issue, root: unknown, part: Part): FieldError {
 
 function messageOf(issue: Issue): string {
   if (issue.code === "unrecognized_keys") return `is not a known field (${issue.keys.join(", ")})`;
-  return issue.message
-    .replace(/^Invalid input: /, "is invalid: ")
-    .replace(/^Too (big|small): /, "is too $1: ");
+  return issueText(issue);
 }
 
 /** The offending value, unless it could be a secret or is too large to be of use. */

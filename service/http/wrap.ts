@@ -151,10 +151,11 @@ async function readBody(route: Route, request: Request, response: Response): Pro
     return;
   }
   if (request.is(["json", "+json"]) === false) {
+    const taken = `application/json${route.acceptsYaml === true ? " or application/yaml" : ""}`;
     throw new ProblemError("unsupported_media_type", {
-      detail: `Cannot read the body: it must be application/json${route.acceptsYaml === true ? " or application/yaml" : ""}, got ${request.get("content-type") ?? "no type"}.`,
-      hint: "Send Content-Type: application/json.",
-      errors: [{ path: "header.content-type", message: "must be application/json" }],
+      detail: `Cannot read the body: it must be ${taken}, got ${request.get("content-type") ?? "no type"}.`,
+      hint: `Say what the body is: Content-Type: ${taken}.`,
+      errors: [{ path: "header.content-type", message: `must be ${taken}` }],
     });
   }
   await parsed(parseJson, request, response);

@@ -124,8 +124,8 @@ spec:
   });
 
   it.each([
-    ["no object", "just text", "1:1  is invalid: expected object, received string"],
-    ["a list", "- a\n", "1:1  is invalid: expected object, received array"],
+    ["no object", "just text", "1:1  must be an object, got text"],
+    ["a list", "- a\n", "1:1  must be an object, got a list"],
     ["another kind", valid.replace("kind: Tenant", "kind: Plane"), "2:7 kind must be Tenant"],
     ["another version", valid.replace("/v1", "/v2"), "1:13 apiVersion must be tenantry.dev/v1"],
     ["no spec", `${head}metadata: { slug: acme }\n`, "1:1 spec is missing"],

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { isMap, isScalar, isSeq } from "yaml";
 import type { z } from "zod";
 import { type FieldError, ProblemError } from "../../contract/errors.ts";
+import { issueText } from "../../contract/issueText.ts";
 import {
   MANIFEST_LIMITS,
   type Manifest,
@@ -163,7 +164,7 @@ function told(issue: Issue, document: YamlDocument): FieldError[] {
   const place = { file: document.file, ...locate(document, path, issue.code === "invalid_key") };
   const hint = hintOf(issue, valueAt(document.value, issue.path));
   return [
-    { path: path.join("."), ...place, message: messageOf(issue), ...(hint === undefined ? {} : { hint }) },
+    { path: path.join("."), ...place, message: issueText(issue), ...(hint === undefined ? {} : { hint }) },
   ];
 }
 
@@ -173,14 +174,6 @@ function unknownKey(path: readonly string[], key: string, document: YamlDocument
   const hint = meant === undefined ? `Known here: ${known.join(", ")}.` : `Did you mean ${meant}?`;
   const place = { file: document.file, ...locate(document, [...path, key], true) };
   return { path: [...path, key.slice(0, 80)].join("."), ...place, message: "is not a known field", hint };
-}
-
-function messageOf(issue: Issue): string {
-  if (issue.code === "invalid_key") return issue.issues[0]?.message ?? "is no valid name";
-  if (issue.code === "invalid_type" && issue.message.endsWith("received undefined")) return "is missing";
-  return issue.message
-    .replace(/^Invalid input: /, "is invalid: ")
-    .replace(/^Too (big|small): /, "is too $1: ");
 }
 
 function hintOf(issue: Issue, value: unknown): string | undefined {

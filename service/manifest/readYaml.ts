@@ -140,7 +140,8 @@ function problemsOf(document: Document.Parsed | Document, file: string, lines: L
 }
 
 function inWords(error: YAMLError): string {
-  if (error.code === "RESOURCE_EXHAUSTION") return "is nested too deeply";
+  if (error.code === "RESOURCE_EXHAUSTION")
+    return `is nested too deeply: a manifest goes ${MANIFEST_LIMITS.depth} deep`;
   if (error.code === "TAG_RESOLVE_FAILED") return "has a tag (!), which is not taken";
   return `is no YAML: ${error.message.split("\n")[0]?.slice(0, 200)}`;
 }
