@@ -13,7 +13,6 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { pulumiEnvironment } from "../launcher/environment.ts";
 import { ensureLocalCloud, type LocalCloud, stopLocalCloud } from "../launcher/localCloud.ts";
 import { createEngine } from "../service/engine/createEngine.ts";
@@ -21,19 +20,15 @@ import { parsePlaneOutputs } from "../stacks/plane/outputs.ts";
 import { specDigest, type TenantSpec } from "../stacks/tenant/spec.ts";
 import { tenantSpec } from "../stacks/testing/tenantSpec.ts";
 import { type Figure, formatFigure, median, secondsPerItem } from "./figures.ts";
+import { readCount, readFlags } from "./options.ts";
 import { createPlainWay } from "./plainWay.ts";
 import { createOurWay, type Way } from "./ways.ts";
 
 const CONCURRENCIES = [1, 2] as const;
 const FLOOR_RUNS = 5;
 
-const { values } = parseArgs({
-  options: { tenants: { type: "string", default: "4" }, keep: { type: "string" } },
-});
-const tenants = Number(values.tenants);
-if (!Number.isInteger(tenants) || tenants < 1 || tenants > 100) {
-  throw new Error(`Cannot run the benchmark: --tenants must be 1 to 100, got "${values.tenants}"`);
-}
+const values = readFlags({ tenants: { type: "string", default: "4" }, keep: { type: "string" } });
+const tenants = readCount("tenants", values.tenants);
 
 const dataDir = values.keep ?? (await mkdtemp(join(tmpdir(), "tenantry-bench-")));
 try {

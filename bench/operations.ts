@@ -10,7 +10,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { createLedger } from "../chaos/ledger.ts";
 import { startPostgres } from "../chaos/postgres.ts";
 import { Replica } from "../chaos/replica.ts";
@@ -28,20 +27,18 @@ import { createEngine } from "../service/engine/createEngine.ts";
 import { TenantSpec } from "../stacks/tenant/spec.ts";
 import { median, secondsPerItem } from "./figures.ts";
 import { sampleMemory } from "./memory.ts";
+import { readCount, readFlags } from "./options.ts";
 
 const PLANE = "dev-eu-west-1";
 const IN_FLIGHT = [1, 2, 8] as const;
 let versions = 0;
 
-const { values } = parseArgs({
-  options: { tenants: { type: "string", default: "8" }, rounds: { type: "string", default: "2" } },
+const values = readFlags({
+  tenants: { type: "string", default: "8" },
+  rounds: { type: "string", default: "2" },
 });
-const [tenantCount, rounds] = [Number(values.tenants), Number(values.rounds)];
-for (const [name, value] of Object.entries({ tenants: tenantCount, rounds }))
-  if (!Number.isInteger(value) || value < 1 || value > 100)
-    throw new Error(
-      `Cannot run the benchmark: --${name} must be 1 to 100, got "${values[name as "tenants"]}"`,
-    );
+const tenantCount = readCount("tenants", values.tenants);
+const rounds = readCount("rounds", values.rounds);
 
 const dataDir = await mkdtemp(join(tmpdir(), "tenantry-bench-"));
 const databaseDir = await mkdtemp(join(tmpdir(), "tenantry-bench-postgres-"));

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import type { Page } from "../contract/common.ts";
 import type { DriftFinding, DriftScan, DriftScanDetail } from "../contract/drift.ts";
 import { driftReport, EXIT, exitCodeOf, reportText } from "./driftReport.ts";
+import { jsonOf, serviceUrl } from "./serviceUrl.ts";
 
 /**
  * script/drift: the nightly job. It asks the service for a drift scan, which changes nothing, waits for it, and says what
@@ -46,15 +47,16 @@ function readOptions(): Options | "help" {
 }
 
 async function call<T>(path: string, body?: object): Promise<T> {
-  const { TENANTRY_URL: url = "http://127.0.0.1:7070", TENANTRY_API_KEY: key } = process.env;
+  const { TENANTRY_API_KEY: key } = process.env;
   if (!key) throw new Error("TENANTRY_API_KEY must hold an API key, and is not set");
   const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
   const signal = AbortSignal.timeout(requestTimeoutMs);
   const request = { headers, signal, ...(body && { method: "POST", body: JSON.stringify(body) }) };
-  const response = await fetch(new URL(`/v1/control-plane${path}`, url), request).catch((cause: unknown) => {
-    throw new Error(`the service at ${url} does not answer; TENANTRY_URL names another`, { cause });
+  const url = serviceUrl(`/v1/control-plane${path}`);
+  const response = await fetch(url, request).catch((cause: unknown) => {
+    throw new Error(`the service at ${url.origin} does not answer; TENANTRY_URL names another`, { cause });
   });
-  const answer = (await response.json()) as { detail?: string; hint?: string };
+  const answer = (await jsonOf(response)) as { detail?: string; hint?: string };
   if (!response.ok) throw new Error(`${answer.detail ?? response.status} ${answer.hint ?? ""}`);
   return answer as T;
 }

@@ -5,6 +5,7 @@ import type { Page } from "../contract/common.ts";
 import type { Problem } from "../contract/errors.ts";
 import type { ManifestResults } from "../contract/manifest.ts";
 import { EXIT, exitCodeOf, problemText, resultsText } from "./manifestReport.ts";
+import { jsonOf, serviceUrl } from "./serviceUrl.ts";
 
 /**
  * script/manifest: a folder of YAML as the source of truth, from a terminal or a pipeline. Files are sent as they are; the service
@@ -24,27 +25,31 @@ interface Flags {
 class Refused extends Error {}
 
 async function call(path: string, request: RequestInit = {}): Promise<Response> {
-  const { TENANTRY_URL: url = "http://127.0.0.1:7070", TENANTRY_API_KEY: key } = process.env;
+  const { TENANTRY_API_KEY: key } = process.env;
   if (!key)
     throw new Refused("Cannot ask the service: TENANTRY_API_KEY must hold an API key, and is not set.");
   const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
   const signal = AbortSignal.timeout(requestTimeoutMs);
-  const response = await fetch(new URL(`/v1/control-plane/manifests${path}`, url), {
+  const url = serviceUrl(`/v1/control-plane/manifests${path}`);
+  const response = await fetch(url, {
     ...{ headers, signal },
     ...request,
   }).catch((cause: unknown) => {
-    throw new Refused(`Cannot ask the service: ${url} does not answer. TENANTRY_URL names another.`, {
+    throw new Refused(`Cannot ask the service: ${url.origin} does not answer. TENANTRY_URL names another.`, {
       cause,
     });
   });
-  if (!response.ok) throw new Refused(problemText((await response.json()) as Problem));
+  if (!response.ok) throw new Refused(problemText((await jsonOf(response)) as Problem));
   return response;
 }
 
 /** YAML files as named, and those of folders in the order of their names, folders within them included. */
 function filesOf(paths: readonly string[]): string[] {
   return paths.flatMap((path) => {
-    if (!statSync(path).isDirectory()) return [path];
+    const entry = statSync(path, { throwIfNoEntry: false });
+    if (entry === undefined)
+      throw new Refused(`Cannot read ${path}: it must be a file or a folder, and is not there.`);
+    if (!entry.isDirectory()) return [path];
     const found = readdirSync(path, { recursive: true, encoding: "utf8" }).filter((name) =>
       /\.ya?ml$/.test(name),
     );
@@ -57,7 +62,7 @@ function filesOf(paths: readonly string[]): string[] {
 async function send(path: string, paths: readonly string[]): Promise<ManifestResults> {
   const documents = filesOf(paths).map((file) => ({ file, text: readFileSync(file, "utf8") }));
   const response = await call(path, { method: "POST", body: JSON.stringify({ documents }) });
-  return (await response.json()) as ManifestResults;
+  return (await jsonOf(response)) as ManifestResults;
 }
 
 function tell(results: ManifestResults, { json }: Flags): void {
@@ -149,6 +154,7 @@ try {
   }).parseAsync();
 } catch (thrown) {
   if (thrown instanceof CommanderError) code = thrown.exitCode === 0 ? EXIT.done : EXIT.failed;
-  else process.stderr.write(`${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
+  else if (thrown instanceof Refused) process.stderr.write(`${thrown.message}\n`);
+  else process.stderr.write(`Cannot go on: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
 }
 process.exitCode = code;

@@ -12,7 +12,7 @@ interface Resource {
   readonly properties: unknown;
 }
 
-const program = new Command("local-cloud")
+const program = new Command("script/cloud")
   .description("Looks into the local cloud and breaks it on purpose.")
   .requiredOption("--data <folder>", "data folder of the local cloud")
   .option("--json", "print JSON");

@@ -58,6 +58,10 @@ function describe(answer: CertificateVerification): string {
   ].join("\n");
 }
 
+if (process.argv.slice(2).some((argument) => argument === "--help" || argument === "-h")) {
+  console.log(`Usage: ${usage}`);
+  process.exit(0);
+}
 try {
   const { file, keys, json } = readArguments(process.argv.slice(2));
   const answer = certificateVerify(JSON.parse(readFileSync(file, "utf8")), readKeys(keys));

@@ -34,6 +34,10 @@ function describe(verification: Awaited<ReturnType<typeof auditVerifyOffline>>):
   return [summary, ...breaks.map(({ chain, kind, message }) => `  ${chain}: ${kind}: ${message}`), ...head];
 }
 
+if (process.argv.slice(2).some((argument) => argument === "--help" || argument === "-h")) {
+  console.log(`Usage: ${usage}`);
+  process.exit(0);
+}
 try {
   const { file, json, fleetHead } = readArguments(process.argv.slice(2));
   const verification = await auditVerifyOffline(file, fleetHead);

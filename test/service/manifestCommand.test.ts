@@ -83,8 +83,9 @@ describe("script/manifest", () => {
       [["diff", examples], { TENANTRY_API_KEY: "" }, "TENANTRY_API_KEY"],
       [["diff", examples], { TENANTRY_API_KEY: "tk_wrong" }, "API key"],
       [["diff", examples], { TENANTRY_URL: "http://127.0.0.1:1" }, "does not answer"],
+      [["diff", examples], { TENANTRY_URL: "localhost:7070" }, "TENANTRY_URL must be a URL"],
       [["diff", folder()], {}, "holds none"],
-      [["diff", "no-such-file.yaml"], {}, "no-such-file.yaml"],
+      [["diff", "no-such-file.yaml"], {}, "Cannot read no-such-file.yaml"],
       [["export", "nobody-here"], {}, "nobody-here"],
       [["bogus"], {}, "bogus"],
     ] as const;
