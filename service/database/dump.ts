@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { to as copyTo } from "pg-copy-streams";
+import { asOwner } from "./asOwner.ts";
 import { type Definitions, readDefinitions, type TableDefinition } from "./definitions.ts";
 import { contentsOf, type Digested, type DumpManifest, digestOf, MANIFEST_FILE } from "./dumpManifest.ts";
 import type { Tenancy } from "./provision.ts";
@@ -56,30 +57,21 @@ export async function digestContents(session: Session, schema: string): Promise<
 }
 
 async function reading<T>(
-  { server, database, names }: Tenancy,
+  tenancy: Tenancy,
   doing: string,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  return server.connect(
-    doing,
-    database,
-    (session) =>
-      transaction(
-        session,
-        async () => {
-          await actAsOwner(session, names.owner, names.data);
-          await lockTables(session, names.data);
-          return work(session);
-        },
-        SNAPSHOT,
-      ),
-    true,
-  );
+  const { data: schema } = tenancy.names;
+  const snapshot = async (session: Session) => {
+    await setFormats(session, schema);
+    await lockTables(session, schema);
+    return work(session);
+  };
+  return asOwner(tenancy, doing, (session) => transaction(session, () => snapshot(session), SNAPSHOT));
 }
 
-/** With everything set that decides how PostgreSQL writes a value or a definition. */
-export async function actAsOwner(session: Session, owner: string, schema: string): Promise<void> {
-  await session.query(`SET LOCAL ROLE ${identifier(owner)}`);
+/** Everything that decides how PostgreSQL writes a value or a definition. */
+export async function setFormats(session: Session, schema: string): Promise<void> {
   const settings = {
     search_path: identifier(schema),
     datestyle: "'ISO, MDY'",

@@ -8,7 +8,7 @@ import { DatabaseError } from "./databaseError.ts";
 export interface TenantNames {
   /** Of the schema, and of the tenant's own database where it has one. */
   readonly data: string;
-  /** Owns everything; cannot log in. */
+  /** Owns everything; can log in only while work on its rows connects (asOwner.ts). */
   readonly owner: string;
   /** They take turns: one is in the secrets, the other was before, or will be next. */
   readonly logins: readonly [string, string];

@@ -1,7 +1,8 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { from as copyFrom } from "pg-copy-streams";
-import { actAsOwner, digestContents } from "./dump.ts";
+import { asOwner } from "./asOwner.ts";
+import { digestContents, setFormats } from "./dump.ts";
 import { broken, checked, type DumpManifest, readManifest } from "./dumpManifest.ts";
 import type { Tenancy } from "./provision.ts";
 import { lockTenant } from "./roles.ts";
@@ -13,37 +14,40 @@ import type { DatabaseContents, DumpSource } from "./tenantDatabases.ts";
  * has changed nothing. What is there in the end is read and compared with the dump before it counts.
  */
 export async function restore(tenancy: Tenancy, source: DumpSource): Promise<DatabaseContents> {
-  const { server, database, tenant, names } = tenancy;
+  const { tenant, names } = tenancy;
   const manifest = await readManifest(source);
   if (manifest.schema !== names.data) {
     throw broken(`it is of the schema ${manifest.schema}, and not of ${names.data}`);
   }
-  return server.connect(
-    "restore the database",
-    database,
-    (session) =>
-      transaction(session, async () => {
-        await lockTenant(session, tenant.tenantId);
-        await emptySchema(session, tenancy);
-        await actAsOwner(session, names.owner, names.data);
-        await session.query("SET LOCAL check_function_bodies = off");
-        await fill(session, manifest, source);
-        const restored = await digestContents(session, names.data);
-        if (restored.digest !== manifest.digest) throw broken(difference(manifest, restored));
-        return restored;
-      }),
-    true,
+  return asOwner(tenancy, "restore the database", (session) =>
+    transaction(session, async () => {
+      await lockTenant(session, tenant.tenantId);
+      await emptySchema(session, names.data);
+      await setFormats(session, names.data);
+      await session.query("SET LOCAL check_function_bodies = off");
+      await fill(session, manifest, source);
+      const restored = await digestContents(session, names.data);
+      if (restored.digest !== manifest.digest) throw broken(difference(manifest, restored));
+      return restored;
+    }),
   );
 }
 
-/** In the shared database only the administrator may make a schema; in its own the owner does. */
-async function emptySchema(session: Session, { names, tenant }: Tenancy): Promise<void> {
-  const [schema, owner] = [identifier(names.data), identifier(names.owner)];
-  await session.query(`SET LOCAL ROLE ${owner}`);
-  await session.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
-  if (tenant.layout === "schema") await session.query("RESET ROLE");
-  await session.query(`CREATE SCHEMA ${schema} AUTHORIZATION ${owner}`);
+/** The schema itself stays: in the shared database its owner may not make another. */
+async function emptySchema(session: Session, schema: string): Promise<void> {
+  const { rows } = await session.query<{ statement: string }>(SCHEMA_CONTENTS, [identifier(schema)]);
+  for (const { statement } of rows) await session.query(statement);
 }
+
+/** Tables first: what belongs to their columns cannot be dropped without them, and is gone with them. */
+const SCHEMA_CONTENTS = `
+SELECT format('DROP %s IF EXISTS %s CASCADE',
+  CASE type WHEN 'statistics object' THEN 'statistics' WHEN 'composite type' THEN 'type' ELSE type END,
+  identity) AS statement
+FROM pg_depend d, LATERAL pg_identify_object(d.classid, d.objid, 0) AS o
+WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = $1::regnamespace
+  AND d.classid <> 'pg_default_acl'::regclass
+ORDER BY type IN ('table', 'foreign table') DESC, identity`;
 
 async function fill(session: Session, manifest: DumpManifest, source: DumpSource): Promise<void> {
   for (const statement of manifest.before) await session.query(statement);

@@ -93,6 +93,32 @@ export async function setPassword(session: Session, { username, password }: Logi
   await session.query(`ALTER ROLE ${identifier(username)} LOGIN PASSWORD ${literal(verifier)}`);
 }
 
+/** Long enough to connect. What a process that died left open closes by itself. */
+const OWNER_LOGIN_SECONDS = 60;
+
+export async function openOwner(
+  session: Session,
+  { username, password }: Login,
+  layout: "schema" | "database",
+): Promise<void> {
+  const owner = identifier(username);
+  const [verifier, { rows }] = await Promise.all([
+    scramVerifier(password),
+    session.query<{ until: string }>("SELECT (now() + $1 * interval '1 second')::text AS until", [
+      OWNER_LOGIN_SECONDS,
+    ]),
+  ]);
+  if (layout === "schema") {
+    await session.query(`GRANT ${identifier(POOLED_GROUP)} TO ${owner} WITH INHERIT TRUE, SET FALSE`);
+  }
+  const until = literal(rows[0]?.until ?? "-infinity");
+  await session.query(`ALTER ROLE ${owner} LOGIN PASSWORD ${literal(verifier)} VALID UNTIL ${until}`);
+}
+
+export async function closeOwner(session: Session, { owner }: TenantNames): Promise<void> {
+  await session.query(`ALTER ROLE ${identifier(owner)} NOLOGIN PASSWORD NULL`);
+}
+
 /** Of all generations. */
 export async function loginsOf(session: Session, tenantId: string): Promise<readonly string[]> {
   const { rows } = await session.query<{ rolname: string }>(
@@ -132,6 +158,12 @@ function causeComment(cause: string): string {
 /** Two that work on one tenant wait for each other, as far as the transaction goes. */
 export function lockTenant(session: Session, tenantId: string): Promise<void> {
   return lock(session, `tenantry: ${dataName(tenantId)}`);
+}
+
+/** As far as the connection goes. */
+export async function lockOwnerLogin(session: Session, tenantId: string): Promise<void> {
+  const name = `tenantry: ${dataName(tenantId)}_owner`;
+  await session.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [name]);
 }
 
 async function lock(session: Session, name: string): Promise<void> {

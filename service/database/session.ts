@@ -25,6 +25,8 @@ export interface Server {
     work: (session: Session) => Promise<T>,
     longWork?: boolean,
   ): Promise<T>;
+  /** A connection for rows and definitions, as that login; whoever asks for it ends it. */
+  open(doing: string, database: string, login: Login): Promise<Session>;
   /** Whether that login works, as a tenant's service would try it. */
   tryLogin(database: string, login: Login): Promise<void>;
 }
@@ -56,6 +58,16 @@ export async function openServer(options: TenantDatabasesOptions, place: Databas
   };
   return {
     ...{ place, address, username: master.username, connect },
+    async open(doing, database, login) {
+      const client = createClient(clientConfig(options, address, database, login, true));
+      try {
+        await client.connect();
+        return client;
+      } catch (thrown) {
+        await client.end().catch(() => undefined);
+        throw databaseError(doing, thrown);
+      }
+    },
     async tryLogin(database, login) {
       const config = clientConfig(options, address, database, login, false);
       await withClient(config, (session) => session.query("SELECT 1")).catch((thrown) => {
@@ -68,15 +80,20 @@ export async function openServer(options: TenantDatabasesOptions, place: Databas
 }
 
 async function withClient<T>(config: pg.ClientConfig, work: (session: Session) => Promise<T>): Promise<T> {
-  const client = new pg.Client(config);
-  // A connection that breaks fails the query that waits for it; without a listener it would end the process, too.
-  client.on("error", () => undefined);
+  const client = createClient(config);
   try {
     await client.connect();
     return await work(client);
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+/** A connection that breaks fails the query that waits for it; without a listener it would end the process, too. */
+function createClient(config: pg.ClientConfig): Session {
+  const client = new pg.Client(config);
+  client.on("error", () => undefined);
+  return client;
 }
 
 /** Read for each piece of work, because RDS rotates it. */
@@ -112,6 +129,8 @@ function clientConfig(
     // The server must prove its name; RDS's authorities are in no system's store, so `caFile` names them.
     ssl: tls ? { rejectUnauthorized: true, ...ca } : false,
     application_name: "tenantry",
+    // In a database of its own a tenant can put operators into `public`, which an unqualified query would find.
+    options: "-c search_path=pg_catalog",
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: longWork ? LONG_STATEMENT_TIMEOUT_MS : STATEMENT_TIMEOUT_MS,
     lock_timeout: LOCK_TIMEOUT_MS,

@@ -4,12 +4,13 @@ import type { CloudPlace, CloudRuntime, StoredObject } from "../cloud/cloudRunti
  * Tenants' databases: what no stack can make, because it is made over the PostgreSQL protocol.
  *
  * A tenant has a schema of its own in the plane's database (`schema`), or a database of its own with that schema in it
- * (`database`). Both belong to a role that cannot log in; the services log in as one of two roles that act as that
- * owner, whose passwords take turns. All names come from the tenant's id, so that a repeat finds what is there.
+ * (`database`). Both belong to a role as which only a dump or a restore logs in; the services log in as one of two roles
+ * that act as that owner, whose passwords take turns. All names come from the tenant's id, so that a repeat finds what is there.
  *
  * It promises: every method may be repeated and may have been cut off anywhere; a tenant's login reaches nothing of
- * another tenant; no password is ever in a statement (the server is given the SCRAM verifier), in an error or in an
- * answer, but only in the tenant's own secrets; at every moment of a rotation each secret holds a login that works.
+ * another tenant, and neither does its code when a dump or a restore runs it; no password is ever in a statement (the
+ * server is given the SCRAM verifier), in an error or in an answer, but only in the tenant's own secrets; at every moment
+ * of a rotation each secret holds a login that works.
  *
  * It needs PostgreSQL 16 or newer and, as administrator, a role with CREATEROLE and CREATEDB that is no superuser: RDS's
  * master user, whose password is read from the plane's secret for each call and kept nowhere.

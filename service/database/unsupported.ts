@@ -161,11 +161,11 @@ const PARTS: Readonly<Record<string, string>> = {
   "large object": `
     SELECT oid::text
     FROM pg_largeobject_metadata
-    WHERE pg_has_role(lomowner, n.nspowner, 'MEMBER') AND pg_get_userbyid(lomowner) <> SESSION_USER`,
+    WHERE pg_has_role(lomowner, n.nspowner, 'USAGE')`,
   publication: `
     SELECT pubname
     FROM pg_publication
-    WHERE pg_has_role(pubowner, n.nspowner, 'MEMBER') AND pg_get_userbyid(pubowner) <> SESSION_USER`,
+    WHERE pg_has_role(pubowner, n.nspowner, 'USAGE')`,
   "schema beside its own": `
     SELECT nspname
     FROM pg_namespace o

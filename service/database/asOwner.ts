@@ -1,0 +1,40 @@
+import { databaseError } from "./databaseError.ts";
+import type { Tenancy } from "./provision.ts";
+import { closeOwner, lockOwnerLogin, openOwner } from "./roles.ts";
+import { newPassword } from "./scram.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * Work on a tenant's rows and definitions. It may run the tenant's own code (generated columns, indexes, checks, views), and
+ * code can always leave a role that a session has put on: RESET ROLE. So the session does not put the owner on, it logs
+ * in as the owner, and there is nobody else to become. The owner can log in with a password that nobody has for as long as
+ * the connection takes to be made.
+ */
+export async function asOwner<T>(
+  tenancy: Tenancy,
+  doing: string,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const session = await openAsOwner(tenancy, doing);
+  try {
+    return await work(session);
+  } catch (thrown) {
+    throw databaseError(doing, thrown);
+  } finally {
+    await session.end().catch(() => undefined);
+  }
+}
+
+function openAsOwner({ server, tenant, names, database }: Tenancy, doing: string): Promise<Session> {
+  const login = { username: names.owner, password: newPassword() };
+  return server.connect(doing, server.place.databaseName, async (admin) => {
+    // Two at once would change each other's password; the lock goes with this connection.
+    await lockOwnerLogin(admin, tenant.tenantId);
+    await openOwner(admin, login, tenant.layout);
+    try {
+      return await server.open(doing, database, login);
+    } finally {
+      await closeOwner(admin, names);
+    }
+  });
+}
