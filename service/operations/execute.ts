@@ -36,7 +36,8 @@ export async function executeOperation(
   try {
     const input = (await service.registry.read((db) => operationInput(db, operationId))) as OperationInput;
     const past = await service.registry.read((db) => wholePastRunOf(db, operationId));
-    const execution = { service, operation, fencingToken, targetId, stop, lease, input, said: 0 };
+    const claim = { service, operation, fencingToken, targetId, stop, lease };
+    const execution = { ...claim, input, begunBefore: past.steps, said: 0 };
     if (!(await begin(execution, past.begun))) return;
     const disarm = await armDeadline(execution);
     const outcome = await run(execution, sagas[operation.kind], past).finally(disarm);

@@ -22,6 +22,8 @@ export interface Execution {
   readonly targetId: string;
   readonly stop: OperationStop;
   readonly lease: KeptLease;
+  /** Steps that earlier runs began. */
+  readonly begunBefore: ReadonlySet<string>;
   said: number;
 }
 
@@ -120,8 +122,11 @@ async function attempt(
     const progress = createProgress((entry) => say(execution, step.name, entry.message, entry.data));
     try {
       const hooks = { runId, signal, onEvent: progress.onEvent, lease: execution.lease };
-      const leftOver = attempt === 1 ? cutOffRunId : undefined;
-      const run = await stepRun(execution, step, results, hooks, leftOver);
+      const past = {
+        cutOffRunId: attempt === 1 ? cutOffRunId : undefined,
+        begunBefore: attempt > 1 || execution.begunBefore.has(step.name),
+      };
+      const run = await stepRun(execution, step, results, hooks, past);
       const result = await direction.call(step, run);
       await progress.flush();
       await append(execution, [{ type: direction.succeeded, step: step.name, data: keptOf(step, result) }]);
@@ -138,7 +143,7 @@ async function stepRun(
   step: Step,
   results: StepResults,
   hooks: StepRun["hooks"],
-  cutOffRunId: string | undefined,
+  past: Pick<StepRun, "cutOffRunId" | "begunBefore">,
 ): Promise<StepRun> {
   const { service, operation, input } = execution;
   const target = await patiently(execution.stop, () =>
@@ -146,7 +151,7 @@ async function stepRun(
   );
   const causeId = input.causeId ?? operation.operationId;
   return {
-    ...{ service, operation, causeId, input, target, results, hooks, cutOffRunId },
+    ...{ service, operation, causeId, input, target, results, hooks, ...past },
     say: (message, data) => say(execution, step.name, message, data),
   };
 }

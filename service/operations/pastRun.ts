@@ -15,6 +15,8 @@ export interface Cause {
 /** What the journal says of earlier runs of an operation. */
 export interface PastRun {
   readonly begun: boolean;
+  /** How often it has been taken up since a step was last done, or undone, that was not before. */
+  readonly stalls: number;
   readonly cancelRequested: boolean;
   /** Of the steps that succeeded. */
   readonly results: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -49,33 +51,50 @@ export async function wholePastRunOf(db: Reader, operationId: string): Promise<P
 function continued(own: PastRun, earlier: PastRun): PastRun {
   const stands = Object.entries(earlier.results).filter(([step]) => !earlier.undoBegun.has(step));
   const steps = [...earlier.steps].filter((step) => !earlier.undone.has(step));
-  return {
-    ...own,
-    results: { ...Object.fromEntries(stands), ...own.results },
-    steps: new Set([...steps, ...own.steps]),
-  };
+  const results = Object.fromEntries(stands);
+  for (const [step, result] of Object.entries(own.results)) putResult(results, step, result);
+  for (const step of own.steps) if (own.results[step] === undefined) delete results[step];
+  return { ...own, results, steps: new Set([...steps, ...own.steps]) };
+}
+
+type Results = Record<string, Readonly<Record<string, unknown>>>;
+
+/** Another result than before makes void what later steps had made of the earlier one, although nobody may have begun to do it again. */
+function putResult(results: Results, step: string, result: Results[string]): void {
+  const before = results[step];
+  if (before !== undefined && JSON.stringify(before) !== JSON.stringify(result)) {
+    const names = Object.keys(results);
+    for (const later of names.slice(names.indexOf(step) + 1)) delete results[later];
+  }
+  results[step] = result;
 }
 
 function createFold(): { add(entry: JournalEntry): void; read(): PastRun } {
-  const results: Record<string, Record<string, unknown>> = {};
-  const [steps, undone, undoBegun] = [new Set<string>(), new Set<string>(), new Set<string>()];
-  let [begun, cancelRequested] = [false, false];
+  const results: Results = {};
+  const [steps, done] = [new Set<string>(), new Set<string>()];
+  const [undone, undoBegun] = [new Set<string>(), new Set<string>()];
+  let [begun, cancelRequested, stalls] = [false, false, 0];
   let cause: Cause | undefined;
   let cutOff: PastRun["cutOff"];
   return {
     add({ type, step, data }) {
       if (type === "started" || type === "resumed") begun = true;
+      if (type === "resumed") stalls += 1;
       if (type === "cancel_requested") cancelRequested = true;
-      if (type === "compensating") cause = causeOf(data);
+      if (type === "compensating") [cause, stalls] = [causeOf(data), 0];
       if (step === null) return;
+      const isNew =
+        type === "step_succeeded" ? !done.has(step) : type === "undo_succeeded" && !undone.has(step);
+      if (isNew) stalls = 0;
       if (type === "step_started") steps.add(step);
-      if (type === "step_succeeded") results[step] = data;
+      if (type === "step_succeeded") putResult(results, step, data);
+      if (type === "step_succeeded") done.add(step);
       if (type === "undo_started") undoBegun.add(step);
       if (type === "undo_succeeded") undone.add(step);
       if (type === "step_started" || type === "undo_started") cutOff = { step, runId: String(data.runId) };
       else if (type !== "progress") cutOff = undefined;
     },
-    read: () => ({ begun, cancelRequested, results, steps, cause, undone, undoBegun, cutOff }),
+    read: () => ({ begun, stalls, cancelRequested, results, steps, cause, undone, undoBegun, cutOff }),
   };
 }
 

@@ -50,6 +50,8 @@ export interface StepRun {
   readonly results: StepResults;
   /** The engine run of this step that a dead service left behind, if there was one. */
   readonly cutOffRunId: string | undefined;
+  /** It was begun earlier, by this operation or one that this one continues: half of it may be there, or all. */
+  readonly begunBefore: boolean;
   /** Name, events into the journal, and cancelling, for an engine run. */
   readonly hooks: RunHooks & { readonly runId: string; readonly signal: AbortSignal };
   say(message: string, data?: Record<string, unknown>): Promise<void>;

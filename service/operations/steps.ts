@@ -167,10 +167,13 @@ export function keptOfUp(result: UpResult): Record<string, unknown> {
   return { outputs, summary, changed, resources };
 }
 
-/** Equal digest, last operation succeeded, no open drift: the stack is what the spec says. */
+/**
+ * Equal digest, last operation succeeded, no open drift: the stack is what the spec says. Not when this operation had begun
+ * already: it may have deployed another spec before it was interrupted, and resolved this one since.
+ */
 function isUnchanged(run: StepRun, digest: string): boolean {
   const { target, input } = run;
-  if (input.force === true || run.cutOffRunId !== undefined) return false;
+  if (input.force === true || run.begunBefore) return false;
   const before = input.before;
   return (
     target.currentSpecDigest === digest &&

@@ -159,6 +159,34 @@ describe("an operation that fails", () => {
   });
 });
 
+describe("an operation that was interrupted", () => {
+  it("deploys what is recorded by then, though that is what the last one had deployed", async () => {
+    const tenantId = await active("to-and-fro");
+    const set = async (LOG_LEVEL: string) => {
+      const body = { config: { settings: { LOG_LEVEL }, secretRefs: {} } };
+      const { status } = await service.call("PATCH", `${controlPlane}/tenants/${tenantId}`, { body });
+      expect(status).toBe(200);
+    };
+    await set("info");
+    await run(service, `/tenants/${tenantId}/deploy`, {});
+    await set("debug");
+    interfere.plan(tenantId, {
+      ...{ kind: "tenant_deploy", step: "wait_until_steady", direction: "do", when: "before" },
+      ...{ how: "crash", left: 1 },
+    });
+    const open = gate();
+    const before = runsOf(tenantId).length;
+    const operationId = await begun(`/tenants/${tenantId}/deploy`, {});
+    await waitFor("the deployment", async () => runsOf(tenantId)[before]);
+    await set("info");
+    open();
+    expect(await ended(service, operationId)).toMatchObject({ status: "succeeded" });
+    const stacks = [...service.world.stacks.values()];
+    const stack = stacks.find(({ spec }) => spec.tenant.tenantId === tenantId);
+    expect(stack?.spec.config.settings).toEqual({ LOG_LEVEL: "info" });
+  });
+});
+
 describe("a retry", () => {
   it("is refused for what succeeded, for what something came after, and the second time with one key is the first", async () => {
     const tenantId = await active("retried");
