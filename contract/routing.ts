@@ -57,6 +57,7 @@ export function routingText(body: RoutingBody): string {
 /** What a router answers by itself. A code never changes its meaning: clients and load balancers tell them apart by it. */
 export const ROUTER_PROBLEMS = {
   bad_host: { status: 400, title: "The request names no host" },
+  bad_upgrade: { status: 400, title: "A request to change the protocol has a body" },
   unknown_host: { status: 404, title: "No tenant answers here" },
   unknown_service: { status: 404, title: "The tenant has no such service" },
   tenant_suspended: { status: 503, title: "The tenant is suspended" },

@@ -6,9 +6,12 @@ const HOP_BY_HOP = [
   ...["te", "trailer", "transfer-encoding", "upgrade"],
 ];
 
+/** Connection may not name these: a body without its length would be read as the next request. */
+const NEVER_OF_ONE_HOP = new Set(["content-length", "host"]);
+
 export function endToEnd(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
   const named = (headers.connection ?? "").split(",").map((name) => name.trim().toLowerCase());
-  const dropped = new Set([...HOP_BY_HOP, ...named]);
+  const dropped = new Set([...HOP_BY_HOP, ...named.filter((name) => !NEVER_OF_ONE_HOP.has(name))]);
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !dropped.has(name)));
 }
 
@@ -22,6 +25,8 @@ export interface Forwarded {
 export function upstreamHeaders(request: IncomingMessage, forwarded: Forwarded): OutgoingHttpHeaders {
   const headers = endToEnd(request.headers);
   delete headers.expect;
+  // The standard form of what follows, which nobody on the way here has checked.
+  delete headers.forwarded;
   const client = request.socket.remoteAddress ?? "unknown";
   const before = request.headers["x-forwarded-for"];
   return {

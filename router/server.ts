@@ -7,9 +7,14 @@ import type { RouterProblemCode } from "../contract/routing.ts";
 import { type ProblemAnswer, problemAnswer, sendAnswer } from "./answer.ts";
 import { type Decision, decide } from "./decide.ts";
 import { createUpstreams, forward, type Resolve } from "./forward.ts";
+import { hasBody } from "./headers.ts";
 import type { Routing } from "./routing.ts";
 import { limits } from "./settings.ts";
 import { forwardUpgrade, refuseUpgrade } from "./upgrade.ts";
+
+/** Its body would never be sent on, and the service would take for it what the next user asks. */
+const UPGRADE_WITH_BODY =
+  "A request to change the protocol must have no body. Leave out Upgrade or the body.";
 
 export interface RouterOptions {
   readonly host: string;
@@ -61,7 +66,8 @@ export async function startRouter(options: RouterOptions): Promise<Router> {
     const decision = decide(routing.current(), asked(request, healthPath));
     upgraded.add(socket);
     socket.on("error", () => socket.destroy()).once("close", () => upgraded.delete(socket));
-    if (decision.kind === "forward") forwardUpgrade(upstreams, decision, request, socket, requestId);
+    if (hasBody(request)) refuseUpgrade(socket, problemAnswer("bad_upgrade", UPGRADE_WITH_BODY, requestId));
+    else if (decision.kind === "forward") forwardUpgrade(upstreams, decision, request, socket, requestId);
     else refuseUpgrade(socket, answerTo(decision, requestId, routing, stopping));
   });
 
