@@ -1,16 +1,14 @@
-import { type JournalAppend, journalAppend, LeaseLostError } from "../../registry/journal.ts";
+import { LeaseLostError } from "../../registry/journal.ts";
 import { operationInput } from "../../registry/operation.ts";
 import { IllegalJournalEntry } from "../../registry/operationFold.ts";
 import { type ClaimedOperation, operationRelease, operationRenew } from "../../registry/operationLease.ts";
-import type { Change } from "../../registry/registry.ts";
 import type { OperationErrorValue } from "../../registry/schema.ts";
-import { targetGet } from "../../registry/target.ts";
-import { controllerFor, type ServiceContext } from "../app/context.ts";
+import type { ServiceContext } from "../app/context.ts";
 import { compensate } from "./compensate.ts";
+import { endOperation, giveUp, isHopeless } from "./ending.ts";
 import { append, doStep, type Execution, errorOf, keptOf } from "./execution.ts";
 import { type KeptLease, keepLease } from "./lease.ts";
 import { type Cause, type PastRun, wholePastRunOf } from "./pastRun.ts";
-import { patiently } from "./patience.ts";
 import type { EndedRun, OperationInput, Saga } from "./saga.ts";
 import { sagas } from "./sagas.ts";
 import { isHandedOver, type OperationStop } from "./stop.ts";
@@ -38,6 +36,7 @@ export async function executeOperation(
     const past = await service.registry.read((db) => wholePastRunOf(db, operationId));
     const claim = { service, operation, fencingToken, targetId, stop, lease };
     const execution = { ...claim, input, begunBefore: past.steps, said: 0 };
+    if (isHopeless(past)) return await giveUp(execution, past);
     if (!(await begin(execution, past.begun))) return;
     const disarm = await armDeadline(execution);
     const outcome = await run(execution, sagas[operation.kind], past).finally(disarm);
@@ -72,11 +71,16 @@ async function run(
     if (past.cancelRequested) execution.stop.abort("cancel");
     const cause = past.cause ?? (await goForward(execution, saga, past, results, steps));
     if (cause === undefined) {
-      await end(execution, saga, { results, outcome: "succeeded", left: "new", begun: true }, undefined);
+      await endOperation(
+        execution,
+        saga.end,
+        { results, outcome: "succeeded", left: "new", begun: true },
+        undefined,
+      );
       return "succeeded";
     }
     const { left, error } = await compensate(execution, saga, { cause, results, steps, past });
-    await end(execution, saga, { results, outcome: cause.outcome, left, begun: true }, error);
+    await endOperation(execution, saga.end, { results, outcome: cause.outcome, left, begun: true }, error);
     return cause.outcome;
   } catch (thrown) {
     const { reason } = execution.stop.undoing;
@@ -152,42 +156,6 @@ async function armDeadline({ service, operation, stop }: Execution): Promise<() 
   const leftMs = Date.parse(row.startedAt) + row.deadlineMs - Date.parse(now);
   const timer = setTimeout(() => stop.abort("deadline"), Math.max(0, leftMs));
   return () => clearTimeout(timer);
-}
-
-/** The terminal journal entry, the observed state and the audit event: one transaction. */
-async function end(
-  execution: Execution,
-  saga: Saga,
-  ended: Pick<EndedRun, "results" | "outcome" | "begun" | "left">,
-  error: OperationErrorValue | undefined,
-): Promise<void> {
-  const { service, operation, input, fencingToken, targetId } = execution;
-  const { operationId, tenantId, kind, reason } = operation;
-  const { outcome, left } = ended;
-  const ending = async (change: Change) => {
-    const entry: JournalAppend = {
-      type: outcome,
-      message: error?.message ?? null,
-      data: { left },
-      ...(error && { error }),
-    };
-    await journalAppend(change, operationId, [entry], fencingToken);
-    const target = await targetGet(change.db, targetId);
-    await saga.end(change, { service, operation, input, target, ...ended });
-    await change.audit({
-      action: `operation.${outcome}`,
-      target: { type: "operation", id: operationId },
-      tenantId,
-      reason,
-      outcome: outcome === "succeeded" ? "succeeded" : "failed",
-      details: { kind, targetId, left, ...(error && { code: error.code, message: error.message }) },
-    });
-    await change.outbox({ type: `operation.${outcome}`, tenantId, payload: { operationId, kind, targetId } });
-  };
-  const scope = tenantId === null ? undefined : { tenantId };
-  await patiently(execution.stop, () => service.registry.change(controllerFor(operation), ending, scope));
-  service.nudges.nudge(`operation:${operationId}`);
-  service.nudges.nudge("rollouts");
 }
 
 async function giveBack({ service, operation, fencingToken }: Execution): Promise<void> {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { limits } from "../../service/config.ts";
 import { EngineError } from "../../service/engine/errors.ts";
 import { stepRetry } from "../../service/operations/retry.ts";
 import {
@@ -184,6 +185,44 @@ describe("an operation that was interrupted", () => {
     const stacks = [...service.world.stacks.values()];
     const stack = stacks.find(({ spec }) => spec.tenant.tenantId === tenantId);
     expect(stack?.spec.config.settings).toEqual({ LOG_LEVEL: "info" });
+  });
+});
+
+describe("an operation that ends its process whenever it is taken up", () => {
+  const crashes = { kind: "tenant_deploy", step: "deploy", how: "crash", left: 1_000 } as const;
+
+  it("ends after a while, says what a person must do, and can be retried", async () => {
+    const tenantId = await active("poisoned");
+    interfere.plan(tenantId, { ...crashes, direction: "do", when: "before" });
+    const operation = await ended(service, await begun(`/tenants/${tenantId}/deploy`, { releaseNumber: 2 }));
+    expect(operation).toMatchObject({ status: "failed", compensation: null });
+    expect(operation.attempt).toBe(limits.takeUpsWithoutProgress + 1);
+    expect(operation.error).toMatchObject({
+      code: "interrupted_too_often",
+      step: "deploy",
+      retryable: false,
+    });
+    expect(operation.error.message).toMatch(
+      /20 times in a row .* at step deploy .* then retry this operation/,
+    );
+    expect(await targetOf(tenantId)).toMatchObject({ deploymentState: "failed" });
+    interfere.plan(tenantId);
+    const answer = await post(`/operations/${operation.operationId}/retry`);
+    expect((await ended(service, answer.body.operationId)).status).toBe("succeeded");
+    expect(await targetOf(tenantId)).toMatchObject({ deploymentState: "ready", currentReleaseNumber: 2 });
+  });
+
+  it("does not count as undone when it was being undone", async () => {
+    const tenantId = await active("poisoned-back");
+    interfere.plan(
+      tenantId,
+      { ...crashes, direction: "do", when: "after", how: "fail", left: 1 },
+      { ...crashes, direction: "undo", when: "before" },
+    );
+    const operation = await ended(service, await begun(`/tenants/${tenantId}/deploy`, { releaseNumber: 2 }));
+    expect(operation).toMatchObject({ status: "failed", compensation: "failed" });
+    expect(operation.error.code).toBe("interrupted_too_often");
+    expect(await targetOf(tenantId)).toMatchObject({ deploymentState: "failed" });
   });
 });
 
