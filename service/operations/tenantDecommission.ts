@@ -11,20 +11,36 @@ import { deletionOf, destroyStep, orphanScanStep } from "./removal.ts";
 import { publishRoutingStep } from "./routingStep.ts";
 import { type Saga, type Step, StepError, type StepRun } from "./saga.ts";
 
-/** The last look before anything is deleted: a hold may have been placed since the operation was asked for. */
+/** A hold may have been placed since the operation was asked for. */
+async function refuseHeld(run: StepRun): Promise<void> {
+  const { legalHold } = await run.service.registry.read((db) => tenantGet(db, run.target.tenantId));
+  if (legalHold === null) return;
+  throw new StepError(
+    "legal_hold",
+    `Cannot destroy: a legal hold keeps the tenant since ${legalHold.placedAt} (${legalHold.reason}). ` +
+      "When it is lifted, decommission again.",
+  );
+}
+
 const checkHoldStep: Step = {
   name: "check_legal_hold",
   idempotence: "It only reads the registry.",
   async run(run) {
-    const { legalHold } = await run.service.registry.read((db) => tenantGet(db, run.target.tenantId));
-    if (legalHold === null) return {};
-    throw new StepError(
-      "legal_hold",
-      `Cannot destroy: a legal hold keeps the tenant since ${legalHold.placedAt} (${legalHold.reason}). ` +
-        "When it is lifted, decommission again.",
-    );
+    await refuseHeld(run);
+    return {};
   },
 };
+
+/** Steps take their time, and a retry begins with the one that failed: a hold keeps what is still there. */
+function unlessHeld(step: Step): Step {
+  return {
+    ...step,
+    async run(run) {
+      await refuseHeld(run);
+      return step.run(run);
+    },
+  };
+}
 
 /** Archives past their retention go with the tenant; the others stay until then and are named in the certificate. */
 const deleteArchivesStep: Step = {
@@ -62,8 +78,9 @@ const deleteLateObjectsStep: Step = { ...destroyObjectsStep, name: "delete_late_
 export const tenantDecommission: Saga = {
   kind: "tenant_decommission",
   steps: [
-    ...[checkHoldStep, publishRoutingStep, closeDatabaseStep, destroyDatabaseStep, destroyObjectsStep],
-    ...[destroyStep, deleteLateObjectsStep, orphanScanStep, deleteArchivesStep],
+    ...[checkHoldStep, publishRoutingStep, closeDatabaseStep],
+    ...[destroyDatabaseStep, destroyObjectsStep, destroyStep, deleteLateObjectsStep].map(unlessHeld),
+    ...[orphanScanStep, unlessHeld(deleteArchivesStep)],
   ],
   async end(change, run) {
     if (run.outcome !== "succeeded") return recordUnfinished(change, run);

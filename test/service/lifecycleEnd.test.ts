@@ -236,6 +236,35 @@ describe("a legal hold", () => {
     expect(stackOf(tenantId)).toBeDefined();
     expect(service.world.data.databases.get(tenantId)).toMatchObject({ login: true });
   });
+
+  it("keeps what a destruction that failed half-way had not come to, when it is retried", async () => {
+    const tenantId = await active("held-half-way");
+    const { data } = service.world;
+    data.onCall = (called) => {
+      if (called.startsWith("deleteObjects") && called.includes(tenantId))
+        throw new Error("the bucket is closed");
+    };
+    const asked = endOf("held-half-way", { immediately: true });
+    const { body } = await call("POST", `/tenants/${tenantId}/decommission`, asked);
+    const ended = (operationId: string) =>
+      waitFor("the end", async () => {
+        const found = await get(`/operations/${operationId}`);
+        return found.finishedAt === null ? undefined : found;
+      });
+    const failed = await ended(body.operations[0].operationId);
+    expect(failed).toMatchObject({ status: "failed", error: { step: "delete_objects" } });
+    data.onCall = undefined;
+    const calls = data.calls.length;
+    await call("PUT", `/tenants/${tenantId}/legal-hold`, { reason: "case 2026-121" });
+    const again = await call("POST", `/operations/${failed.operationId}/retry`, {});
+    const retried = await ended((again.body.operations?.[0] ?? again.body).operationId);
+    expect(retried).toMatchObject({
+      status: "failed",
+      error: { code: "legal_hold", step: "delete_objects" },
+    });
+    expect(data.calls.slice(calls)).toEqual([]);
+    expect(stackOf(tenantId)).toBeDefined();
+  });
 });
 
 describe("a draft", () => {
