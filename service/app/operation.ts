@@ -15,7 +15,7 @@ import type { Change } from "../../registry/registry.ts";
 import { targetFind, targetGet } from "../../registry/target.ts";
 import { tenantTransitionRequest } from "../../registry/tenantLifecycle.ts";
 import { limits } from "../config.ts";
-import type { OperationInput } from "../operations/saga.ts";
+import { type OperationInput, oldStateOf } from "../operations/saga.ts";
 import { sagas } from "../operations/sagas.ts";
 import { authorize } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
@@ -122,9 +122,18 @@ export async function operationRetry(
     const failed = await registry.operationGet(change.db, operationId);
     const target = await retryableTarget(change, failed);
     const input = (await registry.operationInput(change.db, operationId)) as OperationInput;
-    const { before: _before, wanted, continues: _continues, causeId = operationId, ...asked } = input;
+    const {
+      before: _before,
+      beforeAll: _all,
+      wanted,
+      continues: _of,
+      causeId = operationId,
+      ...asked
+    } = input;
     if (wanted === undefined) throw notRetryable(failed, "it was asked for before retries were known");
     const goesOn = failed.compensation !== "succeeded" && failed.startedAt !== null;
+    const beforeAll = oldStateOf(input);
+    const going = { continues: operationId, causeId, ...(beforeAll && { beforeAll }) };
     change.afterCommit(() => context.nudges.nudge("operations"));
     const reason = options.reason ?? failed.reason ?? undefined;
     const [operation] = await requestOperations(change, [target], {
@@ -135,7 +144,7 @@ export async function operationRetry(
         transition: wanted.transition,
         reason,
       },
-      input: { ...asked, ...(goesOn && { continues: operationId, causeId }) },
+      input: { ...asked, ...(goesOn && going) },
       onFailure: options.onFailure ?? failed.onFailure,
       deadlineMs: options.deadlineMs,
       retryOf: operationId,

@@ -11,7 +11,7 @@ import {
 } from "../../registry/target.ts";
 import { tenantGet, tenantWrite } from "../../registry/tenant.ts";
 import { stackName } from "../../stacks/tenant/names.ts";
-import type { EndedRun } from "./saga.ts";
+import { type EndedRun, oldStateOf } from "./saga.ts";
 import { resolvedOf } from "./steps.ts";
 
 /** What operations write about their target when they end. */
@@ -64,12 +64,13 @@ export async function recordUnfinished(change: Change, run: EndedRun): Promise<v
   const { target, operation, input, outcome, begun, left } = run;
   const { reason } = operation;
   const options = { action: `target.${operation.kind}_${outcome}`, reason, details: { left } };
-  if (left === "between" || left === "new" || input.before === undefined) {
+  const stood = left === "old" ? oldStateOf(input) : input.before;
+  if (left === "between" || left === "new" || stood === undefined) {
     const patch = { deploymentState: "failed", lastOperationStatus: outcome } as const;
     await targetUpdate(change, target.targetId, patch, options);
     return;
   }
-  const { drift: _drift, ...before } = input.before;
+  const { drift: _drift, ...before } = stood;
   const patch: TargetPatch = {
     ...before,
     ...(left === "old" && { deploymentState: await undoneState(change, run) }),
@@ -91,7 +92,7 @@ export async function nextGeneration(change: Change, target: Target): Promise<vo
 /** Undoing puts back the spec that was applied last, whatever an earlier failure had made of it since. */
 async function undoneState(change: Change, { target, input }: EndedRun): Promise<Target["deploymentState"]> {
   const applied = await targetAppliedSpec(change.db, target.targetId);
-  const goal = input.before?.requestedState;
+  const goal = oldStateOf(input)?.requestedState;
   if (applied === null) return goal === "archived" ? "archived" : "absent";
   return applied.workload === "suspended" || goal === "suspended" ? "suspended" : "ready";
 }

@@ -2,7 +2,7 @@ import type { Target } from "../../contract/target.ts";
 import { type RouteWish, routeSet } from "../../registry/routing.ts";
 import { controllerFor } from "../app/context.ts";
 import { publishSnapshot, ROUTED_SERVICES } from "../routing/publish.ts";
-import type { Step, StepRun } from "./saga.ts";
+import { oldStateOf, type Step, type StepRun } from "./saga.ts";
 
 /**
  * Tells the plane's routers what to answer for the target: forward when it is wanted present, "suspended" when it is wanted
@@ -25,9 +25,9 @@ export const publishRoutingStep: Step = {
 
 /** The route as it was when the operation was asked for. */
 export async function restoreRouting(run: StepRun): Promise<void> {
-  const before = run.input.before?.requestedState ?? run.target.requestedState;
-  const deployed = run.input.before?.deploymentState !== "absent";
-  await route(run, deployed ? wishOf(before, run.target) : undefined);
+  const before = oldStateOf(run.input);
+  const wish = wishOf(before?.requestedState ?? run.target.requestedState, run.target);
+  await route(run, before?.deploymentState === "absent" ? undefined : wish);
 }
 
 async function route(run: StepRun, wish: RouteWish | undefined) {

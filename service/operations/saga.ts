@@ -85,15 +85,24 @@ export interface OperationInput {
   /** With `continues`: the operation that made the first of what is still there. */
   readonly causeId?: string;
   /** Where the target stood when the operation was asked for; it goes back there when cancelled before it began. */
-  readonly before?: Pick<
-    Target,
-    | "deploymentState"
-    | "requestedState"
-    | "suspensionMode"
-    | "targetReleaseNumber"
-    | "lastOperationStatus"
-    | "drift"
-  >;
+  readonly before?: StoodAt;
+  /** With `continues`: where it stood before the first of them, which is where undoing leads back to. */
+  readonly beforeAll?: StoodAt;
+}
+
+export type StoodAt = Pick<
+  Target,
+  | "deploymentState"
+  | "requestedState"
+  | "suspensionMode"
+  | "targetReleaseNumber"
+  | "lastOperationStatus"
+  | "drift"
+>;
+
+/** Where the target stood before what undoing takes back. */
+export function oldStateOf({ before, beforeAll }: OperationInput): StoodAt | undefined {
+  return beforeAll ?? before;
 }
 
 export interface ArchiveInput {

@@ -4,7 +4,7 @@ import { tenantTransitionComplete } from "../../registry/tenantLifecycle.ts";
 import { provisionDatabaseStep, restartServicesStep } from "./dataSteps.ts";
 import { recordDeployed, recordUnfinished } from "./observed.ts";
 import { publishRoutingStep } from "./routingStep.ts";
-import type { Saga, Step } from "./saga.ts";
+import { oldStateOf, type Saga, type Step } from "./saga.ts";
 import { deployStep, resolveSpecStep, steadyStep } from "./steps.ts";
 
 const started = resolveSpecStep(() => "resuming");
@@ -13,7 +13,7 @@ const running = resolveSpecStep(() => "running");
 /** Workloads that were never stopped keep the task counts that autoscaling gave them. */
 const resolveStep: Step = {
   ...started,
-  run: (run) => (run.input.before?.suspensionMode === "access" ? running : started).run(run),
+  run: (run) => (oldStateOf(run.input)?.suspensionMode === "access" ? running : started).run(run),
 };
 
 /**

@@ -12,7 +12,7 @@ import {
   type TestService,
   waitFor,
 } from "./harness.ts";
-import { interfere, wrapSteps } from "./sagaMatrix.ts";
+import { interfere, stateOf, wrapSteps } from "./sagaMatrix.ts";
 
 let service: TestService;
 
@@ -39,7 +39,7 @@ async function active(slug: string): Promise<string> {
 async function begun(at: string, body: object): Promise<string> {
   const answer = await post(at, body);
   expect(answer.status, JSON.stringify(answer.body)).toBe(202);
-  return answer.body.operations[0].operationId;
+  return (answer.body.operations?.[0] ?? answer.body).operationId;
 }
 
 async function journalOf(operationId: string): Promise<string[]> {
@@ -245,6 +245,26 @@ describe("a retry", () => {
     expect(late).toMatchObject({ status: 409, body: { code: "operation_not_retryable" } });
     expect(late.body.detail).toContain(first.body.operationId);
     expect(await get(`/tenants/${tenantId}`)).toMatchObject({ status: "active", requestedStatus: "active" });
+  });
+
+  it("that fails and is undone brings back what was before the first attempt", async () => {
+    const tenantId = await active("kept-then-undone");
+    const before = await stateOf(service, tenantId);
+    const fails = { kind: "tenant_suspend", step: "wait_until_steady", direction: "do" } as const;
+    interfere.plan(tenantId, { ...fails, when: "before", how: "fail", left: 3 });
+    const body = { reason: "unpaid", onFailure: "keep" };
+    const kept = await ended(service, await begun(`/tenants/${tenantId}/suspend`, body));
+    const keptAgain = await ended(service, await begun(`/operations/${kept.operationId}/retry`, {}));
+    expect(keptAgain).toMatchObject({ status: "failed", compensation: null });
+    const { operationId } = keptAgain;
+    const undone = await ended(
+      service,
+      await begun(`/operations/${operationId}/retry`, { onFailure: "compensate" }),
+    );
+    expect(undone).toMatchObject({ status: "failed", compensation: "succeeded" });
+    expect(await targetOf(tenantId)).toMatchObject({ deploymentState: "ready", requestedState: "present" });
+    const { tenant: _asked, ...now } = (await stateOf(service, tenantId)) as { tenant: object };
+    expect(before).toMatchObject(now);
   });
 
   it("asks again for what the tenant as a whole was to become", async () => {
