@@ -6,8 +6,6 @@ export interface RunningStep {
   /** `<operation kind>/<step>`, `<operation kind>/undo <step>`, or with `-` for the step between two. */
   readonly step: string;
   readonly attempt: number;
-  /** Grows with every journal entry. */
-  readonly journalLength: number;
   readonly targetId: string;
   /** Of the process that holds it; also when that process is dead. */
   readonly ownerPid: number | undefined;
@@ -41,10 +39,9 @@ export interface Row {
   current_step: string | null;
   compensation: string | null;
   attempt: number;
-  journal_length: number;
   tenant_id: string | null;
   target_id: string | null;
-  owner_pid: number | null;
+  owner_pid: number | string | null;
   error: string | null;
   finished_at: string | null;
 }
@@ -84,9 +81,9 @@ export function stepOf(row: Row): RunningStep {
     operationId: row.operation_id,
     step: `${row.kind}/${row.compensation === "running" ? "undo " : ""}${row.current_step ?? "-"}`,
     attempt: row.attempt,
-    journalLength: row.journal_length,
     targetId: row.target_id ?? "",
-    ownerPid: row.owner_pid ?? undefined,
+    // PostgreSQL's big integers come as text.
+    ownerPid: row.owner_pid === null ? undefined : Number(row.owner_pid),
   };
 }
 

@@ -10,6 +10,7 @@ import { descendants, hostOf, kill, look, pids, type Running, signal } from "./p
 
 const READY_WITHIN_MS = 90_000;
 const POLL_MS = 50;
+const RESTART_AFTER_MS = 500;
 const KEY = /tk_[a-z0-9]+_[A-Za-z0-9_-]+/;
 
 export interface ReplicaOptions {
@@ -37,6 +38,7 @@ export class Replica {
   /** Ready is answered before the key is shown; the greeting comes after both. */
   #greeted = false;
   #hosts = new Set<string>();
+  #lastWords = "";
 
   constructor(options: ReplicaOptions, ledger: Ledger) {
     this.options = options;
@@ -78,15 +80,25 @@ export class Replica {
       stream.on("data", (chunk: Buffer) => this.#hear(chunk, log));
     child.once("exit", (code, name) => {
       log.end();
-      if (code !== null && code !== 0)
-        this.#ledger.violation(`service ${this.options.name} ended by itself with code ${code}`);
+      if (code !== null && code !== 0) this.#failed(code);
       else if (name !== "SIGKILL") this.#ledger.say(`service ${this.options.name} ended (${name ?? code})`);
     });
+  }
+
+  /** A service refuses to start without its database, in words; a supervisor starts it again. Nothing else may end it. */
+  #failed(code: number): void {
+    const { name } = this.options;
+    if (/Cannot start: PostgreSQL .* must answer/.test(this.#lastWords)) {
+      this.#ledger.say(`service ${name} cannot start without its database; starting it again`);
+      setTimeout(() => this.start(), RESTART_AFTER_MS);
+    } else
+      this.#ledger.violation(`service ${name} ended by itself with code ${code}: ${this.#lastWords.trim()}`);
   }
 
   #hear(chunk: Buffer, log: NodeJS.WritableStream): void {
     const text = chunk.toString();
     this.#adminKey ??= KEY.exec(text)?.[0];
+    this.#lastWords = text;
     this.#greeted ||= text.includes("Tenantry is up");
     // Meant for a person's eyes, once; the search for secrets in files would find it here.
     log.write(text.replaceAll(new RegExp(KEY, "g"), "tk_[secret]"));
