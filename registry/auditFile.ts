@@ -16,17 +16,28 @@ import type { Schema } from "./schema.ts";
 export async function auditVerifyOffline(place: string, fleetHead?: ChainHead): Promise<AuditVerification> {
   const db = new Kysely<Schema>({ dialect: dialectFor(place), plugins: [namingPlugin()] });
   try {
-    const verification = await auditVerify(db);
+    const verification = await auditVerify(db).catch((cause: unknown) => {
+      throw new Error(`${placeOf(place)} must be a registry that can be read: ${textOf(cause)}`, { cause });
+    });
     return fleetHead === undefined ? verification : await holdAgainst(db, verification, fleetHead);
   } finally {
     await db.destroy();
   }
 }
 
+/** Without the password that a URL may hold. */
+function placeOf(place: string): string {
+  return URL.canParse(place) ? `the database at ${new URL(place).host}` : place;
+}
+
+function textOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
 function dialectFor(place: string) {
   if (/^postgres(ql)?:\/\//.test(place)) return postgresReaderDialect(place);
   if (existsSync(place)) return sqliteReaderDialect(place);
-  throw new Error(`Cannot verify ${place}: it must be a registry's file, got nothing there.`);
+  throw new Error(`${place} must be a registry's file, and nothing is there.`);
 }
 
 async function holdAgainst(

@@ -22,10 +22,10 @@ function readArguments(args: string[]): { file: string; keys: string; json: bool
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
   const [verb, file, ...more] = positionals;
   if (verb !== "verify" || file === undefined || more.length > 0) {
-    throw new Error(`Cannot verify: the arguments must be \`verify FILE\`, got \`${positionals.join(" ")}\``);
+    throw new Error(`the arguments must be \`verify FILE\`, got \`${positionals.join(" ")}\``);
   }
   if (values.keys === undefined) {
-    throw new Error("Cannot verify: --keys must name a file with the public keys, got none");
+    throw new Error("--keys must name a file with the public keys, got none");
   }
   return { file, keys: values.keys, json: values.json };
 }
@@ -58,16 +58,35 @@ function describe(answer: CertificateVerification): string {
   ].join("\n");
 }
 
+function jsonIn(file: string, what: string): unknown {
+  return telling(file, what, () => JSON.parse(readFileSync(file, "utf8")) as unknown);
+}
+
+function telling<T>(file: string, what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new Error(`${file} must be ${what}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function verify({ file, keys, json }: ReturnType<typeof readArguments>): void {
+  const certificate = jsonIn(file, "a deletion certificate");
+  const known = telling(keys, "the answer of GET /v1/control-plane/signing-keys, or a key as PEM", () =>
+    readKeys(keys),
+  );
+  const answer = certificateVerify(certificate, known);
+  console.log(json ? JSON.stringify(answer) : describe(answer));
+  process.exitCode = answer.verified ? 0 : 2;
+}
+
 if (process.argv.slice(2).some((argument) => argument === "--help" || argument === "-h")) {
   console.log(`Usage: ${usage}`);
   process.exit(0);
 }
 try {
-  const { file, keys, json } = readArguments(process.argv.slice(2));
-  const answer = certificateVerify(JSON.parse(readFileSync(file, "utf8")), readKeys(keys));
-  console.log(json ? JSON.stringify(answer) : describe(answer));
-  process.exitCode = answer.verified ? 0 : 2;
+  verify(readArguments(process.argv.slice(2)));
 } catch (error) {
-  console.error(`${error instanceof Error ? error.message : String(error)}\nUsage: ${usage}`);
+  console.error(`Cannot verify: ${error instanceof Error ? error.message : String(error)}\nUsage: ${usage}`);
   process.exitCode = 1;
 }

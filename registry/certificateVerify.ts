@@ -4,6 +4,7 @@ import {
   type SigningKey,
   signedCertificateSchema,
 } from "../contract/decommission.ts";
+import { issueText } from "../contract/issueText.ts";
 import { canonicalJson } from "./canonicalJson.ts";
 
 /** Whether a deletion certificate is what was signed. Needs no service and no registry: the file and the public key. */
@@ -22,7 +23,8 @@ export function certificateVerify(value: unknown, keys: readonly PublicKey[]): C
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const where = issue?.path.join(".") || "the file";
-    return { verified: false, reason: `it is no deletion certificate: ${where}: ${issue?.message ?? "?"}` };
+    const why = issue === undefined ? "is no object" : issueText(issue);
+    return { verified: false, reason: `it is no deletion certificate: ${where} ${why}` };
   }
   const { certificate, signature } = parsed.data;
   const { keyId } = signature;

@@ -14,15 +14,13 @@ function readArguments(args: string[]): { file: string; json: boolean; fleetHead
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
   const [verb, file, ...more] = positionals;
   if (verb !== "verify" || file === undefined || more.length > 0) {
-    throw new Error(`Cannot verify: the arguments must be \`verify FILE\`, got \`${positionals.join(" ")}\``);
+    throw new Error(`the arguments must be \`verify FILE\`, got \`${positionals.join(" ")}\``);
   }
   const head = values["fleet-head"];
   if (head === undefined) return { file, json: values.json };
   const [, sequence, hash] = /^(\d+):([0-9a-f]{64})$/.exec(head) ?? [];
   if (sequence === undefined || hash === undefined) {
-    throw new Error(
-      `Cannot verify: --fleet-head must be SEQUENCE:HASH from an earlier verification, got ${head}`,
-    );
+    throw new Error(`--fleet-head must be SEQUENCE:HASH from an earlier verification, got ${head}`);
   }
   return { file, json: values.json, fleetHead: { sequence: Number(sequence), hash } };
 }
@@ -44,6 +42,6 @@ try {
   console.log(json ? JSON.stringify(verification) : describe(verification).join("\n"));
   process.exitCode = verification.verified ? 0 : 2;
 } catch (error) {
-  console.error(`${error instanceof Error ? error.message : String(error)}\nUsage: ${usage}`);
+  console.error(`Cannot verify: ${error instanceof Error ? error.message : String(error)}\nUsage: ${usage}`);
   process.exitCode = 1;
 }

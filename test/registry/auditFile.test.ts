@@ -61,8 +61,12 @@ describeDialects("offline verification", (create) => {
     });
     const other = path.join(folder, "other.txt");
     await writeFile(other, "not a database, but long enough to have been one".repeat(50));
-    expect((await run(other)).code).toBe(1);
-    expect((await run("--help")).code).toBe(1);
+    expect(await run(other)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`${other} must be a registry`),
+    });
+    expect(await run("--fleet-head")).toMatchObject({ code: 1, stderr: expect.stringContaining("Usage:") });
+    expect(await run("--help")).toMatchObject({ code: 0, stdout: expect.stringContaining("Usage:") });
   });
 });
 
