@@ -17,6 +17,7 @@ import {
 import { tenantList } from "../../registry/tenant.ts";
 import type { ServiceContext } from "../app/context.ts";
 import { limits } from "../config.ts";
+import { pause } from "../operations/retry.ts";
 import { act, StaleFacts } from "./act.ts";
 import { type Decision, decide, type Finding } from "./decide.ts";
 import type { TenantFacts } from "./facts.ts";
@@ -60,6 +61,7 @@ export function createReconciler(service: ServiceContext): Reconciler {
   const cache: SpecCache = new Map();
   const refusals = new Map<string, Refusal>();
   const queue = pLimit(limits.reconcileConcurrency);
+  const stopping = new AbortController();
   let stopped = settings.reconcile === "off";
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
@@ -180,7 +182,8 @@ export function createReconciler(service: ServiceContext): Reconciler {
     while (again && !stopped) {
       const restMs =
         lastEndMs + Math.max(limits.reconcilePauseMs, lastMs * limits.reconcileRest) - Date.now();
-      if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
+      if (restMs > 0) await pause(restMs, stopping.signal);
+      if (stopped) break;
       again = false;
       const startedMs = Date.now();
       const outcome = await pass().then(
@@ -210,11 +213,16 @@ export function createReconciler(service: ServiceContext): Reconciler {
     wake,
     async stop() {
       stopped = true;
+      stopping.abort("shutdown");
       clearInterval(timer);
       for (const end of stopListening) end();
       await running;
       const held = leadership;
-      if (held !== undefined) await registry.record((record) => leaderRelease(record, held));
+      if (held === undefined) return;
+      // A registry that is away must not cut off what else is stopping; the lease runs out by itself.
+      await registry
+        .record((record) => leaderRelease(record, held))
+        .catch((thrown: unknown) => log.warn({ err: thrown }, "cannot give the reconcile loop's lease back"));
     },
   };
 }

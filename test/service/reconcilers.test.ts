@@ -6,6 +6,7 @@ import { manifestKeep } from "../../registry/manifest.ts";
 import { operationList } from "../../registry/operation.ts";
 import { planeRecord } from "../../registry/plane.ts";
 import {
+  leaderGet,
   leaderRelease,
   leaderTake,
   leads,
@@ -17,7 +18,7 @@ import type { Registry } from "../../registry/registry.ts";
 import { tenantCreate, tenantList } from "../../registry/tenant.ts";
 import type { ServiceContext } from "../../service/app/context.ts";
 import { createPlaneReads } from "../../service/app/planeReads.ts";
-import { readSettings } from "../../service/config.ts";
+import { limits, readSettings } from "../../service/config.ts";
 import { createLog } from "../../service/log.ts";
 import { createOf } from "../../service/manifest/compare.ts";
 import { digestOf } from "../../service/manifest/parse.ts";
@@ -93,6 +94,23 @@ describeDialects("several reconcile loops on one registry", (create) => {
     expect(new Set(operations.map(({ tenantId }) => tenantId)).size).toBe(slugs.length);
     expect(operations).toHaveLength(slugs.length);
     await registry.close();
+  });
+
+  it("stop at once while they rest, and when the registry is away", async () => {
+    const registry = await (await create()).open();
+    const loop = createReconciler(processOn(registry, "a"));
+    loop.wake();
+    await waitFor("a pass", async () => (await registry.read(leaderGet))?.lastPass ?? undefined);
+    const pauses = limits as { reconcilePauseMs: number };
+    const usual = pauses.reconcilePauseMs;
+    pauses.reconcilePauseMs = 3_600_000;
+    try {
+      loop.wake();
+      await registry.close();
+      await loop.stop();
+    } finally {
+      pauses.reconcilePauseMs = usual;
+    }
   });
 
   it("refuse the action of one that leads no more, and what was decided on older facts", async () => {
