@@ -40,6 +40,13 @@ describe("a lease that is kept", () => {
     expect(lease.deadline()).toBeLessThanOrEqual(after - 90 + 6_000);
   });
 
+  it("is not lost while its first renewal takes its time", async () => {
+    const kept = await keep(() => soon(250).then(() => {}), 6_000, 1_000);
+    await soon(150);
+    kept.lease.stop();
+    expect(kept.losses).toBe(0);
+  });
+
   it("is lost at once when it is somebody else's, and lost once", async () => {
     let renewals = 0;
     const kept = await keep(async () => {

@@ -61,17 +61,13 @@ export async function keepLease(options: LeaseOptions): Promise<KeptLease> {
       }
     }
   };
+  // Nothing relies on the lease yet, so until it is renewed there is no deadline to pass.
+  await renew();
   // A renewal may hang on a database that is away, so the deadline is watched on its own.
   const watch = setInterval(() => {
     if (monotonicMs() > deadline) lose();
   }, leaseMs / RETRIES_PER_LEASE).unref();
   stopped.signal.addEventListener("abort", () => clearInterval(watch), { once: true });
-  try {
-    await renew();
-  } catch (thrown) {
-    stopped.abort();
-    throw thrown;
-  }
   void keep();
   return { deadline: () => deadline, stop: () => stopped.abort() };
 }
