@@ -161,22 +161,36 @@ export async function operationRetry(
 async function retryableTarget(change: Change, operation: Operation): Promise<Target> {
   const { operationId, status, targetId } = operation;
   if (status !== "failed" && status !== "cancelled") {
-    throw notRetryable(operation, `it must have failed or been cancelled, and is ${status}`);
+    const hint = status === "succeeded" ? undefined : "Wait until it has ended, or cancel it first.";
+    throw notRetryable(operation, `it must have failed or been cancelled, and is ${status}`, { hint });
   }
   const target = targetId === null ? undefined : await targetFind(change.db, targetId);
   if (target === undefined || target.deletedAt !== null) {
     throw notRetryable(operation, "its target is gone");
   }
   if (target.lastOperationId !== operationId) {
-    throw notRetryable(operation, `operation ${target.lastOperationId} came after it`);
+    const later = target.lastOperationId ?? undefined;
+    const hint = "Look at that one: retry it if it failed, or ask for what is wanted now with a new request.";
+    throw notRetryable(operation, `operation ${later} came after it`, { hint, later });
   }
   return target;
 }
 
-function notRetryable(operation: Operation, why: string): ProblemError {
+interface NotRetryable {
+  readonly hint?: string | undefined;
+  /** The operation that came after. */
+  readonly later?: string | undefined;
+}
+
+function notRetryable(
+  operation: Operation,
+  why: string,
+  { hint = "Ask for what is wanted now with a new request.", later }: NotRetryable = {},
+): ProblemError {
   return new ProblemError("operation_not_retryable", {
     detail: `Cannot retry operation ${operation.operationId}: ${why}.`,
-    hint: "Ask for what is wanted now with a new request.",
+    hint,
+    ...(later !== undefined && { operationId: later }),
     errors: [{ path: "operation.status", message: "allows no retry", value: operation.status }],
   });
 }
@@ -193,7 +207,7 @@ function beingUndone(operation: Operation): ProblemError {
 
 function alreadyFinished(operation: Operation): ProblemError {
   return new ProblemError("operation_finished", {
-    detail: `Cannot cancel: the operation must be under way, and it has ${operation.status}.`,
+    detail: `Cannot cancel: the operation must be under way, and it ${operation.status === "cancelled" ? "was" : "has"} ${operation.status}.`,
     hint: "Ask for another operation to change what it has done.",
     errors: [{ path: "operation.status", message: "allows no cancelling", value: operation.status }],
   });

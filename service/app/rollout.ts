@@ -133,7 +133,7 @@ async function refuseSecond(db: Reader): Promise<void> {
 
 function finished(rollout: Rollout): ProblemError {
   return new ProblemError("rollout_finished", {
-    detail: `Cannot cancel: the rollout must be under way, and it has ${rollout.status}.`,
+    detail: `Cannot cancel: the rollout must be under way, and it ${rollout.status === "succeeded" ? "has" : "was"} ${rollout.status}.`,
     hint: "Make another rollout to change what it has done.",
     errors: [{ path: "rollout.status", message: "allows no cancelling", value: rollout.status }],
   });

@@ -242,7 +242,10 @@ describe("a retry", () => {
     expect((await ended(service, first.body.operationId)).status).toBe("succeeded");
     expect(await targetOf(tenantId)).toMatchObject({ currentReleaseNumber: 1, targetReleaseNumber: 1 });
     const late = await post(`/operations/${failed.operationId}/retry`);
-    expect(late).toMatchObject({ status: 409, body: { code: "operation_not_retryable" } });
+    expect(late).toMatchObject({
+      status: 409,
+      body: { code: "operation_not_retryable", operationId: first.body.operationId },
+    });
     expect(late.body.detail).toContain(first.body.operationId);
     expect(await get(`/tenants/${tenantId}`)).toMatchObject({ status: "active", requestedStatus: "active" });
   });
