@@ -37,6 +37,8 @@ interface Shot {
 }
 
 const LOOK_EVERY_MS = 4;
+const KILLED_AT_START = 0.1;
+const RECOVERY_LIMIT_MS = 30_000;
 /** Longer is no random instant any more: the last moments of a long step are as good as its first. */
 const LONGEST_DELAY_MS = 4_000;
 const LEAST_PATIENCE_MS = 4_000;
@@ -208,7 +210,20 @@ export function createKiller({ world, tally, ledger, random }: KillerParts): Kil
     return met.map(({ step }) => step);
   }
 
+  /** Mostly a service that was killed gets as far as working again; sometimes it is killed while it starts. */
+  async function recovered(): Promise<void> {
+    if (random.next() < KILLED_AT_START) return;
+    await Promise.race([Promise.all(world.replicas.map(untilUp)), sleep(RECOVERY_LIMIT_MS)]);
+  }
+
+  /** A lost host is away for long; the others go on. */
+  async function untilUp(replica: Replica): Promise<void> {
+    if (world.replicas.length > 1 && replica.pid === undefined) return;
+    await replica.untilReady().catch(() => undefined);
+  }
+
   async function one(victim: Victim, patienceMs: number): Promise<void> {
+    await recovered();
     const startedAtMs = Date.now();
     for (;;) {
       const passed = (Date.now() - startedAtMs) / patienceMs;
