@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { ProblemError } from "../../contract/errors.ts";
+import { manifestFind } from "../../registry/manifest.ts";
 import { type Leadership, leads, repairsSince } from "../../registry/reconcile.ts";
 import type { Reader, Registry } from "../../registry/registry.ts";
 import { targetsOfTenant } from "../../registry/target.ts";
@@ -10,7 +11,7 @@ import { driftRepairCreate } from "../app/drift.ts";
 import { operationRetry } from "../app/operation.ts";
 import { tenantActivate, tenantDeploy, tenantReactivate, tenantSuspend } from "../app/tenantLifecycle.ts";
 import type { TenantFacts } from "./facts.ts";
-import { RECONCILER } from "./readFacts.ts";
+import { declarationOf, RECONCILER } from "./readFacts.ts";
 import type { ReconcileAction } from "./wishes.ts";
 
 /** What was decided on is no longer so; the next pass decides anew. */
@@ -108,7 +109,10 @@ function guarded(
   };
 }
 
-async function isAsDecided(db: Reader, { tenant, targets }: TenantFacts): Promise<boolean> {
+async function isAsDecided(db: Reader, { tenant, targets, declared }: TenantFacts): Promise<boolean> {
+  // A manifest may declare another state or release without a change of the record.
+  const applied = declared && declarationOf(await manifestFind(db, tenant.tenantId));
+  if (applied !== declared?.declaration) return false;
   const now = await tenantGet(db, tenant.tenantId);
   const live = await targetsOfTenant(db, tenant.tenantId);
   const versions = new Map(targets.map(({ targetId, recordVersion }) => [targetId, recordVersion]));

@@ -57,7 +57,10 @@ function facts(shape: Shape = {}): TenantFacts {
     declared = {},
     targets = [target()],
   } = shape;
-  const base = { state: "active" as const, planes: ["dev-eu-west-1"], releaseNumber: null, heldReason: null };
+  const base = {
+    ...{ state: "active" as const, planes: ["dev-eu-west-1"], releaseNumber: null },
+    ...{ heldReason: null, declaration: "first" },
+  };
   return {
     nowMs: shape.nowMs ?? 1_000_000,
     policy: { ...policy, mode: shape.mode ?? "correct" },

@@ -26,6 +26,8 @@ export interface Declared extends Pick<Manifest["spec"], "state" | "planes"> {
   readonly releaseNumber: number | null;
   /** Why the tenant is to be left as it is until its manifest is applied again. */
   readonly heldReason: string | null;
+  /** Which declaration this is; null in a preview, which is acted on by nobody. */
+  readonly declaration: string | null;
 }
 
 export interface TargetFacts

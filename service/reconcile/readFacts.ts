@@ -95,8 +95,14 @@ async function factsOf(
     planes: by.manifest.spec.planes,
     releaseNumber: release ?? null,
     heldReason: by.applied?.heldReason ?? null,
+    declaration: declarationOf(by.applied),
   };
   return { nowMs, policy: policyOf(shared.settings), tenant, declared, targets: facts };
+}
+
+/** Another after each apply and each forced edit. */
+export function declarationOf(applied: AppliedManifest | undefined): string | null {
+  return applied === undefined ? null : [applied.digest, applied.appliedAt, applied.heldAt].join(" ");
 }
 
 export function policyOf(settings: Settings): ReconcilePolicy {

@@ -15,7 +15,7 @@ import {
   reconcileNote,
 } from "../../registry/reconcile.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { tenantCreate, tenantList } from "../../registry/tenant.ts";
+import { tenantCreate, tenantGet, tenantList } from "../../registry/tenant.ts";
 import type { ServiceContext } from "../../service/app/context.ts";
 import { createPlaneReads } from "../../service/app/planeReads.ts";
 import { limits, readSettings } from "../../service/config.ts";
@@ -76,6 +76,17 @@ async function declare(registry: Registry, slugs: readonly string[]): Promise<vo
 const requested = (registry: Registry) =>
   registry.read(async (db) => (await operationList(db, { limit: 200 })).items);
 
+/** The one tenant's facts, and what is to be done first. */
+async function decisionOn(registry: Registry, service: ServiceContext) {
+  const { items } = await registry.read((db) => tenantList(db, { limit: 10 }));
+  const reader = createFactsReader(service.settings, new Map());
+  const [facts] = await registry.read((db) => reader.read(db, items, Date.now()));
+  if (facts === undefined) throw new Error("the tenant must be there");
+  const [action] = decide(facts).actions;
+  if (action === undefined) throw new Error("there must be something to ask for");
+  return { facts, action };
+}
+
 describeDialects("several reconcile loops on one registry", (create) => {
   it("ask for each thing once, however often all of them are woken", async () => {
     const database = await create();
@@ -120,15 +131,7 @@ describeDialects("several reconcile loops on one registry", (create) => {
     await declare(registry, ["contested"]);
     const [first, second] = [processOn(registry, "a"), processOn(registry, "b")];
     const take = (holder: string) => registry.record((record) => leaderTake(record, holder, 10_000));
-    const read = async () => {
-      const { items } = await registry.read((db) => tenantList(db, { limit: 10 }));
-      const reader = createFactsReader(first.settings, new Map());
-      const [facts] = await registry.read((db) => reader.read(db, items, Date.now()));
-      if (facts === undefined) throw new Error("the tenant must be there");
-      const [action] = decide(facts).actions;
-      if (action === undefined) throw new Error("there must be something to ask for");
-      return { facts, action };
-    };
+    const read = () => decisionOn(registry, first);
     const old = await read();
     const stale = await take("a");
     expect(await take("b")).toBeUndefined();
@@ -150,6 +153,23 @@ describeDialects("several reconcile loops on one registry", (create) => {
     await expect(act(second, leading, old.facts, old.action)).rejects.toThrow(StaleFacts);
     expect(await requested(registry)).toHaveLength(1);
     await registry.close();
+  });
+
+  it("refuse what was decided on a manifest that has been replaced since, though the record is the same", async () => {
+    const registry = await (await create()).open();
+    await declare(registry, ["redeclared"]);
+    const service = processOn(registry, "a");
+    const { facts, action } = await decisionOn(registry, service);
+    const leading = await registry.record((record) => leaderTake(record, "a", 10_000));
+    if (leading === undefined) throw new Error("it must lead");
+    const draft = manifestFor("redeclared");
+    const manifest: Manifest = { ...draft, spec: { ...draft.spec, state: "draft" } };
+    await registry.change(context, async (change) => {
+      const tenant = await tenantGet(change.db, facts.tenant.tenantId);
+      await manifestKeep(change, tenant, { manifest, digest: digestOf(manifest), file: null });
+    });
+    await expect(act(service, leading, facts, action)).rejects.toThrow(StaleFacts);
+    expect(await requested(registry)).toEqual([]);
   });
 
   it("hand the lead on at once when one stops, and never keep the token of a broken lease", async () => {
