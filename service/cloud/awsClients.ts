@@ -48,9 +48,9 @@ const KEPT_PLACES = 256;
 /** Clients for each region and role, made at first use. */
 export function createAwsClients(options: AwsClientOptions): (place: CloudPlace) => AwsClients {
   const kept = new Map<string, AwsClients>();
-  return ({ region, roleArn }) => {
-    const key = `${region} ${roleArn ?? ""}`;
-    const clients = kept.get(key) ?? createClients(region, roleArn, options);
+  return (place) => {
+    const key = [place.region, place.roleArn ?? "", place.externalId ?? ""].join(" ");
+    const clients = kept.get(key) ?? createClients(place, options);
     kept.delete(key);
     kept.set(key, clients);
     for (const oldest of kept.keys()) {
@@ -61,8 +61,8 @@ export function createAwsClients(options: AwsClientOptions): (place: CloudPlace)
   };
 }
 
-function createClients(region: string, roleArn: string | undefined, options: AwsClientOptions): AwsClients {
-  const { endpoint, credentials } = options;
+function createClients(place: CloudPlace, { endpoint, credentials }: AwsClientOptions): AwsClients {
+  const { region, roleArn, externalId } = place;
   const own = {
     region,
     maxAttempts: MAX_ATTEMPTS,
@@ -70,7 +70,9 @@ function createClients(region: string, roleArn: string | undefined, options: Aws
     ...(credentials !== undefined && { credentials }),
   };
   const settings =
-    roleArn === undefined ? own : { ...own, credentials: () => assume(new STSClient(own), roleArn) };
+    roleArn === undefined
+      ? own
+      : { ...own, credentials: () => assume(new STSClient(own), roleArn, externalId) };
   return {
     ecs: new ECSClient(settings),
     tagging: new ResourceGroupsTaggingAPIClient(settings),
@@ -87,12 +89,13 @@ function createClients(region: string, roleArn: string | undefined, options: Aws
 }
 
 /** The SDK calls it again shortly before the credentials expire. */
-async function assume(sts: STSClient, roleArn: string) {
+async function assume(sts: STSClient, roleArn: string, externalId: string | undefined) {
   const { Credentials: given } = await sts.send(
     new AssumeRoleCommand({
       RoleArn: roleArn,
       RoleSessionName: SESSION_NAME,
       DurationSeconds: SESSION_SECONDS,
+      ...(externalId !== undefined && { ExternalId: externalId }),
     }),
   );
   if (given?.AccessKeyId === undefined || given.SecretAccessKey === undefined) {

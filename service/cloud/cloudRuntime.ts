@@ -18,6 +18,8 @@ export interface CloudPlace {
   readonly accountId?: string;
   /** Assumed through STS for the call; without it the service's own credentials are used. */
   readonly roleArn?: string;
+  /** What the role's trust asks for, if it does. */
+  readonly externalId?: string;
 }
 
 export interface ServiceHealth {

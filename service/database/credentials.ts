@@ -32,11 +32,12 @@ export function credentialStore(
   { secretNames }: TenantDatabase,
   names: TenantNames,
 ): CredentialStore {
-  const { region, accountId, roleArn } = place;
+  const { region, accountId, roleArn, externalId } = place;
   const at = {
     region,
     ...(accountId === undefined ? {} : { accountId }),
     ...(roleArn === undefined ? {} : { roleArn }),
+    ...(externalId === undefined ? {} : { externalId }),
   };
   const readOne = async (secretId: string) => {
     const value = await cloud.readSecret({ ...at, secretId });

@@ -15,8 +15,7 @@ import type { StepRun } from "./saga.ts";
 /** Where the cloud is asked about a plane, and as whom. */
 export function cloudPlace(plane: Plane, settings: Settings): CloudPlace {
   const { region, accountId } = plane;
-  const roleArn = automationRole(plane, settings);
-  return { region, accountId, ...(roleArn === undefined ? {} : { roleArn }) };
+  return { region, accountId, ...automationRole(plane, settings) };
 }
 
 /** Where the data of a run's target lies, from what is recorded: it needs no step before it. */

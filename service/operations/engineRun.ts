@@ -43,8 +43,7 @@ async function recovered<T>(run: StepRun, engineRun: () => Promise<T>): Promise<
   const { planeName, tenantId } = run.target;
   const plane = await registry.read((db) => planeGet(db, planeName));
   const { region, accountId } = plane;
-  const roleArn = assumedRole(plane, settings);
-  const place = { region, accountId, ...(roleArn && { roleArn }) };
+  const place = { region, accountId, ...assumedRole(plane, settings) };
   const { hooks } = run;
   await engine.recover(
     stackOf(run),

@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import type { Plane } from "../../contract/plane.ts";
 import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
 import { readSettings } from "../config.ts";
+import { cloudPlace } from "./dataPlace.ts";
 import { parseEndpoints, providerSettings } from "./resolveSpec.ts";
 
 const { plane: recorded } = tenantSpec();
@@ -14,6 +15,16 @@ it("runs on AWS with its own credentials, each plane's controller role or one ro
   const arn = "arn:aws:iam::123456789012:role/deploy";
   expect(roleOf("--cloud", "aws", "--aws-assume-role", arn)).toBe(arn);
   expect(() => roleOf("--cloud", "aws", "--aws-assume-role", "deploy")).toThrow(/must be `plane`, `none`/);
+});
+
+it("brings the external id that a plane's roles ask for, and to no other role", () => {
+  const careful = { ...plane, outputs: { ...recorded.outputs, controllerExternalId: "of-acme" } };
+  const assumed = (role: string) =>
+    providerSettings(careful, readSettings(["--cloud", "aws", "--aws-assume-role", role], {})).assumeRole;
+  expect(assumed("plane")).toMatchObject({ externalId: "of-acme" });
+  expect(assumed("arn:aws:iam::123456789012:role/deploy")).not.toHaveProperty("externalId");
+  const own = { ...careful, dedicatedTo: tenantSpec().tenant.tenantId };
+  expect(cloudPlace(own, readSettings([], {}))).toMatchObject({ externalId: "of-acme" });
 });
 
 it("assumes no role on the local cloud", () => {

@@ -8,6 +8,7 @@ import { type PlaneOutputs, parsePlaneOutputs } from "../../stacks/plane/outputs
 import type { ProviderSettings } from "../../stacks/provider.ts";
 import { isolationOf, specDigest, TenantSpec } from "../../stacks/tenant/spec.ts";
 import { programVersion } from "../../stacks/tenant/version.ts";
+import type { CloudPlace } from "../cloud/cloudRuntime.ts";
 import type { Settings } from "../config.ts";
 
 export type Workload = TenantSpec["workload"];
@@ -61,22 +62,24 @@ export function resolveSpec(parts: SpecParts, settings: Settings): ResolvedSpec 
 
 export function providerSettings(plane: Plane, settings: Settings): ProviderSettings {
   const { awsEndpoints } = settings;
-  const roleArn = assumedRole(plane, settings);
+  const role = assumedRole(plane, settings);
   return {
     region: plane.region,
     allowedAccountIds: [plane.accountId],
     ...(awsEndpoints === undefined ? {} : { endpoints: parseEndpoints(awsEndpoints) }),
-    ...(roleArn === undefined ? {} : { assumeRole: { roleArn, sessionName: "tenantry" } }),
+    ...(role === undefined ? {} : { assumeRole: { ...role, sessionName: "tenantry" } }),
   };
 }
 
+export type AssumedRole = Required<Pick<CloudPlace, "roleArn">> & Pick<CloudPlace, "externalId">;
+
 /** As whom stacks run on a plane; undefined means with the service's own credentials. */
-export function assumedRole(plane: Plane, settings: Settings): string | undefined {
+export function assumedRole(plane: Plane, settings: Settings): AssumedRole | undefined {
   return roleOf(plane, settings, ({ controllerRoleArn }) => controllerRoleArn);
 }
 
 /** As whom everything else is done there. */
-export function automationRole(plane: Plane, settings: Settings): string | undefined {
+export function automationRole(plane: Plane, settings: Settings): AssumedRole | undefined {
   return roleOf(
     plane,
     settings,
@@ -88,12 +91,16 @@ function roleOf(
   plane: Plane,
   { cloud, awsAssumeRole }: Settings,
   choose: (outputs: PlaneOutputs) => string,
-): string | undefined {
-  const ofPlane = () => choose(parsePlaneOutputs(plane.outputs));
+): AssumedRole | undefined {
+  const ofPlane = () => {
+    const outputs = parsePlaneOutputs(plane.outputs);
+    const { controllerExternalId: externalId } = outputs;
+    return { roleArn: choose(outputs), ...(externalId === undefined ? {} : { externalId }) };
+  };
   // A tenant's own plane is in its own account, where nothing but a role of that account reaches.
   if (plane.dedicatedTo !== null && plane.dedicatedTo !== undefined) return ofPlane();
   if (cloud === "local" || awsAssumeRole === "none") return undefined;
-  return awsAssumeRole === "plane" ? ofPlane() : awsAssumeRole;
+  return awsAssumeRole === "plane" ? ofPlane() : { roleArn: awsAssumeRole };
 }
 
 /** `https://one.example` for all services, or `s3=https://…,ecs=https://…`. */

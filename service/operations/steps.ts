@@ -211,11 +211,12 @@ export const steadyStep: Step = {
 export async function healthOf(run: StepRun): Promise<readonly ServiceHealth[]> {
   const { spec } = resolvedOf(run.results);
   const { region, accountId } = spec.plane;
-  const roleArn = spec.provider.assumeRole?.roleArn;
+  const { roleArn, externalId } = spec.provider.assumeRole ?? {};
   return run.service.cloud.serviceHealth({
     region,
     accountId,
     ...(roleArn === undefined ? {} : { roleArn }),
+    ...(externalId === undefined ? {} : { externalId }),
     cluster: clusterNameOf(spec),
     tenantId: spec.tenant.tenantId,
   });

@@ -71,6 +71,8 @@ export const PlaneOutputs = z.object({
   controllerRoleArn: text,
   /** Does what no stack declares; planes of before leave it to the controller. */
   automationRoleArn: text.optional(),
+  /** What both roles ask of whoever assumes them; no secret. */
+  controllerExternalId: text.optional(),
   logRetentionDays: z.int().positive(),
   secretRecoveryDays: z.int().min(0).max(30),
 });

@@ -114,6 +114,19 @@ describe("a prod plane", () => {
 });
 
 describe("a tenant's own plane", () => {
+  it("tells the external id that its roles ask for", async () => {
+    const own = await run("dev", "eu-west-1", { controller: { externalId: "of-acme" } });
+    expect(await resolved<unknown>(own.outputs.controllerExternalId)).toBe("of-acme");
+    const trusts = ofType(own, "aws:iam/role:Role").filter(({ name }) =>
+      /^(controller|automation)$/.test(name),
+    );
+    expect(trusts).toHaveLength(2);
+    for (const { inputs } of trusts) {
+      const [statement] = JSON.parse(inputs.assumeRolePolicy).Statement;
+      expect(statement.Condition).toEqual({ StringEquals: { "sts:ExternalId": "of-acme" } });
+    }
+  });
+
   it("carries the tenant in its name, its outputs and its tags", async () => {
     const dedicatedTo = "0b54c7a1-6f43-4a0e-9a55-6d2f1c3e8b01";
     const own = await run("prod", "eu-west-1", { dedicatedTo, dedicatedNetwork: "subnets" });

@@ -148,6 +148,9 @@ function planeOutputs(config: PlaneConfig, args: SharedPlaneArgs, plane: SharedP
     tenantRolePath: plane.tenantRolePath,
     controllerRoleArn: access.controllerRole.arn,
     automationRoleArn: access.automationRole.arn,
+    ...(config.controller.externalId === undefined
+      ? {}
+      : { controllerExternalId: config.controller.externalId }),
     logRetentionDays: args.logRetentionDays,
     secretRecoveryDays: args.secretRecoveryDays,
   };
