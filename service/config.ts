@@ -156,6 +156,7 @@ export const limits = {
   /** Between two tries to write what an operation has come to, while the registry is away. */
   registryAwayMs: 500,
   restMaxMs: 300_000,
+  lockLookMs: 250,
   /** Often enough that a row of kills from outside does not reach it. */
   takeUpsWithoutProgress: 20,
   /** A cloud's listing that lacks an object is believed after so many looks. */

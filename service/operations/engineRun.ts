@@ -2,7 +2,8 @@ import { planeGet } from "../../registry/plane.ts";
 import type { CloudPlace } from "../cloud/cloudRuntime.ts";
 import { limits } from "../config.ts";
 import type { StackTarget } from "../engine/engine.ts";
-import { hasCode, lockOwnerIsGone } from "./failure.ts";
+import { monotonicMs } from "../engine/monotonic.ts";
+import { hasCode, isLockedHere, lockOwnerIsGone } from "./failure.ts";
 import { assumedRole } from "./resolveSpec.ts";
 import { pause } from "./retry.ts";
 import type { StepRun } from "./saga.ts";
@@ -24,7 +25,7 @@ export async function withRecovery<T>(run: StepRun, engineRun: () => Promise<T>)
     return await engineRun();
   } catch (thrown) {
     if (hasCode(thrown, "unclean_state")) return recovered(run, engineRun);
-    if (!hasCode(thrown, "stack_locked") || !lockOwnerIsGone(thrown, run.service.settings)) throw thrown;
+    if (!hasCode(thrown, "stack_locked") || !(await untilOwnerIsGone(run, thrown))) throw thrown;
     await run.say("The process that locked the stack is gone; removing its lock");
     await engine.breakLock(stack);
   }
@@ -35,6 +36,24 @@ export async function withRecovery<T>(run: StepRun, engineRun: () => Promise<T>)
     if (hasCode(thrown, "unclean_state")) return recovered(run, engineRun);
     throw thrown;
   }
+}
+
+/**
+ * The CLI of a service of this host that was killed is being stopped by its worker, which takes up to the kill time; what is proved dead
+ * at once is the service alone.
+ */
+async function untilOwnerIsGone(run: StepRun, thrown: unknown): Promise<boolean> {
+  const { settings } = run.service;
+  if (lockOwnerIsGone(thrown, settings)) return true;
+  if (!isLockedHere(thrown)) return false;
+  await run.say("The process that locked the stack still runs; waiting for it to be stopped");
+  const untilMs = monotonicMs() + settings.killTimeMs;
+  const { signal } = run.hooks;
+  while (monotonicMs() < untilMs && !signal.aborted) {
+    await pause(limits.lockLookMs, signal);
+    if (lockOwnerIsGone(thrown, settings)) return true;
+  }
+  return false;
 }
 
 async function recovered<T>(run: StepRun, engineRun: () => Promise<T>): Promise<T> {

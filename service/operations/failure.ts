@@ -47,11 +47,21 @@ export function lockOwnerIsGone(
   { leaseMs, killTimeMs }: { readonly leaseMs: number; readonly killTimeMs: number },
   nowMs: number = Date.now(),
 ): boolean {
-  const { owner = "", since = "" } = (thrown as { lock?: { owner?: string; since?: string } }).lock ?? {};
-  const [, host, pid] = /@(\S+) \(pid (\d+)\)/.exec(owner) ?? [];
+  const { host, pid, since } = lockOf(thrown);
   const sinceMs = Date.parse(since);
   if (pid === undefined) return false;
   if (host === hostname())
     return !mayStillRun(Number(pid), Number.isNaN(sinceMs) ? Number.POSITIVE_INFINITY : sinceMs);
   return sinceMs + leaseMs + killTimeMs <= nowMs;
+}
+
+/** Whether the lock's owner is, or was, a process of this host. */
+export function isLockedHere(thrown: unknown): boolean {
+  return lockOf(thrown).host === hostname();
+}
+
+function lockOf(thrown: unknown) {
+  const { owner = "", since = "" } = (thrown as { lock?: { owner?: string; since?: string } }).lock ?? {};
+  const [, host, pid] = /@(\S+) \(pid (\d+)\)/.exec(owner) ?? [];
+  return { host, pid, since };
 }
