@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, symlinkSync } from "node:fs";
 import { mkdtemp, readFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
@@ -32,6 +33,7 @@ export async function openPostgresWorld(
   options: WorldOptions & { readonly replicas: number },
 ): Promise<World> {
   const { dataDir, ledger } = options;
+  requireHosts();
   const databaseDir = await mkdtemp(join(tmpdir(), "tenantry-chaos-postgres-"));
   const postgres = await startPostgres(databaseDir, await freePort(), ["registry", "state"]);
   const stateUrl = `${postgres.url("state")}?sslmode=disable`;
@@ -74,6 +76,15 @@ export async function openPostgresWorld(
       await postgres.stop();
     },
   };
+}
+
+function requireHosts(): void {
+  const { status, stderr, error } = spawnSync("unshare", ["--uts", "true"], { encoding: "utf8" });
+  if (status === 0) return;
+  throw new Error(
+    `Cannot give each service a host of its own: \`unshare --uts\` must be permitted, got ${error?.message ?? stderr.trim()}. ` +
+      "Run as root, or in a container with CAP_SYS_ADMIN.",
+  );
 }
 
 /** The hosts share cloud and passphrase; their runs, logs and Pulumi homes are their own. */

@@ -39,7 +39,9 @@ describe("a life", () => {
   it("does nothing that the service cannot do", () => {
     fc.assert(
       fc.property(fc.nat(), (seed) => {
-        const able = new Set<Action>([...all].filter((action) => action !== "archive" && action !== "restore"));
+        const able = new Set<Action>(
+          [...all].filter((action) => action !== "archive" && action !== "restore"),
+        );
         expect(deeds(seed, able).every(({ action }) => able.has(action))).toBe(true);
       }),
     );
