@@ -32,8 +32,9 @@ async function main(): Promise<void> {
   const lock = settings.databaseUrl === undefined ? lockDataFolder(settings.dataDir) : undefined;
   const log = createLog(settings);
   const { service, stopParts } = await start(settings, log);
-  const forget = announce(settings, service.url);
+  // First what is shown once: whoever waits for the file finds the key printed.
   greet(settings, service);
+  const forget = announce(settings, service.url);
 
   let stopping = false;
   const stop = async (signal: NodeJS.Signals) => {

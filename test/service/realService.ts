@@ -82,7 +82,12 @@ export function createRealService(): RealService {
         },
         60_000,
       );
-      adminKey = /tk_[a-z0-9]{12}_[\w-]{43}/.exec(said)?.[0] ?? adminKey;
+      // What was printed may come through its pipe after the file is seen.
+      adminKey ||= await waitFor(
+        "the admin key",
+        async () => /tk_[a-z0-9]{12}_[\w-]{43}/.exec(said)?.[0],
+        10_000,
+      );
     },
     async startSecond() {
       const second = spawnService([]);
