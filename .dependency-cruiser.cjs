@@ -42,8 +42,16 @@ module.exports = {
       "toolchain/",
     ]),
     packageOnlyIn("pulumi-in-programs", "@pulumi/(aws|awsx)/", ["components/", "stacks/"]),
-    packageOnlyIn("aws-sdk-in-cloud", "@aws-sdk/", ["service/cloud/", "service/engine/stateLocks", "router/s3Source"]),
-    packageOnlyIn("pg-in-databases", "pg(-copy-streams)?/", ["registry/", "service/database/", "service/engine/stateLocks"]),
+    packageOnlyIn("aws-sdk-in-cloud", "@aws-sdk/", [
+      "service/cloud/",
+      "service/engine/stateLocks",
+      "router/s3Source",
+    ]),
+    packageOnlyIn("pg-in-databases", "pg(-copy-streams)?/", [
+      "registry/",
+      "service/database/",
+      "service/engine/stateLocks",
+    ]),
     packageOnlyIn("pg-boss-in-dispatch", "pg-boss/", ["service/dispatch/"]),
     packageOnlyIn("sqlite-in-storage", "better-sqlite3/", ["registry/", "emulator/"]),
     {
