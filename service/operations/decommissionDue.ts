@@ -26,7 +26,12 @@ export async function destroyDue(service: ServiceContext): Promise<void> {
   for (const decommission of due) {
     const begin = (change: Change) => beginDestruction(service, change, decommission);
     const { tenantId } = decommission;
-    await service.registry.change(controllerFor(decommission), begin, { tenantId });
+    // What stands in one tenant's way holds nobody else up.
+    await service.registry
+      .change(controllerFor(decommission), begin, { tenantId })
+      .catch((thrown: unknown) =>
+        service.log.error({ err: thrown, tenantId }, "cannot begin a destruction that is due"),
+      );
   }
   if (due.length > 0) service.nudges.nudge("operations");
 }
