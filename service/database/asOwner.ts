@@ -1,6 +1,6 @@
 import { databaseError } from "./databaseError.ts";
 import type { Tenancy } from "./provision.ts";
-import { closeOwner, lockOwnerLogin, openOwner } from "./roles.ts";
+import { closeOwner, locked, openOwner } from "./roles.ts";
 import { newPassword } from "./scram.ts";
 import type { Session } from "./session.ts";
 
@@ -27,14 +27,14 @@ export async function asOwner<T>(
 
 function openAsOwner({ server, tenant, names, database }: Tenancy, doing: string): Promise<Session> {
   const login = { username: names.owner, password: newPassword() };
-  return server.connect(doing, server.place.databaseName, async (admin) => {
-    // Two at once would change each other's password; the lock goes with this connection.
-    await lockOwnerLogin(admin, tenant.tenantId);
+  const open = async (admin: Session) => {
     await openOwner(admin, login, tenant.layout);
     try {
       return await server.open(doing, database, login);
     } finally {
       await closeOwner(admin, names);
     }
-  });
+  };
+  // Two at once would change each other's password.
+  return locked(server, doing, names.owner, () => server.connect(doing, server.place.databaseName, open));
 }

@@ -6,7 +6,7 @@ import {
   ensureLogins,
   ensureOwner,
   isMadeFor,
-  lockTenant,
+  locked,
   prepareServer,
   setPassword,
 } from "./roles.ts";
@@ -34,21 +34,19 @@ export function databaseOf(server: Server, { tenantId, generation, layout }: Ten
  */
 export async function provision(tenancy: Tenancy, cause: string): Promise<Provisioned> {
   const { server, tenant, names, database } = tenancy;
-  const created = await server.connect(
-    "provision the database",
-    server.place.databaseName,
-    async (session) => {
-      await prepareServer(session, server.place.databaseName);
-      await transaction(session, async () => {
-        await lockTenant(session, tenant.tenantId);
+  const doing = "provision the database";
+  const created = await server.connect(doing, server.place.databaseName, async (session) => {
+    await prepareServer(server, session);
+    const roles = () =>
+      transaction(session, async () => {
         await ensureOwner(session, names, cause);
         await ensureLogins(session, names, tenant.layout);
         if (tenant.layout === "schema") await ensureSchema(session, names);
       });
-      if (tenant.layout === "database") await ensureDatabase(session, names);
-      return isMadeFor(session, names, cause);
-    },
-  );
+    await locked(server, doing, names.data, roles);
+    if (tenant.layout === "database") await ensureDatabase(session, names);
+    return isMadeFor(session, names, cause);
+  });
   if (tenant.layout === "database") {
     await server.connect("provision the schema", database, (session) =>
       transaction(session, async () => {
@@ -142,8 +140,12 @@ const ADDRESS_KEYS = ["host", "port", "database", "schema"] as const;
 /** The role that is not in use gets a new password and is tried before any secret names it. */
 export async function rotatePassword(tenancy: Tenancy, cause: string): Promise<{ readonly role: string }> {
   const { names, secrets } = tenancy;
-  const held = newest(await secrets.read());
-  if (held?.issuedFor === cause) {
+  const known = await secrets.read();
+  const held = newest(known);
+  // Another rotation that was given up between two secrets is finished: to begin a new one would take from the others the
+  // login that they hold.
+  const isHalfDone = known.some((one) => one !== undefined && one.username !== held?.username);
+  if (held !== undefined && (held.issuedFor === cause || isHalfDone)) {
     await giveLogin(tenancy, held);
     await secrets.write(held);
     return { role: held.username };
@@ -156,12 +158,10 @@ export async function rotatePassword(tenancy: Tenancy, cause: string): Promise<{
 }
 
 async function giveLogin(tenancy: Tenancy, login: Pick<Credentials, "username" | "password">): Promise<void> {
-  const { server, database, tenant } = tenancy;
-  await server.connect("set the tenant's password", server.place.databaseName, (session) =>
-    transaction(session, async () => {
-      await lockTenant(session, tenant.tenantId);
-      await setPassword(session, login);
-    }),
+  const { server, database, names } = tenancy;
+  const doing = "set the tenant's password";
+  await locked(server, doing, names.data, () =>
+    server.connect(doing, server.place.databaseName, (session) => setPassword(session, login)),
   );
   await server.tryLogin(database, login);
 }

@@ -5,7 +5,7 @@ import { asOwner } from "./asOwner.ts";
 import { digestContents, setFormats } from "./dump.ts";
 import { broken, checked, type DumpManifest, readManifest } from "./dumpManifest.ts";
 import type { Tenancy } from "./provision.ts";
-import { lockTenant } from "./roles.ts";
+import { locked } from "./roles.ts";
 import { identifier, type Session, transaction } from "./session.ts";
 import type { DatabaseContents, DumpSource } from "./tenantDatabases.ts";
 
@@ -14,14 +14,14 @@ import type { DatabaseContents, DumpSource } from "./tenantDatabases.ts";
  * has changed nothing. What is there in the end is read and compared with the dump before it counts.
  */
 export async function restore(tenancy: Tenancy, source: DumpSource): Promise<DatabaseContents> {
-  const { tenant, names } = tenancy;
+  const { names } = tenancy;
   const manifest = await readManifest(source);
   if (manifest.schema !== names.data) {
     throw broken(`it is of the schema ${manifest.schema}, and not of ${names.data}`);
   }
-  return asOwner(tenancy, "restore the database", (session) =>
+  const doing = "restore the database";
+  const work = (session: Session) =>
     transaction(session, async () => {
-      await lockTenant(session, tenant.tenantId);
       await emptySchema(session, names.data);
       await setFormats(session, names.data);
       await session.query("SET LOCAL check_function_bodies = off");
@@ -29,8 +29,8 @@ export async function restore(tenancy: Tenancy, source: DumpSource): Promise<Dat
       const restored = await digestContents(session, names.data);
       if (restored.digest !== manifest.digest) throw broken(difference(manifest, restored));
       return restored;
-    }),
-  );
+    });
+  return locked(tenancy.server, doing, names.data, () => asOwner(tenancy, doing, work));
 }
 
 /** The schema itself stays: in the shared database its owner may not make another. */

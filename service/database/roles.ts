@@ -1,6 +1,6 @@
-import { dataName, loginPattern, POOLED_GROUP, type TenantNames } from "./names.ts";
+import { loginPattern, POOLED_GROUP, type TenantNames } from "./names.ts";
 import { scramVerifier } from "./scram.ts";
-import { identifier, type Login, literal, type Session, transaction } from "./session.ts";
+import { identifier, type Login, literal, type Server, type Session, transaction } from "./session.ts";
 
 /** Roles of tenants, and what the whole server is made to refuse them. All statements may be repeated. */
 
@@ -12,19 +12,16 @@ const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   lock_timeout: "1min",
   idle_in_transaction_session_timeout: "5min",
 };
-/** Two sessions that prepare a server at once would trip over the same catalog rows. */
-const SERVER_LOCK = "tenantry: server";
-
 /** Before the first tenant and after an upgrade of ours: nobody gets into a database merely because it exists. */
-export async function prepareServer(session: Session, sharedDatabase: string): Promise<void> {
+export async function prepareServer(server: Server, session: Session): Promise<void> {
+  const { databaseName: sharedDatabase } = server.place;
   const open = await publicDatabases(session);
   const known = await session.query(
     `SELECT has_database_privilege(rolname, $2, 'CONNECT') AS connects FROM pg_roles WHERE rolname = $1`,
     [POOLED_GROUP, sharedDatabase],
   );
   if (open.length === 0 && known.rows[0]?.connects === true) return;
-  await transaction(session, async () => {
-    await lock(session, SERVER_LOCK);
+  const close = async () => {
     for (const database of await publicDatabases(session)) {
       await session.query(`REVOKE CONNECT, TEMPORARY ON DATABASE ${identifier(database)} FROM PUBLIC`);
     }
@@ -32,7 +29,8 @@ export async function prepareServer(session: Session, sharedDatabase: string): P
     await session.query(
       `GRANT CONNECT ON DATABASE ${identifier(sharedDatabase)} TO ${identifier(POOLED_GROUP)}`,
     );
-  });
+  };
+  await locked(server, "prepare the server", "server", () => transaction(session, close));
 }
 
 async function publicDatabases(session: Session): Promise<readonly string[]> {
@@ -155,19 +153,18 @@ function causeComment(cause: string): string {
   return `tenantry: made for ${cause}`;
 }
 
-/** Two that work on one tenant wait for each other, as far as the transaction goes. */
-export function lockTenant(session: Session, tenantId: string): Promise<void> {
-  return lock(session, `tenantry: ${dataName(tenantId)}`);
-}
+/** Every server has it, and no tenant can connect to it. */
+const LOCK_DATABASE = "postgres";
 
-/** As far as the connection goes. */
-export async function lockOwnerLogin(session: Session, tenantId: string): Promise<void> {
-  const name = `tenantry: ${dataName(tenantId)}_owner`;
-  await session.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [name]);
-}
-
-async function lock(session: Session, name: string): Promise<void> {
-  await session.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [name]);
+/**
+ * Two that work on the same wait for each other. The lock is the database's in which it is taken, and a tenant may take any
+ * there and keep others waiting: so it is taken where no tenant is.
+ */
+export function locked<T>(server: Server, doing: string, what: string, work: () => Promise<T>): Promise<T> {
+  return server.connect(doing, LOCK_DATABASE, async (session) => {
+    await session.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`tenantry: ${what}`]);
+    return work();
+  });
 }
 
 /** True when it was not there. */

@@ -32,6 +32,22 @@ END $$;
 CREATE FUNCTION innocent(word text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS
   $$ BEGIN RETURN word || left(${schema}.take_over(), 0); END $$;`;
 
+it("cannot keep others waiting for a tenant by its locks", async () => {
+  await world.databases.provision(world.place, victim, "operation");
+  const other = tenantDatabase(24);
+  await world.databases.provision(world.place, other, "operation");
+  const client = await world.connect(other);
+  const { data, owner } = tenantNames(victim.tenantId, 1);
+  for (const name of [data, owner, "server"]) {
+    await client.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`tenantry: ${name}`]);
+  }
+  await world.databases.rotatePassword(world.place, victim, "rotation");
+  const dump = memoryDump();
+  await world.databases.dump(world.place, victim, dump);
+  await world.databases.restore(world.place, victim, dump);
+  await client.end();
+});
+
 describe.each([
   ["of a schema", tenantDatabase(22)],
   ["of a database", tenantDatabase(23, "database")],

@@ -170,6 +170,25 @@ describe.each([
   );
 });
 
+it("finishes a rotation that was given up, before it takes the login of before from anybody", async () => {
+  const tenant = tenantDatabase(82);
+  await world.databases.provision(world.place, tenant, "op");
+  const [before] = held(tenant);
+  let writes = 0;
+  world.onPut = () => {
+    writes += 1;
+    if (writes === 2) throw new Error("refused");
+  };
+  const given = world.databases.rotatePassword(world.place, tenant, "given-up");
+  await expect(given).rejects.toThrow("refused");
+  world.onPut = undefined;
+  const { role } = await world.databases.rotatePassword(world.place, tenant, "another");
+  expect(held(tenant).map(({ username }: { username: string }) => username)).toEqual([role, role]);
+  const { username: user, password } = before;
+  const client = await world.connect(tenant, { user, password });
+  await client.end();
+});
+
 it("takes a login whose connections are all in use for one that works", async () => {
   const tenant = tenantDatabase(81);
   await world.databases.provision(world.place, tenant, "op");
