@@ -81,7 +81,12 @@ export async function processStop(record: Bookkeeping, processId: string): Promi
 
 /** Those that hold an operation, a stack or a job: of any other it does not matter whether it lives. */
 export async function processesHolding(db: Reader): Promise<ProcessFacts[]> {
-  return await db
+  return await processesHoldingQuery(db).execute();
+}
+
+/** Exported for the test that holds it to its indexes. */
+export function processesHoldingQuery(db: Reader) {
+  return db
     .selectFrom("processes")
     .select(["processId", "hostId", "pid", "processStartedAt", "role"])
     .where((eb) =>
@@ -101,8 +106,7 @@ export async function processesHolding(db: Reader): Promise<ProcessFacts[]> {
           eb.selectFrom("jobLeases").select("name").whereRef("processId", "=", "processes.processId"),
         ),
       ]),
-    )
-    .execute();
+    );
 }
 
 const FORGET_AFTER_MS = 86_400_000;

@@ -8,6 +8,7 @@ import * as lifecycle from "./0005_lifecycle.ts";
 import * as placements from "./0006_placements.ts";
 import * as manifests from "./0007_manifests.ts";
 import * as routing from "./0008_routing.ts";
+import * as leaseIndexes from "./0009_lease_indexes.ts";
 
 export interface Migration {
   readonly number: number;
@@ -61,5 +62,11 @@ export const migrations: readonly Migration[] = [
     name: "0008_routing",
     source: new URL("./0008_routing.ts", import.meta.url),
     up: routing.up,
+  },
+  {
+    number: 9,
+    name: "0009_lease_indexes",
+    source: new URL("./0009_lease_indexes.ts", import.meta.url),
+    up: leaseIndexes.up,
   },
 ];

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { processRegister, processStop } from "../../registry/host.ts";
+import { processesHoldingQuery, processRegister, processStop } from "../../registry/host.ts";
 import { jobLeaseRenew, jobLeaseTake } from "../../registry/jobLease.ts";
 import { journalAppend, LeaseLostError } from "../../registry/journal.ts";
 import { operationCreate } from "../../registry/operation.ts";
@@ -203,6 +203,23 @@ describeDialects("processes", (create) => {
     await start("p3", "h2");
   });
 });
+
+describeDialects(
+  "who holds stacks",
+  (create) => {
+    it("is read without looking at every stack there ever was", async () => {
+      const registry = await (await create()).open();
+      const query = await registry.read(async (db) => processesHoldingQuery(db).compile());
+      const plan = (await registry.explain(query)).join("\n");
+      expect(plan).toMatch(/stack_leases USING .*stack_leases_process_id/i);
+      const held = await registry.read(async (db) =>
+        db.updateTable("stackLeases").set({ expiresAt: null }).where("holder", "=", "one").compile(),
+      );
+      expect((await registry.explain(held)).join("\n")).toContain("stack_leases_holder");
+    });
+  },
+  "sqlite",
+);
 
 /** As many operations of one tenant, each on a target of its own. */
 async function queue(
