@@ -5,6 +5,8 @@ import type { Tags } from "./tags.ts";
 
 export interface DomainArgs {
   readonly domain: string;
+  /** `*.<domain>` stands in the certificate as well; one and the same record validates both. */
+  readonly wildcard?: boolean;
   /** Hosted zone of the parent domain, to delegate from; without it the name servers are set by hand. */
   readonly parentZoneId?: string | undefined;
   readonly comment: string;
@@ -41,7 +43,12 @@ export function createDomain(make: Making, args: DomainArgs): Domain {
   }
   const certificate = new aws.acm.Certificate(
     "domain",
-    { domainName: domain, validationMethod: "DNS", tags },
+    {
+      domainName: domain,
+      ...(args.wildcard === true && { subjectAlternativeNames: [`*.${domain}`] }),
+      validationMethod: "DNS",
+      tags,
+    },
     make.child(),
   );
   const validation = certificate.domainValidationOptions.apply((validations) => {

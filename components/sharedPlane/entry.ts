@@ -1,7 +1,8 @@
 import * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
+import { createDomain } from "../domain.ts";
+import { createListeners } from "../listeners.ts";
 import { SERVICE_PORT } from "../tenantServiceSet/services.ts";
-import { RECENT_TLS_POLICY } from "../tls.ts";
 import type { Network } from "./network.ts";
 import type { PlaneBuild } from "./planeArgs.ts";
 
@@ -19,14 +20,18 @@ export interface Entry {
   readonly routerRule: aws.lb.ListenerRule;
 }
 
-const VALIDATION_TTL_SECONDS = 300;
-const DELEGATION_TTL_SECONDS = 3600;
 const DEREGISTRATION_DELAY_SECONDS = 30;
 
 export function createEntry(build: PlaneBuild, network: Network): Entry {
   const { args } = build;
-  const zone = createZone(build);
-  const certificateArn = createCertificate(build, zone);
+  const { zone, certificateArn } = createDomain(build, {
+    domain: args.domain,
+    wildcard: true,
+    parentZoneId: args.parentZoneId,
+    comment: `Tenants of ${args.planeName}`,
+    forceDestroy: !args.protect,
+    tags: args.tags,
+  });
   const loadBalancer = new aws.lb.LoadBalancer(
     "entry",
     {
@@ -41,7 +46,8 @@ export function createEntry(build: PlaneBuild, network: Network): Entry {
     build.child(),
   );
   const routerTargets = createRouterTargets(build, network);
-  const httpsListener = createListeners(build, loadBalancer, certificateArn);
+  const listeners = { loadBalancerArn: loadBalancer.arn, certificateArn, tags: args.tags };
+  const httpsListener = createListeners(listeners, build.child({ deleteBeforeReplace: true }));
   const routerRule = new aws.lb.ListenerRule(
     "router",
     {
@@ -66,74 +72,6 @@ export function createEntry(build: PlaneBuild, network: Network): Entry {
   return { zone, certificateArn, loadBalancer, httpsListener, routerTargets, routerRule };
 }
 
-function createZone(build: PlaneBuild): aws.route53.Zone {
-  const { args } = build;
-  const zone = new aws.route53.Zone(
-    "domain",
-    {
-      name: args.domain,
-      comment: `Tenants of ${args.planeName}`,
-      forceDestroy: !args.protect,
-      tags: args.tags,
-    },
-    build.kept(),
-  );
-  if (args.parentZoneId !== undefined) {
-    new aws.route53.Record(
-      "delegation",
-      {
-        zoneId: args.parentZoneId,
-        name: args.domain,
-        type: "NS",
-        ttl: DELEGATION_TTL_SECONDS,
-        records: zone.nameServers,
-      },
-      build.child({ deleteBeforeReplace: true }),
-    );
-  }
-  return zone;
-}
-
-/** Domain and wildcard are validated by one and the same record. Resolves when the certificate is issued. */
-function createCertificate(build: PlaneBuild, zone: aws.route53.Zone): pulumi.Output<string> {
-  const { args } = build;
-  const certificate = new aws.acm.Certificate(
-    "domain",
-    {
-      domainName: args.domain,
-      subjectAlternativeNames: [`*.${args.domain}`],
-      validationMethod: "DNS",
-      tags: args.tags,
-    },
-    build.child(),
-  );
-  const validation = certificate.domainValidationOptions.apply((validations) => {
-    const [first] = validations;
-    if (first === undefined) {
-      throw new Error(`Cannot validate the certificate of ${args.domain}: ACM must name a record, got none`);
-    }
-    return first;
-  });
-  const record = new aws.route53.Record(
-    "validation",
-    {
-      zoneId: zone.zoneId,
-      name: validation.resourceRecordName,
-      type: validation.resourceRecordType.apply((type) => type as aws.route53.RecordType),
-      ttl: VALIDATION_TTL_SECONDS,
-      records: [validation.resourceRecordValue],
-      allowOverwrite: true,
-    },
-    build.child({ deleteBeforeReplace: true }),
-  );
-  const issued = new aws.acm.CertificateValidation(
-    "domain",
-    { certificateArn: certificate.arn, validationRecordFqdns: [record.fqdn] },
-    build.child(),
-  );
-  return issued.certificateArn;
-}
-
 function createRouterTargets(build: PlaneBuild, network: Network): aws.lb.TargetGroup {
   const { args } = build;
   return new aws.lb.TargetGroup(
@@ -148,48 +86,5 @@ function createRouterTargets(build: PlaneBuild, network: Network): aws.lb.Target
       tags: args.tags,
     },
     build.child(),
-  );
-}
-
-function createListeners(
-  build: PlaneBuild,
-  loadBalancer: aws.lb.LoadBalancer,
-  certificateArn: pulumi.Output<string>,
-): aws.lb.Listener {
-  const { args } = build;
-  new aws.lb.Listener(
-    "http",
-    {
-      loadBalancerArn: loadBalancer.arn,
-      port: 80,
-      protocol: "HTTP",
-      defaultActions: [
-        { type: "redirect", redirect: { port: "443", protocol: "HTTPS", statusCode: "HTTP_301" } },
-      ],
-      tags: args.tags,
-    },
-    build.child({ deleteBeforeReplace: true }),
-  );
-  return new aws.lb.Listener(
-    "https",
-    {
-      loadBalancerArn: loadBalancer.arn,
-      port: 443,
-      protocol: "HTTPS",
-      sslPolicy: RECENT_TLS_POLICY,
-      certificateArn,
-      defaultActions: [
-        {
-          type: "fixed-response",
-          fixedResponse: {
-            contentType: "text/plain",
-            messageBody: "Nothing answers here",
-            statusCode: "404",
-          },
-        },
-      ],
-      tags: args.tags,
-    },
-    build.child({ deleteBeforeReplace: true }),
   );
 }

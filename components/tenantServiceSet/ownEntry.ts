@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
-import { RECENT_TLS_POLICY } from "../tls.ts";
+import { createListeners } from "../listeners.ts";
 import type { TenantNetwork } from "./ownNetwork.ts";
 import { SERVICE_NAMES, SERVICE_PORT, SERVICE_SHAPES, type ServiceName } from "./services.ts";
 import { serviceTags, type TenantBuild } from "./tenantArgs.ts";
@@ -53,7 +53,9 @@ export function createTenantEntry(build: TenantBuild, network: TenantNetwork): T
     },
     build.named(),
   );
-  const listener = createListeners(build, loadBalancer);
+  // The plane's wildcard certificate covers the tenant's public name.
+  const listeners = { loadBalancerArn: loadBalancer.arn, certificateArn: plane.certificateArn, tags };
+  const listener = createListeners(listeners, build.named());
   if (build.args.accessSuspended) createSuspension(build, listener);
   // More exact than the plane's wildcard, so DNS prefers it.
   new aws.route53.Record(
@@ -101,46 +103,6 @@ function createEntryGroup(build: TenantBuild, network: TenantNetwork): aws.ec2.S
         },
       ],
       tags: { ...tags, Name: layout.own.entryGroupName },
-    },
-    build.named(),
-  );
-}
-
-function createListeners(build: TenantBuild, loadBalancer: aws.lb.LoadBalancer): aws.lb.Listener {
-  const { plane, tags } = build.args;
-  new aws.lb.Listener(
-    "http",
-    {
-      loadBalancerArn: loadBalancer.arn,
-      port: 80,
-      protocol: "HTTP",
-      defaultActions: [
-        { type: "redirect", redirect: { port: "443", protocol: "HTTPS", statusCode: "HTTP_301" } },
-      ],
-      tags,
-    },
-    build.named(),
-  );
-  return new aws.lb.Listener(
-    "https",
-    {
-      loadBalancerArn: loadBalancer.arn,
-      port: 443,
-      protocol: "HTTPS",
-      sslPolicy: RECENT_TLS_POLICY,
-      // The plane's wildcard certificate covers the tenant's public name.
-      certificateArn: plane.certificateArn,
-      defaultActions: [
-        {
-          type: "fixed-response",
-          fixedResponse: {
-            contentType: "text/plain",
-            messageBody: "Nothing answers here",
-            statusCode: "404",
-          },
-        },
-      ],
-      tags,
     },
     build.named(),
   );

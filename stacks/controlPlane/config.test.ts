@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { planeConfigOf } from "../plane/config.ts";
-import { ControlPlaneConfigError, parseControlPlaneConfig } from "./config.ts";
+import { StackConfigError, stackConfigOf } from "../config.ts";
+import { parseControlPlaneConfig } from "./config.ts";
 import { controlPlaneArgs } from "./program.ts";
 
 const GOOD = {
@@ -40,7 +40,7 @@ describe("parseControlPlaneConfig", () => {
     try {
       parseControlPlaneConfig("qa", bad);
     } catch (error) {
-      expect(error).toBeInstanceOf(ControlPlaneConfigError);
+      expect(error).toBeInstanceOf(StackConfigError);
       message = (error as Error).message;
     }
     for (const key of [
@@ -64,7 +64,10 @@ it.each(files)("%s is valid and points at no stand-in", (file) => {
     key,
     typeof value === "string" ? value : JSON.stringify(value),
   ]);
-  const parsed = parseControlPlaneConfig(file, planeConfigOf(file, Object.fromEntries(all)));
+  const parsed = parseControlPlaneConfig(
+    file,
+    stackConfigOf({ what: "control plane", stack: file }, Object.fromEntries(all)),
+  );
   expect(file).toBe(`Pulumi.${parsed.environment}.yaml`);
   expect(text).not.toMatch(/endpoint|127\.0\.0\.1|localhost/);
 });

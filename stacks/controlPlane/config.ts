@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DatabaseConfig, DomainName, parseStackConfig } from "../config.ts";
 import { Environment } from "../plane/outputs.ts";
 import { ProviderSettings } from "../provider.ts";
 
@@ -17,9 +18,7 @@ const TaskSize = (cpu: number, memoryMiB: number) =>
 
 export const ControlPlaneConfig = z.strictObject({
   environment: Environment,
-  domain: z
-    .string()
-    .regex(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/, "must be a domain such as control.example.com"),
+  domain: DomainName,
   image: z.string().min(1),
   aws: ProviderSettings,
   dns: z.strictObject({ parentZoneId: z.string().min(1).optional() }).default({}),
@@ -34,18 +33,7 @@ export const ControlPlaneConfig = z.strictObject({
       allowedCidrBlocks: z.array(z.cidrv4()).min(1).optional(),
     })
     .prefault({}),
-  database: z
-    .strictObject({
-      engineVersion: z
-        .string()
-        .regex(/^\d+(\.\d+)?$/)
-        .default("17.4"),
-      instances: z.int().min(1).max(15).optional(),
-      minCapacity: z.number().min(0.5).max(256).multipleOf(0.5).optional(),
-      maxCapacity: z.number().min(1).max(256).multipleOf(0.5).optional(),
-      backupRetentionDays: z.int().min(1).max(35).optional(),
-    })
-    .prefault({}),
+  database: DatabaseConfig,
   api: TaskSize(512, 2_048),
   worker: z
     .strictObject({
@@ -69,31 +57,10 @@ export const ControlPlaneConfig = z.strictObject({
 });
 export type ControlPlaneConfig = z.infer<typeof ControlPlaneConfig>;
 
-export class ControlPlaneConfigError extends Error {
-  constructor(stack: string, problems: readonly string[]) {
-    super(
-      `Cannot run the control plane ${stack}: its configuration is not valid.\n` +
-        problems.map((problem) => `  ${problem}`).join("\n") +
-        `\nSet values with \`pulumi config set --stack ${stack} --path tenantry:<key> <value>\` in stacks/controlPlane.`,
-    );
-    this.name = "ControlPlaneConfigError";
-  }
-}
-
-/** Throws ControlPlaneConfigError listing every problem with its key. */
+/** Throws StackConfigError listing every problem with its key; `raw` is what stackConfigOf gives. */
 export function parseControlPlaneConfig(
   stack: string,
   raw: Readonly<Record<string, unknown>>,
 ): ControlPlaneConfig {
-  const parsed = ControlPlaneConfig.safeParse(raw);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.flatMap((issue) => {
-    const keys = issue.code === "unrecognized_keys" ? issue.keys : [undefined];
-    return keys.map((key) => {
-      const path = key === undefined ? issue.path : [...issue.path, key];
-      const words = key === undefined ? issue.message : "is not a setting of a control plane";
-      return `${path.join(".") === "aws.region" ? "aws:region" : `tenantry:${path.join(".")}`}: ${words}`;
-    });
-  });
-  throw new ControlPlaneConfigError(stack, problems);
+  return parseStackConfig({ what: "control plane", stack }, ControlPlaneConfig, raw);
 }

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { PlaneConfig, PlaneConfigError, parsePlaneConfig, planeConfigOf } from "./config.ts";
+import { StackConfigError, stackConfigOf } from "../config.ts";
+import { PlaneConfig, parsePlaneConfig } from "./config.ts";
 
 const GOOD = {
   environment: "dev",
@@ -33,7 +34,7 @@ describe("parsePlaneConfig", () => {
     try {
       parsePlaneConfig("qa", bad);
     } catch (error) {
-      expect(error).toBeInstanceOf(PlaneConfigError);
+      expect(error).toBeInstanceOf(StackConfigError);
       message = (error as Error).message;
     }
     for (const key of [
@@ -60,7 +61,9 @@ describe("parsePlaneConfig", () => {
   });
 });
 
-describe("planeConfigOf", () => {
+const dev = { what: "plane", stack: "dev" };
+
+describe("stackConfigOf", () => {
   const all = {
     "aws:region": "eu-west-1",
     "tenantry:environment": "dev",
@@ -69,7 +72,7 @@ describe("planeConfigOf", () => {
   };
 
   it("takes our keys and the region, objects as objects", () => {
-    expect(planeConfigOf("dev", all)).toEqual({
+    expect(stackConfigOf(dev, all)).toEqual({
       environment: "dev",
       network: { zones: ["eu-west-1a", "eu-west-1b"] },
       aws: { region: "eu-west-1" },
@@ -78,11 +81,11 @@ describe("planeConfigOf", () => {
 
   it("lets the provider's own settings win over aws:region", () => {
     const aws = { region: "us-east-1", profile: "p" };
-    expect(planeConfigOf("dev", { ...all, "tenantry:aws": JSON.stringify(aws) }).aws).toEqual(aws);
+    expect(stackConfigOf(dev, { ...all, "tenantry:aws": JSON.stringify(aws) }).aws).toEqual(aws);
   });
 
   it("brings a misspelt key to where it is refused", () => {
-    const raw = planeConfigOf("dev", {
+    const raw = stackConfigOf(dev, {
       ...all,
       "tenantry:protekt": "true",
       "tenantry:network": '{"zone":1}',
@@ -94,7 +97,7 @@ describe("planeConfigOf", () => {
 
   it("refuses settings of the default provider, which the plane does not use", () => {
     const guarded = { ...all, "aws:allowedAccountIds": '["123456789012"]' };
-    expect(() => planeConfigOf("dev", guarded)).toThrow(
+    expect(() => stackConfigOf(dev, guarded)).toThrow(
       "aws:allowedAccountIds: must be set as tenantry:aws.allowedAccountIds",
     );
   });

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DatabaseConfig, DomainName, parseStackConfig } from "../config.ts";
 import { ProviderSettings } from "../provider.ts";
 import { Environment } from "./outputs.ts";
 
@@ -8,9 +9,7 @@ import { Environment } from "./outputs.ts";
  */
 export const PlaneConfig = z.strictObject({
   environment: Environment,
-  domain: z
-    .string()
-    .regex(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/, "must be a domain such as dev.example.com"),
+  domain: DomainName,
   /** How to reach AWS; `region` may be left to `aws:region`. */
   aws: ProviderSettings,
   /**
@@ -33,18 +32,7 @@ export const PlaneConfig = z.strictObject({
       allowedCidrBlocks: z.array(z.cidrv4()).min(1).default(["0.0.0.0/0"]),
     })
     .prefault({}),
-  database: z
-    .strictObject({
-      engineVersion: z
-        .string()
-        .regex(/^\d+(\.\d+)?$/)
-        .default("17.4"),
-      instances: z.int().min(1).max(15).optional(),
-      minCapacity: z.number().min(0.5).max(256).multipleOf(0.5).optional(),
-      maxCapacity: z.number().min(1).max(256).multipleOf(0.5).optional(),
-      backupRetentionDays: z.int().min(1).max(35).optional(),
-    })
-    .prefault({}),
+  database: DatabaseConfig,
   router: z.strictObject({
     image: z.string().min(1),
     /** Tenantry's own image runs its router with `["router/main.ts"]`. */
@@ -79,64 +67,9 @@ export const PlaneConfig = z.strictObject({
 });
 export type PlaneConfig = z.infer<typeof PlaneConfig>;
 
-export class PlaneConfigError extends Error {
-  constructor(stack: string, problems: readonly string[]) {
-    super(
-      `Cannot run the plane ${stack}: its configuration is not valid.\n` +
-        problems.map((problem) => `  ${problem}`).join("\n") +
-        `\nSet values with \`pulumi config set --stack ${stack} --path tenantry:<key> <value>\`.`,
-    );
-    this.name = "PlaneConfigError";
-  }
-}
-
-/**
- * A stack's whole configuration (`tenantry:domain` → text) as parsePlaneConfig takes it. Every key of ours comes
- * along, so that one misspelt is refused instead of ignored. Throws for settings of Pulumi's default aws provider: the
- * plane brings a provider of its own, and would silently run without, say, `aws:allowedAccountIds`.
- */
-export function planeConfigOf(stack: string, all: Readonly<Record<string, string>>): Record<string, unknown> {
-  const region = all["aws:region"];
-  const unread = Object.keys(all).filter((key) => key.startsWith("aws:") && key !== "aws:region");
-  if (unread.length > 0) {
-    const problems = unread.map(
-      (key) => `${key}: must be set as tenantry:aws.${key.slice("aws:".length)}, or be left out`,
-    );
-    throw new PlaneConfigError(stack, problems);
-  }
-  const ours = Object.entries(all).filter(([key]) => key.startsWith(NAMESPACE));
-  const { aws, ...rest } = Object.fromEntries(
-    ours.map(([key, text]): [string, unknown] => [key.slice(NAMESPACE.length), parsed(text)]),
-  );
-  const regionOnly = region === undefined ? {} : { region };
-  return { ...rest, aws: typeof aws === "object" ? { ...regionOnly, ...aws } : (aws ?? regionOnly) };
-}
-
-const NAMESPACE = "tenantry:";
-
-/** Objects come as JSON text, plain values as themselves. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
-}
-
-/** Throws PlaneConfigError listing every problem with its key. */
+/** Throws StackConfigError listing every problem with its key; `raw` is what stackConfigOf gives. */
 export function parsePlaneConfig(stack: string, raw: Readonly<Record<string, unknown>>): PlaneConfig {
-  const parsed = PlaneConfig.safeParse(raw);
-  if (parsed.success) return parsed.data;
-  throw new PlaneConfigError(stack, parsed.error.issues.flatMap(problemsOf));
-}
-
-function problemsOf(issue: z.core.$ZodIssue): readonly string[] {
-  if (issue.code !== "unrecognized_keys") return [`${keyOf(issue.path)}: ${issue.message}`];
-  return issue.keys.map((key) => `${keyOf([...issue.path, key])}: is not a setting of a plane`);
-}
-
-function keyOf(path: readonly PropertyKey[]): string {
-  return path.join(".") === "aws.region" ? "aws:region" : `${NAMESPACE}${path.join(".")}`;
+  return parseStackConfig({ what: "plane", stack }, PlaneConfig, raw);
 }
 
 /** What an environment means where the file says nothing. */

@@ -4,7 +4,8 @@
  * exception from named exports.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { type PlaneConfig, PlaneConfigError, parsePlaneConfig, planeConfigOf } from "./config.ts";
+import { StackConfigError, stackConfigOf } from "../config.ts";
+import { type PlaneConfig, parsePlaneConfig } from "./config.ts";
 import { type PlaneProgramOutputs, planeProgram } from "./program.ts";
 
 export default function planeStack(): Promise<PlaneProgramOutputs> {
@@ -14,10 +15,10 @@ export default function planeStack(): Promise<PlaneProgramOutputs> {
 function readConfig(): PlaneConfig {
   const stack = pulumi.getStack();
   try {
-    return parsePlaneConfig(stack, planeConfigOf(stack, pulumi.runtime.allConfig()));
+    return parsePlaneConfig(stack, stackConfigOf({ what: "plane", stack }, pulumi.runtime.allConfig()));
   } catch (error) {
     // Pulumi prints these without a stack trace: the user's settings are wrong, not the program.
-    if (error instanceof PlaneConfigError) throw new pulumi.RunError(error.message);
+    if (error instanceof StackConfigError) throw new pulumi.RunError(error.message);
     throw error;
   }
 }
