@@ -88,11 +88,11 @@ export class Replica {
   /** A service refuses to start without its database, in words; a supervisor starts it again. Nothing else may end it. */
   #failed(code: number): void {
     const { name } = this.options;
-    if (/Cannot start: PostgreSQL .* must answer/.test(this.#lastWords)) {
+    if (/Cannot start: PostgreSQL .* must answer/.test(this.#lastWords))
       this.#ledger.say(`service ${name} cannot start without its database; starting it again`);
-      setTimeout(() => this.start(), RESTART_AFTER_MS);
-    } else
+    else
       this.#ledger.violation(`service ${name} ended by itself with code ${code}: ${this.#lastWords.trim()}`);
+    setTimeout(() => this.start(), RESTART_AFTER_MS);
   }
 
   #hear(chunk: Buffer, log: NodeJS.WritableStream): void {

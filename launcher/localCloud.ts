@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { withLock } from "../toolchain/lock.ts";
@@ -37,6 +37,9 @@ const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 15_000;
 const ANSWER_LIMIT_MS = 5_000;
 const POLL_MS = 50;
+/** The exit code of one that finds another on its folder. */
+const FOLDER_IN_USE = 3;
+const AGAIN_MS = 250;
 /** Longer than the pauses between the provider calls of one run. */
 const QUIET_MS = 5_000;
 const LOG_TAIL_LINES = 10;
@@ -104,6 +107,19 @@ async function start(
 ): Promise<LocalCloud> {
   mkdirSync(folder, { recursive: true });
   const logFile = join(folder, "emulator.log");
+  const deadline = Date.now() + START_LIMIT_MS;
+  for (;;) {
+    const cloud = await untilItAnswers(begin(folder, logFile, options), options.dataDir, logFile, deadline);
+    if (cloud !== "folder in use") return cloud;
+    await sleep(AGAIN_MS);
+  }
+}
+
+function begin(
+  folder: string,
+  logFile: string,
+  options: LocalCloudOptions & { readonly code: string },
+): ChildProcess {
   const log = openSync(logFile, "a", 0o600);
   const idleExitMs = options.idleExitMs ?? IDLE_EXIT_MS;
   const child = spawn(
@@ -116,19 +132,29 @@ async function start(
     ],
     { cwd: checkoutFolder, detached: true, stdio: ["ignore", log, log] },
   );
+  closeSync(log);
   child.unref();
-  return untilItAnswers(child, options.dataDir, logFile);
+  return child;
 }
 
-async function untilItAnswers(child: ChildProcess, dataDir: string, logFile: string): Promise<LocalCloud> {
+/**
+ * "folder in use": one that somebody else began has the folder and does not answer yet. Its starter may have been killed in the
+ * middle, and with it the lock that keeps two from starting.
+ */
+async function untilItAnswers(
+  child: ChildProcess,
+  dataDir: string,
+  logFile: string,
+  deadline: number,
+): Promise<LocalCloud | "folder in use"> {
   let failure: Error | undefined;
   child.once("error", (error) => {
     failure = error;
   });
-  const deadline = Date.now() + START_LIMIT_MS;
   for (;;) {
     const running = await findLocalCloud(dataDir);
     if (running !== undefined) return running;
+    if (child.exitCode === FOLDER_IN_USE && Date.now() < deadline) return "folder in use";
     const ended = failure?.message ?? endOf(child);
     if (ended !== undefined || Date.now() > deadline) {
       const reason = ended ?? `it did not answer within ${START_LIMIT_MS / 1000} s`;

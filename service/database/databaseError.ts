@@ -57,7 +57,8 @@ export function databaseError(doing: string, thrown: unknown): Error {
 
 /** No SQLSTATE: the connection itself, or a mistake of ours. */
 function connectionError(doing: string, thrown: unknown, code: string | undefined, message: string): Error {
-  if (code === undefined && !/terminated|timeout|ended/i.test(message)) return asError(thrown);
+  if (code === undefined && !/terminated|timeout|ended|connection error|not queryable/i.test(message))
+    return asError(thrown);
   if (code !== undefined && UNTRUSTED.test(code)) {
     const text =
       `Cannot ${doing}: the database server's certificate must be one of a known authority and in its name, got ` +

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, renameSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -19,6 +19,11 @@ const folder = values.data ?? "";
 appendFileSync(join(folder, "starts"), `${process.pid} ${values["idle-exit-ms"] ?? "never"}\n`);
 if (existsSync(join(folder, "refuse"))) {
   console.error("refused on purpose");
+  process.exit(4);
+}
+const occupied = join(folder, "occupied");
+if (existsSync(occupied)) {
+  rmSync(occupied);
   process.exit(3);
 }
 const server = createServer((request, response) => {

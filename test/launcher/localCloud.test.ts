@@ -94,10 +94,16 @@ describe("ensureLocalCloud", () => {
   it("says why a cloud did not start, with the end of its log, and lets the next caller try", async () => {
     writeFileSync(join(dataDir, "cloud", "refuse"), "");
     await expect(ensureLocalCloud({ dataDir, program })).rejects.toThrow(
-      /exit code 3[\s\S]*refused on purpose/,
+      /exit code 4[\s\S]*refused on purpose/,
     );
     rmSync(join(dataDir, "cloud", "refuse"));
     expect((await ensureLocalCloud({ dataDir, program })).pid).toBeGreaterThan(0);
+  });
+
+  it("tries again while another one, begun by a process that was killed, has the folder", async () => {
+    writeFileSync(join(dataDir, "cloud", "occupied"), "");
+    expect((await ensureLocalCloud({ dataDir, program })).pid).toBeGreaterThan(0);
+    expect(starts()).toHaveLength(2);
   });
 });
 
