@@ -74,6 +74,14 @@ export function appliedSpecStep(workloadOf: (target: WorkloadFacts) => Workload)
   };
 }
 
+/**
+ * For operations that move data: a resumed run that resolves another spec, such as one of a newer version of this service, goes on where
+ * it was. Its data steps done again would dump what is gone already, or put back what users have changed since.
+ */
+export function resolvedOnce(step: Step): Step {
+  return { ...step, inMemory: ["spec", "digest"] };
+}
+
 export function resolvedOf(results: StepRun["results"]): ResolvedResult {
   const resolved = results.resolve_spec;
   if (resolved === undefined) throw new Error("Cannot deploy: the spec must be resolved first");

@@ -18,7 +18,7 @@ import { nextGeneration, recordUnfinished } from "./observed.ts";
 import { deletionOf, destroyStep, orphanScanStep } from "./removal.ts";
 import { publishRoutingStep } from "./routingStep.ts";
 import type { ArchiveInput, Saga, Step, StepRun } from "./saga.ts";
-import { appliedSpecStep, deployStep, resolvedOf, steadyStep } from "./steps.ts";
+import { appliedSpecStep, deployStep, resolvedOf, resolvedOnce, steadyStep } from "./steps.ts";
 
 function archiveInput({ input }: StepRun): ArchiveInput {
   if (input.archive === undefined) throw new Error("Cannot archive: the request must have said how long");
@@ -45,7 +45,7 @@ const applied = appliedSpecStep(() => "suspended");
 
 /** What is deployed, without a running task: where access alone was blocked, somebody may still write. */
 const resolveStep: Step = {
-  ...applied,
+  ...resolvedOnce(applied),
   async run(run) {
     const resolved = resolvedOf({ resolve_spec: await applied.run(run) });
     const spec: TenantSpec = { ...resolved.spec, workload: "suspended" };

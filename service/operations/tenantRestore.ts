@@ -9,7 +9,7 @@ import { withRecovery } from "./engineRun.ts";
 import { recordDeployed, recordUnfinished } from "./observed.ts";
 import { publishRoutingStep } from "./routingStep.ts";
 import type { EndedRun, Saga, Step } from "./saga.ts";
-import { deployStep, keptOfUp, resolvedOf, resolveSpecStep, steadyStep } from "./steps.ts";
+import { deployStep, keptOfUp, resolvedOf, resolvedOnce, resolveSpecStep, steadyStep } from "./steps.ts";
 
 const findArchiveStep: Step = {
   name: "find_archive",
@@ -43,7 +43,7 @@ const startStep: Step = {
 export const tenantRestore: Saga = {
   kind: "tenant_restore",
   steps: [
-    ...[findArchiveStep, resolveSpecStep(() => "suspended"), deployStep, provisionDatabaseStep],
+    ...[findArchiveStep, resolvedOnce(resolveSpecStep(() => "suspended")), deployStep, provisionDatabaseStep],
     ...[restoreDatabaseStep, restoreObjectsStep, startStep, steadyStep, publishRoutingStep],
   ],
   async end(change, run) {

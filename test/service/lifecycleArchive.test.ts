@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LeaseLostError } from "../../registry/journal.ts";
+import { targetAppliedSpec, targetsOfTenant, targetUpdate } from "../../registry/target.ts";
 import { readSettings } from "../../service/config.ts";
 import { EngineError } from "../../service/engine/errors.ts";
 import { createLog } from "../../service/log.ts";
@@ -57,6 +59,21 @@ async function archived(slug: string): Promise<string> {
   return tenantId;
 }
 
+/** As a newer version of the service would read it. */
+async function changeAppliedSpec(tenantId: string): Promise<void> {
+  const by = {
+    actor: { kind: "system", id: "test", name: "test" },
+    requestId: "t",
+    correlationId: "t",
+  } as const;
+  await service.registry().change(by, async (change) => {
+    const { targetId } = (await targetsOfTenant(change.db, tenantId))[0] ?? { targetId: "" };
+    const spec = (await targetAppliedSpec(change.db, targetId)) as { tenant: object };
+    const tenant = { ...spec.tenant, displayName: "Another" };
+    await targetUpdate(change, targetId, { appliedSpec: { ...spec, tenant } }, {});
+  });
+}
+
 describe("archiving", () => {
   it("moves data to the archive, removes what runs, and says where it is and what is in it", async () => {
     const tenantId = await archived("archived");
@@ -93,6 +110,34 @@ describe("archiving", () => {
       key.slice(archive.bucket.length + 1 + archive.prefix.length),
     );
     expect(kept).toEqual(expect.arrayContaining(["objects/report.pdf", "database/facts"]));
+  });
+
+  it("taken up by a service that resolves another spec dumps nothing anew after the data is gone", async () => {
+    const tenantId = await furnished("upgraded-meanwhile");
+    await run(service, `/tenants/${tenantId}/suspend`, { reason: "paused" });
+    const { data, runs } = service.world;
+    let dumps = 0;
+    let changed: Promise<void> | undefined;
+    data.onCall = (call) => {
+      if (call === `dump ${tenantId}`) {
+        dumps += 1;
+        changed ??= changeAppliedSpec(tenantId);
+      } else if (changed !== undefined && call.startsWith("deleteObjects")) {
+        data.onCall = (other) => {
+          if (other === `dump ${tenantId}`) dumps += 1;
+        };
+        throw new LeaseLostError("as if the process had ended");
+      }
+    };
+    const reason = "paused for long";
+    const [operation] = await run(service, `/tenants/${tenantId}/archive`, { reason, retentionDays: 30 });
+    data.onCall = undefined;
+    await changed;
+    expect(operation).toMatchObject({ status: "succeeded", attempt: 2 });
+    expect(dumps).toBe(1);
+    expect(runs.filter((entry) => entry.includes(tenantId)).at(-1)).toMatch(/^destroy/);
+    await run(service, `/tenants/${tenantId}/restore`, { reason: "back" });
+    expect(data.databases.get(tenantId)?.content).toBe("rows of upgraded-meanwhile");
   });
 
   it("is for suspended tenants only", async () => {
