@@ -101,7 +101,7 @@ function keys({ location, environment, planeName }: ControllerScope): readonly P
 function databases({ location, environment, planeName }: ControllerScope): readonly PolicyStatement[] {
   const prefix = keyPrefix(environment);
   const at = (resource: string) => arn(location, "rds", resource);
-  const named = [at(`cluster:${prefix}*`), at(`db:${prefix}*`), at(`cluster-snapshot:${prefix}*`)];
+  const named = [at(`cluster:${prefix}*`), at(`db:${prefix}*`)];
   const groups = [at("subgrp:*"), at("cluster-pg:*")];
   return [
     allow(
@@ -109,7 +109,6 @@ function databases({ location, environment, planeName }: ControllerScope): reado
       [
         "rds:AddTagsToResource",
         "rds:CreateDBCluster",
-        "rds:CreateDBClusterSnapshot",
         "rds:CreateDBInstance",
         "rds:DeleteDBCluster",
         "rds:DeleteDBInstance",

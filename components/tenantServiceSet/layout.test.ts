@@ -60,7 +60,6 @@ function targetNames(identity: TargetIdentity): string[] {
     `bucket ${layout.own.bucketName}`,
     `alias ${layout.own.keyAlias}`,
     `database ${layout.own.databaseIdentifier}`,
-    `snapshot ${layout.own.finalSnapshotName}`,
     `group ${layout.own.databaseGroupName}`,
     `group ${layout.own.entryGroupName}`,
     `balancer ${layout.own.loadBalancerName}`,

@@ -63,7 +63,6 @@ export interface OwnNames {
   readonly bucketName: string;
   readonly keyAlias: string;
   readonly databaseIdentifier: string;
-  readonly finalSnapshotName: string;
   readonly databaseGroupName: string;
   readonly entryGroupName: string;
   readonly loadBalancerName: string;
@@ -123,7 +122,6 @@ function ownNames(identity: TargetIdentity, key: string, hash: string): OwnNames
     bucketName: `${prefix}${identity.tenantId}-${hash}`,
     keyAlias: `alias/${key}`,
     databaseIdentifier: key,
-    finalSnapshotName: `${key}-final`,
     databaseGroupName: `${key}-database`,
     entryGroupName: `${key}-entry`,
     // A load balancer's name has 32 characters at most: no room for the generation, which is in the hash.

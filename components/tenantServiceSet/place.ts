@@ -173,9 +173,10 @@ function createDatabase(
     subnetIds: network.taskSubnetIds,
     securityGroupId: group.id,
     kmsKeyArn,
-    // The operation that ends the tenant has dumped it, waited out the grace period and obeyed a legal hold.
+    // The operation that takes the stack away has either put everything into the archive, or is to leave nothing, after
+    // the grace period and under no legal hold. A snapshot would be what it promises not to leave.
     deletionProtection: false,
-    finalSnapshotName: plane.environment === "dev" ? undefined : layout.own.finalSnapshotName,
+    finalSnapshotName: undefined,
     tags,
   });
   return {

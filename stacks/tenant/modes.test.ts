@@ -99,6 +99,15 @@ describe("the modes of isolation", () => {
       for (const worn of groups(mode)) expect(worn, mode).not.toContain(shared);
   });
 
+  it("leave no snapshot of a tenant's own database behind, which would outlive its deletion", async () => {
+    const result = await run(
+      tenantSpec({ isolation: isolationOf("dedicated"), plane: planeOutputs("prod") }),
+    );
+    const [cluster] = ofType(result, "aws:rds/cluster:Cluster");
+    expect(cluster?.inputs).toMatchObject({ skipFinalSnapshot: true });
+    expect(cluster?.inputs).not.toHaveProperty("finalSnapshotIdentifier");
+  });
+
   it("let the control service into a tenant's own database, from where the plane says", async () => {
     const plane = { ...planeOutputs(), controllerCidrBlocks: ["10.31.0.0/20"] };
     const open = await run(tenantSpec({ isolation: isolationOf("hybrid"), plane }));
