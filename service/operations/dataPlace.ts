@@ -22,6 +22,7 @@ export function cloudPlace(plane: Plane, settings: Settings): CloudPlace {
 export interface DataPlace {
   readonly cloud: CloudPlace;
   readonly bucket: string;
+  readonly isOwnBucket: boolean;
   readonly prefix: string;
   /** Undefined on a plane that was made before it could keep archives. */
   readonly archiveBucket: string | undefined;
@@ -44,6 +45,7 @@ export async function dataPlaceOf(run: StepRun): Promise<DataPlace> {
   return {
     cloud,
     bucket: data.bucketName,
+    isOwnBucket: data.bucketName !== outputs.dataBucketName,
     prefix: data.storagePrefix,
     archiveBucket: outputs.archiveBucketName,
     clusterName: deployedCluster(run) ?? target.clusterName ?? outputs.clusterName,

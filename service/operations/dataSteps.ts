@@ -1,3 +1,4 @@
+import type { CloudErrorCode } from "../cloud/cloudRuntime.ts";
 import { objectSink, objectSource } from "../database/objectDump.ts";
 import {
   type ArchiveFacts,
@@ -7,7 +8,8 @@ import {
   newArchive,
   objectsFolder,
 } from "./archivePlace.ts";
-import { type DataPlace, dataPlaceOf } from "./dataPlace.ts";
+import { dataPlaceOf } from "./dataPlace.ts";
+import { hasCode } from "./failure.ts";
 import { type Step, StepError, type StepRun } from "./saga.ts";
 
 /**
@@ -84,9 +86,26 @@ export const openDatabaseStep: Step = {
 
 async function setLogin(run: StepRun, allowed: boolean): Promise<Record<string, unknown>> {
   const { databasePlace, database } = await dataPlaceOf(run);
-  await run.service.databases.setLogin(databasePlace, database, allowed);
+  const set = () => run.service.databases.setLogin(databasePlace, database, allowed);
+  await unlessGone(!allowed && database.layout === "database", set, undefined);
   return { allowed };
 }
+
+/**
+ * The tenant's own cluster or bucket may be gone already with a destruction that failed after it; what lay there is gone
+ * with it. One that is shared must be there.
+ */
+async function unlessGone<T>(isOwn: boolean, work: () => Promise<T>, gone: T): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    if (isOwn && GONE.some((code) => hasCode(thrown, code))) return gone;
+    throw thrown;
+  }
+}
+
+/** RDS takes a cluster's secret away with it. */
+const GONE: readonly CloudErrorCode[] = ["secret_not_found", "database_not_found", "bucket_not_found"];
 
 export const dumpDatabaseStep: Step = {
   name: "dump_database",
@@ -197,8 +216,10 @@ export const destroyDatabaseStep: Step = { ...dropDatabaseStep, undo: "impossibl
 async function dropDatabase(run: StepRun): Promise<Record<string, unknown>> {
   const { databasePlace, database } = await dataPlaceOf(run);
   const { databases } = run.service;
-  const { dropped } = await databases.drop(databasePlace, database);
-  const left = await databases.leftovers(databasePlace, database.tenantId);
+  const isOwn = database.layout === "database";
+  const { dropped } = await unlessGone(isOwn, () => databases.drop(databasePlace, database), { dropped: [] });
+  const look = () => databases.leftovers(databasePlace, database.tenantId);
+  const left = await unlessGone(isOwn, look, []);
   if (left.length > 0) {
     throw new StepError(
       "orphans_left",
@@ -221,8 +242,9 @@ export const deleteObjectsStep: Step = {
 export const destroyObjectsStep: Step = { ...deleteObjectsStep, undo: "impossible" };
 
 async function deleteObjects(run: StepRun): Promise<Record<string, unknown>> {
-  const { cloud, bucket, prefix }: DataPlace = await dataPlaceOf(run);
-  const { objects } = await run.service.cloud.deleteObjects({ ...cloud, bucket, prefix });
+  const { cloud, bucket, isOwnBucket, prefix } = await dataPlaceOf(run);
+  const remove = () => run.service.cloud.deleteObjects({ ...cloud, bucket, prefix });
+  const { objects } = await unlessGone(isOwnBucket, remove, { objects: 0 });
   await run.say(`${objects} objects are deleted`);
   return { objects };
 }

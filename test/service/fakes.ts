@@ -106,7 +106,10 @@ function fakeEngine(world: FakeWorld): Engine {
         const existed = world.stacks.delete(keyOf(target));
         return { deleted: existed ? 26 : 0, summary: {}, existed };
       }),
-    outputs: async () => ({}),
+    outputs: async (target) => {
+      const stack = world.stacks.get(keyOf(target));
+      return stack === undefined ? {} : outputsOf(stack.spec);
+    },
     planeOutputs: async () => {
       if (world.planeOutputs === undefined)
         throw new EngineError("plane_not_found", "there is no such stack");
@@ -185,6 +188,22 @@ function outputsOf(spec: TenantSpec): Record<string, unknown> {
     routingTarget: `integrations-service.${spec.plane.outputs.serviceNamespaceName}`,
     publicName: `${spec.tenant.slug}.${spec.plane.outputs.domain}`,
     services: {},
+    ...ownDataOf(spec),
+  };
+}
+
+function ownDataOf({ isolation, tenant: { tenantId } }: TenantSpec): Record<string, unknown> {
+  const server = {
+    clusterIdentifier: tenantId,
+    endpoint: "own.example",
+    port: 5432,
+    databaseName: "tenantry",
+  };
+  return {
+    ...(isolation.bucket === "own" && { ownDataBucketName: `own-${tenantId}` }),
+    ...(isolation.database === "own" && {
+      ownDatabase: { ...server, masterSecretArn: `rds!cluster-${tenantId}` },
+    }),
   };
 }
 

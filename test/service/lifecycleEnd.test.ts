@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { certificateVerify } from "../../registry/certificateVerify.ts";
+import { CloudRuntimeError } from "../../service/cloud/cloudRuntime.ts";
 import { EngineError } from "../../service/engine/errors.ts";
 import {
   controlPlane,
@@ -180,6 +181,33 @@ describe("destroying", () => {
     const { certificate } = await get(`/tenants/${tenantId}/deletion-certificate`);
     expect(certificate.targets[0].objectsDeleted).toBe(1);
   });
+});
+
+it("ends a tenant whose own database and bucket went with a destruction that failed after them", async () => {
+  const tenantId = await active("half-gone", { plan: "enterprise", isolation: "dedicated" });
+  const { data } = service.world;
+  const ended = (operationId: string) =>
+    waitFor("the end", async () => {
+      const found = await get(`/operations/${operationId}`);
+      return found.finishedAt === null ? undefined : found;
+    });
+  const decommission = async () => {
+    const asked = endOf("half-gone", { immediately: true });
+    const { body } = await call("POST", `/tenants/${tenantId}/decommission`, asked);
+    return ended(body.operations[0].operationId);
+  };
+  service.world.failures.push(new EngineError("engine_failed", "the network is still in use"));
+  expect(await decommission()).toMatchObject({ status: "failed", error: { step: "destroy" } });
+  data.onCall = (called) => {
+    if (!called.includes(tenantId)) return;
+    const isObjects = called.startsWith("deleteObjects own-");
+    if (isObjects) throw new CloudRuntimeError("bucket_not_found", "no such bucket", { retryable: false });
+    if (!/^(setLogin|drop|leftovers) /.test(called)) return;
+    throw new CloudRuntimeError("secret_not_found", "no such secret", { retryable: false });
+  };
+  expect(await decommission()).toMatchObject({ status: "succeeded" });
+  data.onCall = undefined;
+  expect(await deleted(tenantId)).toMatchObject({ status: "deleted" });
 });
 
 describe("a legal hold", () => {
