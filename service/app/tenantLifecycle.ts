@@ -203,7 +203,6 @@ export async function requestReactivation(
 
 type AskedOptions = Pick<TenantSuspend, "reason" | "onFailure" | "deadlineMs">;
 
-/** What every request for an operation may say of it. */
 /** What a manifest declares stays as it is, so a managed tenant's passwords are rotated like any other's. */
 export async function tenantRotateCredentials(
   context: RequestContext,
@@ -222,6 +221,7 @@ export async function tenantRotateCredentials(
   });
 }
 
+/** What every request for an operation may say of it. */
 export function optionsOf({ reason, onFailure, deadlineMs }: Partial<AskedOptions>): Partial<AskedOptions> {
   return { reason, onFailure, deadlineMs };
 }
