@@ -1,6 +1,7 @@
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { issueText } from "../contract/issueText.ts";
 import type { OperationKind } from "../contract/vocabulary.ts";
 import { dataFolder } from "../launcher/dataFolder.ts";
 import { defaultHostId } from "./host.ts";
@@ -330,7 +331,7 @@ function describe(error: z.ZodError, raw: Record<string, unknown>): string {
     const setting = String(issue.path[0]);
     const flag = Object.entries(flags).find(([, name]) => name === setting)?.[0] ?? "json-log";
     const got = JSON.stringify(raw[setting]);
-    return `Cannot start: --${flag} (or ${variableOf(flag)}) is not usable, got ${got}: ${issue.message}`;
+    return `Cannot start: --${flag} (or ${variableOf(flag)}) is not usable, got ${got}: ${issueText(issue)}`;
   });
   return lines.join("\n");
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pulumiEnvironment } from "../launcher/environment.ts";
 import { ensureLocalCloud } from "../launcher/localCloud.ts";
@@ -15,6 +15,7 @@ import { stopLimitsFor } from "./engine/processes.ts";
 import { CannotListen } from "./http/server.ts";
 import { createLog } from "./log.ts";
 import { parseEndpoints } from "./operations/resolveSpec.ts";
+import { signerOf } from "./operations/signing.ts";
 import { createPoll } from "./poll.ts";
 import { DataFolderInUse, lockDataFolder } from "./processLock.ts";
 import { type RunningService, startService } from "./service.ts";
@@ -27,7 +28,8 @@ const localCloudEveryMs = 60_000;
 async function main(): Promise<void> {
   if (process.argv.includes("--help")) return void process.stdout.write(usage());
   const settings = readSettings(process.argv.slice(2), process.env);
-  mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 });
+  makeDataFolder(settings);
+  checkSigningKey(settings);
   // Several processes may share a registry in PostgreSQL, and a data folder with it.
   const lock = settings.databaseUrl === undefined ? lockDataFolder(settings.dataDir) : undefined;
   const log = createLog(settings);
@@ -50,6 +52,32 @@ async function main(): Promise<void> {
     process.exit(0);
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
+}
+
+function makeDataFolder({ dataDir }: Settings): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    accessSync(dataDir, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new SettingsError(
+      `Cannot start: --data-dir must be a folder that can be written, got ${dataDir} (${messageOf(cause)}).`,
+      { cause },
+    );
+  }
+}
+
+/** A key that is named and no good would be found out at the end of a destruction, when there is no way back. */
+function checkSigningKey(settings: Settings): void {
+  if (settings.signingKey === undefined) return;
+  try {
+    signerOf(settings);
+  } catch (cause) {
+    throw new SettingsError(
+      `Cannot start: --signing-key must be an Ed25519 private key in PEM, or its file (${messageOf(cause)}). ` +
+        "Make one with: openssl genpkey -algorithm ed25519",
+      { cause },
+    );
+  }
 }
 
 async function start(settings: Settings, log: ReturnType<typeof createLog>) {

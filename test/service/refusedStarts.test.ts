@@ -41,6 +41,28 @@ describe("a start is refused in plain words", () => {
     );
   });
 
+  it("when the signing key is none", async () => {
+    expect(await refusal("--signing-key", "no-such-key.pem")).toMatch(
+      /^Cannot start: --signing-key must be an Ed25519 private key .*no-such-key\.pem must be readable/,
+    );
+  });
+
+  it("when the data folder is a file", async () => {
+    expect(await refusal("--data-dir", path.join(root, "package.json"))).toMatch(
+      /^Cannot start: --data-dir must be a folder that can be written, got .*package\.json/,
+    );
+  });
+
+  it("when values are out of range, all at once", async () => {
+    const said = await refusal("--role", "boss", "--concurrency", "0");
+    expect(said).toContain(
+      '--role (or TENANTRY_ROLE) is not usable, got "boss": must be one of all, api, worker',
+    );
+    expect(said).toContain(
+      '--concurrency (or TENANTRY_CONCURRENCY) is not usable, got "0": must be at least 1',
+    );
+  });
+
   it("when the lease leaves a lost service no time", async () => {
     expect(await refusal("--lease-ms", "20000", "--kill-time-ms", "15000")).toContain(
       "at most half of --lease-ms",
