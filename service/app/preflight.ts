@@ -2,6 +2,7 @@ import type { Preflight } from "../../contract/preflight.ts";
 import type { PlanKey } from "../../contract/vocabulary.ts";
 import { planeGet } from "../../registry/plane.ts";
 import { tenantGet } from "../../registry/tenant.ts";
+import { needsOfTenants } from "../preflight/needs.ts";
 import { preflight } from "../preflight/preflight.ts";
 import { authorize } from "./authorize.ts";
 import type { RequestContext } from "./context.ts";
@@ -25,6 +26,7 @@ export async function tenantPreflight(
   const tenant = await context.registry.read((db) => tenantGet(db, tenantId));
   const names = input.planes ?? tenant.planes;
   const planes = await context.registry.read((db) => Promise.all(names.map((name) => planeGet(db, name))));
-  const wish = { tenants: 1, plan: tenant.plan };
+  const { plan, isolation } = tenant;
+  const wish = { tenants: 1, plan, needs: needsOfTenants(1, plan, isolation) };
   return { items: await Promise.all(planes.map((plane) => preflight(context, plane, wish))) };
 }

@@ -1,6 +1,7 @@
 import { planeGet } from "../../registry/plane.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { isWarning } from "../preflight/findings.ts";
+import { needsOfTenants } from "../preflight/needs.ts";
 import { preflight } from "../preflight/preflight.ts";
 import type { Step, StepRun } from "./saga.ts";
 
@@ -24,7 +25,9 @@ async function adviceFor(run: StepRun) {
     const [plane, tenant] = await service.registry.read((db) =>
       Promise.all([planeGet(db, target.planeName), tenantGet(db, target.tenantId)]),
     );
-    const { level, findings } = await preflight(service, plane, { tenants: 1, plan: tenant.plan });
+    const { plan, isolation } = tenant;
+    const wish = { tenants: 1, plan, needs: needsOfTenants(1, plan, isolation) };
+    const { level, findings } = await preflight(service, plane, wish);
     const warnings = findings.filter(isWarning);
     for (const finding of warnings) {
       await run.say(`Preflight: ${finding.title}: ${finding.advice}`, { finding });

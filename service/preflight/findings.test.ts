@@ -25,6 +25,13 @@ describe("needs", () => {
     expect(needsOfTenants(1, "starter")[name as UsageName]).toBe(Number(row?.[3]));
   });
 
+  it("are nothing of the plane's cluster and subnets for a tenant with its own", () => {
+    expect(needsOfTenants(1, "enterprise", "dedicated")).toMatchObject({
+      ...{ ecs_services: 0, subnet_addresses: 0, iam_roles: 6, security_groups: 3 },
+    });
+    expect(needsOfTenants(1, "enterprise", "account")).toEqual(needsOfTenants(1, "enterprise"));
+  });
+
   it("grow with tenants, and a rollout takes tasks only", () => {
     expect(needsOfTenants(10, "starter")).toMatchObject({
       iam_roles: 60,

@@ -1,5 +1,5 @@
 import { PLANS, type ServiceSize } from "../../contract/plans.ts";
-import type { PlanKey } from "../../contract/vocabulary.ts";
+import type { IsolationLevel, PlanKey } from "../../contract/vocabulary.ts";
 import type { UsageName } from "../cloud/cloudRuntime.ts";
 
 export type Needs = Readonly<Record<UsageName, number>>;
@@ -15,12 +15,24 @@ const PER_TENANT = {
   log_groups: 5,
 } as const;
 
-/** `tenants` more tenants of a plan, each at rest. */
-export function needsOfTenants(tenants: number, plan: PlanKey): Needs {
+/** What is otherwise for one with something of its own: a database with its master secret, a load balancer, a cluster. */
+const OTHERWISE: Readonly<Record<IsolationLevel, Partial<Record<keyof typeof PER_TENANT, number>>>> = {
+  pooled: {},
+  account: {},
+  hybrid: { security_groups: 2, secrets: 6 },
+  dedicated: { security_groups: 3, secrets: 6, ecs_services: 0 },
+};
+
+/** `tenants` more tenants of a plan, each at rest. Of the plane's cluster and subnets a dedicated one takes nothing. */
+export function needsOfTenants(tenants: number, plan: PlanKey, isolation: IsolationLevel = "pooled"): Needs {
   const counts = Object.fromEntries(
-    Object.entries(PER_TENANT).map(([name, count]) => [name, count * tenants]),
+    Object.entries({ ...PER_TENANT, ...OTHERWISE[isolation] }).map(([name, count]) => [
+      name,
+      count * tenants,
+    ]),
   ) as Record<keyof typeof PER_TENANT, number>;
-  return { ...counts, ...tasksOf(tenants, plan) };
+  const outside = isolation === "dedicated" ? { subnet_addresses: 0 } : {};
+  return { ...counts, ...tasksOf(tenants, plan), ...outside };
 }
 
 /**
