@@ -7,8 +7,11 @@ import { redact } from "./redact.ts";
 
 /** A key answers the same for this long after its first use. */
 export const IDEMPOTENCY_KEY_LIFETIME_MS = 24 * 60 * 60 * 1_000;
-/** A request that has not answered by then died with its process; its key may be used again. */
-export const IDEMPOTENCY_REQUEST_MAX_MS = 5 * 60 * 1_000;
+/**
+ * A request that has not answered by then most likely died with its process, so its key may be used again. Should it live
+ * after all, its change finds the key taken and is rolled back (idempotencyCompleteWithin): it is made once.
+ */
+export const IDEMPOTENCY_REQUEST_MAX_MS = 60 * 1_000;
 
 export interface IdempotencyRequest {
   readonly principalId: string;
@@ -37,7 +40,7 @@ export async function idempotencyBegin(
 ): Promise<IdempotencyStart> {
   const { db, now } = record;
   const { principalId, key } = request;
-  await record.lock(`idempotency/${principalId}/${key}`);
+  await record.lock(lockOf(request));
   const kept = await db
     .selectFrom("idempotencyKeys")
     .selectAll()
@@ -69,16 +72,34 @@ export async function idempotencyBegin(
   return { kind: "fresh" };
 }
 
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
 /**
- * Keeps the answer; the first one kept stays. Do it inside the change the request makes, and a crash leaves both or
- * neither. Secrets in the body are cut out: a replay cannot show them again.
+ * Keeps the answer inside the change that the request makes, so that a crash leaves both or neither. When the key has run
+ * out meanwhile, or another request has taken it, the change must not be made: throws `idempotency_in_progress`.
+ */
+export async function idempotencyCompleteWithin(
+  change: Bookkeeping,
+  request: IdempotencyRequest,
+  response: Answer,
+): Promise<void> {
+  await change.lock(lockOf(request));
+  if (!(await idempotencyComplete(change, request, response))) throw inProgress(request.key);
+}
+
+/**
+ * Keeps the answer, and says whether it did: the first one kept stays. Secrets in the body are cut out: a replay cannot
+ * show them again.
  */
 export async function idempotencyComplete(
   record: Bookkeeping,
   request: IdempotencyRequest,
-  response: { readonly status: number; readonly body: unknown },
-): Promise<void> {
-  await record.db
+  response: Answer,
+): Promise<boolean> {
+  const { numUpdatedRows } = await record.db
     .updateTable("idempotencyKeys")
     .set({
       state: "completed",
@@ -90,7 +111,13 @@ export async function idempotencyComplete(
     .where("key", "=", request.key)
     .where("requestId", "=", request.requestId)
     .where("state", "=", "in_progress")
-    .execute();
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** Frees the keys that nobody will answer any more: for the start of a service that is the only one. */
+export async function idempotencyAbandonAll(record: Bookkeeping): Promise<void> {
+  await record.db.deleteFrom("idempotencyKeys").where("state", "=", "in_progress").execute();
 }
 
 /** Frees the key of a request that changed nothing and whose answer should not be kept. */
@@ -111,6 +138,10 @@ export async function idempotencyPurge(record: Bookkeeping): Promise<number> {
     .where("expiresAt", "<=", record.now)
     .executeTakeFirst();
   return Number(numDeletedRows);
+}
+
+function lockOf({ principalId, key }: IdempotencyRequest): string {
+  return `idempotency/${principalId}/${key}`;
 }
 
 function later(now: string, ms: number): string {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type OperationId, routes } from "../contract/routes.ts";
 import { processHeartbeat } from "../registry/host.ts";
+import { idempotencyAbandonAll } from "../registry/idempotency.ts";
 import type { Registry } from "../registry/registry.ts";
 import { apiKeyFirst, apiKeyPrincipal } from "./app/apiKey.ts";
 import { authorize } from "./app/authorize.ts";
@@ -99,6 +100,8 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
     authorize: (request, operationId, tenantId) =>
       authorize(request, operationId as OperationId, typeof tenantId === "string" ? tenantId : undefined),
   });
+  // On SQLite there is no other service that may still answer them.
+  if (registry.dialect === "sqlite") await registry.record(idempotencyAbandonAll);
   const listening = await listen(app, settings).catch(async (thrown: unknown) => {
     storage.stop();
     await own.stop();

@@ -4,6 +4,7 @@ import {
   idempotencyAbandon,
   idempotencyBegin,
   idempotencyComplete,
+  idempotencyCompleteWithin,
 } from "../../registry/idempotency.ts";
 import type { Change, Registry } from "../../registry/registry.ts";
 
@@ -29,12 +30,14 @@ export function createIdempotencyStore(registry: Registry): IdempotencyStore {
       const started = await registry.record((record) => idempotencyBegin(record, request));
       return started.kind === "replay" ? started : undefined;
     },
-    complete: (request, answer) => registry.record((record) => idempotencyComplete(record, request, answer)),
-    completeWithin: idempotencyComplete,
+    async complete(request, answer) {
+      await registry.record((record) => idempotencyComplete(record, request, answer));
+    },
+    completeWithin: idempotencyCompleteWithin,
     async fail(request, problem) {
       const kept = problem.status < 500 && problem.status !== 409 && problem.status !== 429;
       const answer = { status: problem.status, body: problem.toProblem() };
-      await registry.record((record) =>
+      await registry.record<unknown>((record) =>
         kept ? idempotencyComplete(record, request, answer) : idempotencyAbandon(record, request),
       );
     },

@@ -4,8 +4,10 @@ import {
   IDEMPOTENCY_REQUEST_MAX_MS,
   type IdempotencyRequest,
   idempotencyAbandon,
+  idempotencyAbandonAll,
   idempotencyBegin,
   idempotencyComplete,
+  idempotencyCompleteWithin,
   idempotencyPurge,
   requestDigest,
 } from "../../registry/idempotency.ts";
@@ -80,6 +82,37 @@ describeDialects("idempotency keys", (create) => {
     await expect(crash).rejects.toThrow("crash");
     expect(await registry.read((db) => tenantFindBySlug(db, "acme"))).toBeUndefined();
     await expect(begin(registry)).rejects.toMatchObject({ code: "idempotency_in_progress" });
+  });
+
+  it("that were taken over let the first request change nothing", async () => {
+    const clock = settableClock();
+    const registry = await (await create()).open({ now: clock.now });
+    await begin(registry);
+    clock.advance(IDEMPOTENCY_REQUEST_MAX_MS);
+    const successor = { ...request, requestId: "successor" };
+    expect(await begin(registry, successor)).toEqual({ kind: "fresh" });
+    const answer = { status: 201, body: {} };
+    const late = registry.change(context, async (change) => {
+      await tenantCreate(change, tenantInput("acme"));
+      await idempotencyCompleteWithin(change, request, answer);
+    });
+    await expect(late).rejects.toMatchObject({ code: "idempotency_in_progress" });
+    expect(await registry.read((db) => tenantFindBySlug(db, "acme"))).toBeUndefined();
+    await registry.change(context, async (change) => {
+      await tenantCreate(change, tenantInput("acme"));
+      await idempotencyCompleteWithin(change, successor, answer);
+    });
+    expect(await begin(registry, successor)).toMatchObject({ kind: "replay", status: 201 });
+  });
+
+  it("of requests that a killed service has not answered are free when it starts again", async () => {
+    const registry = await (await create()).open();
+    const done = { ...request, key: "done" };
+    for (const one of [request, done]) await begin(registry, one);
+    await registry.record((record) => idempotencyComplete(record, done, { status: 200, body: null }));
+    await registry.record(idempotencyAbandonAll);
+    expect(await begin(registry)).toEqual({ kind: "fresh" });
+    expect(await begin(registry, done)).toMatchObject({ kind: "replay" });
   });
 
   it("can be given back by the request that took them, and by no other", async () => {
