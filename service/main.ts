@@ -178,11 +178,13 @@ function greet(settings: Settings, { url, firstAdminKey }: RunningService): void
   }
   if (settings.jsonLog) return;
   const key = firstAdminKey ?? "$TENANTRY_API_KEY";
+  const isWorker = settings.role === "worker";
   process.stdout.write(
     [
       `Tenantry is up at ${url} (cloud: ${settings.cloud}, data: ${settings.dataDir})`,
-      `  API docs   ${url}/docs`,
-      `  try        curl -H "Authorization: Bearer ${key}" ${url}/v1/control-plane/tenants`,
+      // A worker answers no requests but those about itself.
+      ...(isWorker ? [`  ready      ${url}/readiness`] : [`  API docs   ${url}/docs`]),
+      `  try        curl -H "Authorization: Bearer ${key}" ${url}${isWorker ? "/metrics" : "/v1/control-plane/tenants"}`,
       `  log        ${join(settings.dataDir, "service.log")}`,
       "Stop it with Ctrl+C.",
       "",

@@ -27,13 +27,23 @@ export function createApp(deps: HttpDeps): Express {
     app.all(path, (request, response) => methodNotAllowed(request.method, allowed, response));
   }
   app.use((request) => {
-    throw new ProblemError("route_not_found", {
-      detail: `Cannot find ${request.path}: there is no such path.`,
-      hint: "The paths are listed at /docs and in /openapi.json.",
-    });
+    throw pathNotFound(deps, request.path);
   });
   app.use(answerErrors(deps));
   return app;
+}
+
+function pathNotFound({ base }: HttpDeps, path: string): ProblemError {
+  if (base.settings.role === "worker") {
+    return new ProblemError("route_not_found", {
+      detail: `Cannot find ${path}: this service is a worker and answers about itself only.`,
+      hint: "Ask a service with the role api or all.",
+    });
+  }
+  return new ProblemError("route_not_found", {
+    detail: `Cannot find ${path}: there is no such path.`,
+    hint: "The paths are listed at /docs and in /openapi.json.",
+  });
 }
 
 function methodNotAllowed(method: string, allowed: readonly string[], response: Response): never {

@@ -104,6 +104,11 @@ describe("replicas on one PostgreSQL", () => {
     const operationId = await activate(replicas, api, tenantId);
     expect(await endedAt(replicas, api, operationId)).toMatchObject({ status: "succeeded" });
     expect(replicas.runs().map(({ pid }) => pid)).toEqual([worker.pid]);
+
+    const headers = { authorization: `Bearer ${replicas.adminKeys()[0]}` };
+    const astray = await fetch(`${worker.url}/v1/control-plane/tenants`, { headers });
+    expect(astray.status).toBe(404);
+    expect(await astray.json()).toMatchObject({ hint: "Ask a service with the role api or all." });
   });
 
   it("cancel what runs elsewhere", async ({ skip }) => {
