@@ -95,6 +95,14 @@ describe("a placement on named planes", () => {
     expect(outside?.hint).toContain("prod-eu-west-1, prod-eu-central-1");
   });
 
+  it("says that there is no legal plane when there is none", () => {
+    const wish = tenant(regions(["eu-north-1"]));
+    const outside = refusal(decide({ tenant: wish, named: ["prod-us-east-1"], planes: PLANES }));
+    expect(outside?.hint).toContain(
+      "no plane in an allowed region: bring one up and record it, or allow us-east-1",
+    );
+  });
+
   it("is refused on a plane that is not there", () => {
     expect(refusal(decide({ tenant: tenant(), named: ["dev-eu-west-1"], planes: PLANES }))?.code).toBe(
       "plane_missing",

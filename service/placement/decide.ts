@@ -96,10 +96,14 @@ function chosenByRegion(question: PlacementQuestion): Decision {
 function refusalOf({ tenant, planes }: PlacementQuestion, plane: PlaneFacts): Refusal | undefined {
   const { allowed } = tenant.regions;
   if (allowed.length > 0 && !allowed.includes(plane.region)) {
+    const there = namesIn(planes, allowed);
     return {
       code: "region_not_allowed",
       detail: `Cannot place the tenant on ${plane.name}: its region must be one of ${listed(allowed)}, got ${plane.region}.`,
-      hint: `Name a plane in an allowed region: ${listed(namesIn(planes, allowed))}.`,
+      hint:
+        there.length > 0
+          ? `Name a plane in an allowed region: ${listed(there)}.`
+          : `There is no plane in an allowed region: bring one up and record it, or allow ${plane.region}.`,
       errors: [{ path: "body.planes", message: `is in ${plane.region}`, value: plane.name }],
     };
   }
