@@ -44,14 +44,16 @@ export async function withRecovery<T>(run: StepRun, engineRun: () => Promise<T>)
  */
 async function untilOwnerIsGone(run: StepRun, thrown: unknown): Promise<boolean> {
   const { settings } = run.service;
-  if (lockOwnerIsGone(thrown, settings)) return true;
+  // As it was when it was claimed: null when nobody had begun it before.
+  const { startedAt } = run.operation;
+  if (lockOwnerIsGone(thrown, settings, startedAt)) return true;
   if (!isLockedHere(thrown)) return false;
   await run.say("The process that locked the stack still runs; waiting for it to be stopped");
   const untilMs = monotonicMs() + settings.killTimeMs;
   const { signal } = run.hooks;
   while (monotonicMs() < untilMs && !signal.aborted) {
     await pause(limits.lockLookMs, signal);
-    if (lockOwnerIsGone(thrown, settings)) return true;
+    if (lockOwnerIsGone(thrown, settings, startedAt)) return true;
   }
   return false;
 }

@@ -32,9 +32,10 @@ describe("describeFailure", () => {
 describe("lockOwnerIsGone", () => {
   const limits = { leaseMs: 60_000, killTimeMs: 20_000 };
   const nowMs = Date.parse("2026-05-01T12:00:00Z");
-  const gone = (owner: string, since?: string) => {
+  const begun = "2026-05-01T11:50:00Z";
+  const gone = (owner: string, since?: string, takenUpFrom: string | null = begun) => {
     const lock = { owner, ...(since !== undefined && { since }) };
-    return lockOwnerIsGone(new EngineError("stack_locked", "locked", { lock }), limits, nowMs);
+    return lockOwnerIsGone(new EngineError("stack_locked", "locked", { lock }), limits, takenUpFrom, nowMs);
   };
   const noPid = 2 ** 22 + 1;
 
@@ -55,8 +56,16 @@ describe("lockOwnerIsGone", () => {
     expect(gone(`me@elsewhere.example (pid ${noPid})`)).toBe(false);
   });
 
+  it("leaves a person's lock on another host alone, however old it is", () => {
+    const person = `eve@laptop (pid ${noPid})`;
+    expect(gone(person, "2026-05-01T11:55:00Z")).toBe(true);
+    expect(gone(person, "2026-05-01T11:55:00Z", null)).toBe(false);
+    expect(gone(person, "2026-05-01T11:40:00Z")).toBe(false);
+    expect(gone(person, "2026-05-01T11:49:30Z")).toBe(true);
+  });
+
   it("knows nothing of an owner without a number", () => {
     expect(gone("another update", "2020-01-01T00:00:00Z")).toBe(false);
-    expect(lockOwnerIsGone(new Error("no lock"), limits)).toBe(false);
+    expect(lockOwnerIsGone(new Error("no lock"), limits, begun)).toBe(false);
   });
 });

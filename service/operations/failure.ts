@@ -37,14 +37,20 @@ export function hasCode(thrown: unknown, code: string): boolean {
   return thrown instanceof Error && "code" in thrown && thrown.code === code;
 }
 
+/** What the clocks of two hosts may differ by. */
+const CLOCK_SKEW_MS = 60_000;
+
 /**
  * Whether the lock's owner, named as `user@host (pid n)`, certainly runs no more. On this host that can be seen. Of another host it
  * is known by the lease of the stack, which the caller holds: it was to be had only after the former holder's lease had
- * run out and its kill time had passed. The lock must be as old as that as well, so that nobody's who came later is broken.
+ * run out and its kill time had passed. The lock must be as old as that as well, so that nobody's who came later is broken; and it
+ * must have been made since `takenUpFrom`, when an earlier process began the operation that the caller goes on with. Any other lock
+ * is a person's, who has no lease: it is never broken.
  */
 export function lockOwnerIsGone(
   thrown: unknown,
   { leaseMs, killTimeMs }: { readonly leaseMs: number; readonly killTimeMs: number },
+  takenUpFrom: string | null,
   nowMs: number = Date.now(),
 ): boolean {
   const { host, pid, since } = lockOf(thrown);
@@ -52,7 +58,8 @@ export function lockOwnerIsGone(
   if (pid === undefined) return false;
   if (host === hostname())
     return !mayStillRun(Number(pid), Number.isNaN(sinceMs) ? Number.POSITIVE_INFINITY : sinceMs);
-  return sinceMs + leaseMs + killTimeMs <= nowMs;
+  const isOurs = takenUpFrom !== null && sinceMs >= Date.parse(takenUpFrom) - CLOCK_SKEW_MS;
+  return isOurs && sinceMs + leaseMs + killTimeMs <= nowMs;
 }
 
 /** Whether the lock's owner is, or was, a process of this host. */
