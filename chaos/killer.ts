@@ -11,10 +11,10 @@ import type { Tally } from "./tally.ts";
 import type { World } from "./world.ts";
 
 /**
- * Kills by plan, each at a moment that counts: it waits for one of the least hit step kinds to run, lets a random part of
- * that step pass, freezes the victim, looks into the registry whether the step still runs, and only then kills. So every
- * counted hit is one, also on steps of a few milliseconds. When none of them comes in time it takes any step, in the
- * end any moment.
+ * Kills by plan, each at a moment that counts: it waits for a step kind that still needs hits, lets a random part of that
+ * step pass, freezes the victim, looks into the registry whether the step still runs, and only then kills. So every
+ * counted hit is one. It looks while the victim is frozen and lets it go on in slices of a few milliseconds, so that steps
+ * which take no longer are met as well. When none of the needed comes in time it takes any step, in the end any moment.
  */
 export interface Killer {
   /** Until every kill of the plan is done and everything killed has been started again. */
@@ -42,8 +42,10 @@ const RECOVERY_LIMIT_MS = 30_000;
 /** Longer is no random instant any more: the last moments of a long step are as good as its first. */
 const LONGEST_DELAY_MS = 4_000;
 const LEAST_PATIENCE_MS = 4_000;
-/** How much less rare a step may be for each patience that has passed. */
-const SLACK = 6;
+/** Every step kind is wanted this often before any is wanted again. */
+const WANTED_HITS = 3;
+/** A step that takes less is struck as soon as it is seen: a delay would miss it. */
+const BRIEF_MS = 150;
 /** A host and a cut link stay away until the lease has run out and the dead-man switch has had its time. */
 const AWAY_MS = {
   ...{ service: 1_200, cloud: 1_500, database: 3_000, hostMore: 3_000 },
@@ -189,25 +191,40 @@ export function createKiller({ world, tally, ledger, random }: KillerParts): Kil
     };
   }
 
-  /** The steps that were met, or undefined when the moment had passed. */
+  /** The steps that were met, or undefined when nothing worth it runs; the victim then goes on. */
   async function strike(
     victim: Victim,
     worthy: (step: RunningStep) => boolean,
   ): Promise<string[] | undefined> {
-    const worth = (await running()).filter(worthy);
-    if (worth.length === 0) return undefined;
-    const aim = random.pick(worth);
     const shot = await shotAt(victim);
-    if (shot === undefined || !shot.meets(aim)) return undefined;
-    await sleep(random.next() * Math.min(typicalMs.get(aim.step) ?? 0, LONGEST_DELAY_MS));
-    if (shot.pid !== undefined) signal(shot.pid, "SIGSTOP");
-    const met = (await world.observer.running()).filter((step) => shot.meets(step) && isStep(step));
-    if (!met.some((step) => keyOf(step) === keyOf(aim))) {
-      if (shot.pid !== undefined) signal(shot.pid, "SIGCONT");
-      return undefined;
+    if (shot === undefined) return undefined;
+    const aims = (await frozen(shot)).filter(worthy);
+    if (aims.length === 0) return release(shot);
+    const aim = random.pick(aims);
+    const typical = typicalMs.get(aim.step) ?? 0;
+    if (typical > BRIEF_MS) {
+      release(shot);
+      await sleep(random.next() * Math.min(typical, LONGEST_DELAY_MS));
     }
+    const met = await frozen(shot);
+    if (!met.some((step) => keyOf(step) === keyOf(aim))) return release(shot);
     await shot.fire();
     return met.map(({ step }) => step);
+  }
+
+  /** The steps that a shot would meet, looked up while its victim stands still. */
+  async function frozen(shot: Shot): Promise<RunningStep[]> {
+    if (shot.pid !== undefined) signal(shot.pid, "SIGSTOP");
+    try {
+      return (await running()).filter((step) => shot.meets(step) && isStep(step));
+    } catch (thrown) {
+      release(shot);
+      throw thrown;
+    }
+  }
+
+  function release({ pid }: Shot): undefined {
+    if (pid !== undefined) signal(pid, "SIGCONT");
   }
 
   /** Mostly a service that was killed gets as far as working again; sometimes it is killed while it starts. */
@@ -227,8 +244,8 @@ export function createKiller({ world, tally, ledger, random }: KillerParts): Kil
     const startedAtMs = Date.now();
     for (;;) {
       const passed = (Date.now() - startedAtMs) / patienceMs;
-      const limit = passed >= 1 ? Number.POSITIVE_INFINITY : tally.least + Math.floor(passed * SLACK);
-      const met = await strike(victim, (step) => isStep(step) && tally.hits(step.step) <= limit);
+      const most = passed >= 1 ? Number.POSITIVE_INFINITY : Math.max(WANTED_HITS, tally.least + 1);
+      const met = await strike(victim, (step) => tally.hits(step.step) < most);
       if (met !== undefined) return told(victim, met);
       if (passed >= 2 && (await anyMoment(victim))) return told(victim, []);
       // Where no engine runs at all there is no CLI to kill, but always a service.

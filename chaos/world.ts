@@ -46,6 +46,8 @@ const PROFILE = { latencyMs: 8, jitterMs: 8, ecsSteadyMs: 250 };
 export const LOCAL_FLAGS = [
   ...["--concurrency", "2", "--engine-workers", "2", "--steady-poll-ms", "150"],
   ...["--steady-timeout-ms", "60000", "--health-poll-ms", "60000", "--drain-ms", "5000"],
+  // The lives repair what drifts themselves, and every operation must be one that they asked for.
+  ...["--drift-policy", "dev=report"],
 ];
 
 export async function openSqliteWorld({ dataDir, ledger }: WorldOptions): Promise<World> {
