@@ -40,6 +40,18 @@ describe("classifyFailure", () => {
     expect(moved).toMatchObject({ code: "provider_unavailable", retryable: true });
   });
 
+  it("takes a provider that went away before the first resource for a reason to try again", () => {
+    const stderr =
+      "error: could not load provider for resource urn:a: load plugin for aws provider: aws (resource) plugin [aws] " +
+      "did not begin responding to RPC connections";
+    const result = { stdout: "", stderr, exitCode: 255, signal: null };
+    const gone = classifyFailure(failure({ error: new CliFailure(["refresh"], result) }));
+    expect(gone).toMatchObject({ code: "provider_unavailable", retryable: true });
+    const other = { ...result, stderr: "error: the engine does not know what to do" };
+    const unknown = classifyFailure(failure({ error: new CliFailure(["refresh"], other) }));
+    expect(unknown).toMatchObject({ code: "engine_failed", retryable: false });
+  });
+
   it("names the resource and AWS's own words", () => {
     const error = classifyFailure(
       providerFailure(

@@ -130,11 +130,10 @@ export function classifyFailure(failure: RunFailure): EngineError {
     classifyBackend(failure, text) ??
     classifyProvider(failure) ??
     new EngineError(
-      "engine_failed",
+      // A provider that is gone before the first resource is told of by the CLI alone.
+      UNAVAILABLE.test(text) ? "provider_unavailable" : "engine_failed",
       `Cannot ${failure.action}: ${lastWords(text) || "no reason was given"}`,
-      {
-        cause: failure.error,
-      },
+      { cause: failure.error },
     )
   );
 }
