@@ -89,6 +89,8 @@ async function scanTarget(
     await set({ status: "running" });
     const run = AbortSignal.any([signal, hold.signal]);
     const hooks = { runId: `${scan.scanId}-${targetId}`, signal: run, lease: hold.lease };
+    // What a killed service began may still look at the stack, and writes into the same folder.
+    await service.engine.settle(target, hooks.runId);
     const { findings } = await service.engine.drift(target, hooks);
     const report = async (change: Change) => {
       await driftFindingsReport(change, target, scan.scanId, findings.map(asSeen));

@@ -23,6 +23,8 @@ export interface FakeWorld {
   readonly stacks: Map<string, FakeStack>;
   /** Every engine run that began, as `method stackKey`. */
   readonly runs: string[];
+  /** Ids of the runs that were made sure to have ended before another began. */
+  readonly settled: string[];
   /** Most runs at once, overall and on any one stack. */
   readonly peaks: { overall: number; perStack: number };
   planeOutputs: Record<string, unknown> | undefined;
@@ -48,6 +50,7 @@ export function createFakeWorld(): FakeWorld {
     data: createFakeData(),
     stacks: new Map(),
     runs: [],
+    settled: [],
     peaks: { overall: 0, perStack: 0 },
     planeOutputs: planeOutputsFixture(),
     failures: [],
@@ -121,7 +124,7 @@ function fakeEngine(world: FakeWorld): Engine {
       resources: 26,
       pendingOperations: [],
     }),
-    settle: async () => undefined,
+    settle: async (_target, runId) => void world.settled.push(runId),
     recover: async (target) => ({
       exists: world.stacks.has(keyOf(target)),
       resources: 26,

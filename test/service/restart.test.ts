@@ -82,5 +82,9 @@ describe("a service that stops in the middle of an operation", () => {
       return now.finishedAt === null ? undefined : now;
     });
     expect(scanned).toMatchObject({ status: "succeeded", targetsDone: done.targets.length });
+    const { scanId } = scan.body;
+    for (const { targetId } of done.targets) {
+      expect(service.world.settled).toContain(`${scanId}-${targetId}`);
+    }
   });
 });
