@@ -133,7 +133,8 @@ async function settled(world: World, lives: Promise<unknown>, ledger: Ledger): P
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
-  if (options === undefined) return;
+  // Left to itself the process ends in the listeners of PostgreSQL's package, which forget the exit code.
+  if (options === undefined) process.exit(process.exitCode ?? 0);
   const ledger = createLedger();
   const dataDir =
     options.keep === undefined ? await mkdtemp(join(tmpdir(), "tenantry-chaos-")) : resolve(options.keep);

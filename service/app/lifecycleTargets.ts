@@ -4,6 +4,7 @@ import type { Plane } from "../../contract/plane.ts";
 import type { Release } from "../../contract/release.ts";
 import type { Target } from "../../contract/target.ts";
 import type { Tenant } from "../../contract/tenant.ts";
+import { planeAll } from "../../registry/plane.ts";
 import type { Change } from "../../registry/registry.ts";
 import { releaseGet, releaseLatest } from "../../registry/release.ts";
 import { targetCreate, targetsOfTenant } from "../../registry/target.ts";
@@ -11,7 +12,7 @@ import { tenantGet } from "../../registry/tenant.ts";
 import { projectName, stackName } from "../../stacks/tenant/names.ts";
 import { placeTenant, planesToUse } from "../placement/placeTenant.ts";
 import { changeAs, type RequestContext } from "./context.ts";
-import { planeEnsure } from "./plane.ts";
+import { planeEnsure, planeEnsureAll } from "./plane.ts";
 
 /** Which targets, planes and releases a request about a tenant's life means. */
 
@@ -53,6 +54,9 @@ export async function planesFor(
   tenant: Tenant,
   named: readonly string[],
 ): Promise<Plane[]> {
+  // Right after the start of a service the planes may not have been read yet.
+  const isChosen = named.length === 0;
+  if (isChosen && (await context.registry.read(planeAll)).length === 0) await planeEnsureAll(context);
   const names = await context.registry.read((db) => planesToUse(db, tenant, named));
   const planes: Plane[] = [];
   for (const name of names) planes.push(await planeEnsure(context, name, context));
