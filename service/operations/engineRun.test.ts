@@ -20,6 +20,7 @@ it("waits for a CLI of this host that is still being stopped, and breaks its loc
         },
       },
     },
+    operation: { startedAt: null },
     target: { projectName: "tenant-a", stackName: "dev-1" },
     hooks: { signal: new AbortController().signal },
     async say(message: string) {
