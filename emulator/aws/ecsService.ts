@@ -117,20 +117,36 @@ function refuseBadService(inputs: Properties, context: Context): StoredResource 
 }
 
 const ROLE_FAULT = "ECS was unable to assume the role";
+const PULL_FAULT = "CannotPullContainerError";
 
-/** A deployment from now on; it stays unhealthy while a role of its tasks does not exist. */
+/** A deployment from now on; it stays unhealthy while a role of its tasks does not exist or an image cannot be pulled. */
 function deployment(definition: StoredResource, context: Context, previous?: StoredResource): Properties {
-  const roles = identifiers(definition.properties, "executionRoleArn", "taskRoleArn");
-  const missing = roles.find((arn) => context.byArn(arn) === undefined);
-  if (missing !== undefined) {
-    return {
-      startedAtMs: context.nowMs,
-      unhealthySinceMs: context.nowMs,
-      reason: `${ROLE_FAULT} '${missing}'`,
-    };
+  const reason = roleFault(definition, context) ?? pullFault(definition);
+  if (reason !== undefined) {
+    return { startedAtMs: context.nowMs, unhealthySinceMs: context.nowMs, reason };
   }
-  const healed = text(previous?.runtime ?? {}, "reason")?.startsWith(ROLE_FAULT) === true;
+  const before = text(previous?.runtime ?? {}, "reason") ?? "";
+  const healed = before.startsWith(ROLE_FAULT) || before.startsWith(PULL_FAULT);
   return startDeployment(context.nowMs, healed ? undefined : previous);
+}
+
+function roleFault({ properties }: StoredResource, context: Context): string | undefined {
+  const roles = identifiers(properties, "executionRoleArn", "taskRoleArn");
+  const missing = roles.find((arn) => context.byArn(arn) === undefined);
+  return missing === undefined ? undefined : `${ROLE_FAULT} '${missing}'`;
+}
+
+/** There is no registry here to ask: images are there, but for those of hosts that cannot exist (`.invalid`, RFC 2606). */
+function pullFault({ properties }: StoredResource): string | undefined {
+  const containers = parseContainers(properties.containerDefinitions);
+  if (containers === undefined || containers === "unknown") return undefined;
+  const images = containers.map((container) => text(container, "image") ?? "");
+  const image = images.find((name) => name.split("/", 1)[0]?.replace(/:\d+$/, "").endsWith(".invalid"));
+  const [host] = image?.split("/", 1) ?? [];
+  return (
+    image &&
+    `${PULL_FAULT}: pull image manifest has been retried 5 time(s): failed to resolve ref ${image}: dial tcp: lookup ${host}: no such host`
+  );
 }
 
 const ROLLING_INPUTS = [

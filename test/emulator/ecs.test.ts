@@ -150,6 +150,23 @@ describe("an ECS service", () => {
     ).rejects.toThrow(/404 not_found/);
   });
 
+  it("does not come to run with an image whose registry cannot exist, until it gets another", async () => {
+    const stack = await stacks.stack("pull", serviceProgram("pull", { image: "registry.invalid/app:2" }));
+    await stack.up();
+    expect(await services({ cluster: "pull" })).toEqual([
+      expect.objectContaining({
+        healthy: false,
+        runningCount: 0,
+        reason: expect.stringMatching(/^CannotPullContainerError: .*registry\.invalid\/app:2/),
+      }),
+    ]);
+    stack.workspace.program = serviceProgram("pull", { image: "app:1", wait: true });
+    await stack.up();
+    expect(await services({ cluster: "pull" })).toEqual([
+      expect.objectContaining({ healthy: true, runningCount: 2, images: ["app:1"] }),
+    ]);
+  });
+
   it("must be named by its ARN where two clusters have one of its name", async () => {
     const twins = async () => {
       const task = new aws.ecs.TaskDefinition("task", {
