@@ -1,8 +1,12 @@
 /** From the steps of a preview to planned changes, and their digest. Pure. */
 import { createHash } from "node:crypto";
 import type { StepEventMetadata } from "@pulumi/pulumi/automation/events.js";
-import type { OpSummary, PlannedChange, PreviewResult } from "./engine.ts";
-import { resourceOf } from "./errors.ts";
+import { STACK_TYPE } from "./deployment.ts";
+import type { OpSummary, PlannedChange, PreviewResult, StackTarget } from "./engine.ts";
+import { EngineError, resourceOf } from "./errors.ts";
+
+/** `refresh` is the look at the cloud before a repair; what it makes of the plan are steps of their own. */
+const NO_CHANGE_OPS = new Set(["same", "read", "refresh"]);
 
 /** Halves of a replacement that only repeat the `replace` step. */
 const PARTIAL_OPS = new Set([
@@ -13,13 +17,46 @@ const PARTIAL_OPS = new Set([
 ]);
 
 export function previewResult(steps: readonly StepEventMetadata[], summary: OpSummary): PreviewResult {
-  const changes = steps.filter(isChange).map(plannedChange);
-  const plan = changes.map(({ urn, op, properties }) => [urn, op, properties]).sort();
-  return { changes, summary, digest: createHash("sha256").update(JSON.stringify(plan)).digest("hex") };
+  return planOf(steps.filter(isChange).map(plannedChange), summary);
+}
+
+export function planOf(changes: readonly PlannedChange[], summary: OpSummary): PreviewResult {
+  return {
+    changes,
+    summary,
+    digest: digestOf(changes, ({ urn }) => urn),
+    groupKey: digestOf(changes, whatOf),
+    replaces: changes.filter(({ op }) => op === "replace").length,
+    deletes: changes.filter(({ op }) => op === "delete").length,
+  };
+}
+
+function digestOf(changes: readonly PlannedChange[], nameOf: (change: PlannedChange) => string): string {
+  const lines = changes.map((change) =>
+    JSON.stringify([nameOf(change), change.op, change.properties, change.replaceProperties]),
+  );
+  return createHash("sha256").update(JSON.stringify(lines.sort())).digest("hex");
+}
+
+/** A resource's place in any tenant's stack. Only the stack's own logical name says whose it is. */
+function whatOf({ resourceType, logicalName }: PlannedChange): string {
+  return resourceType === STACK_TYPE ? STACK_TYPE : `${resourceType}::${logicalName}`;
+}
+
+/** Throws `plan_changed` unless what is planned is what was expected. */
+export function assertPlan(target: StackTarget, expectedDigest: string, planned: PreviewResult): void {
+  if (planned.digest === expectedDigest) return;
+  throw new EngineError(
+    "plan_changed",
+    `Cannot change stack ${target.projectName}/${target.stackName}: the plan must be the one that was previewed ` +
+      `(${expectedDigest.slice(0, 12)}), but ${planned.changes.length} other changes are planned now ` +
+      `(${planned.digest.slice(0, 12)}). Preview again; nothing was changed.`,
+    { plan: { expectedDigest, planned } },
+  );
 }
 
 function isChange(step: StepEventMetadata): boolean {
-  return step.op !== "same" && step.op !== "read" && !PARTIAL_OPS.has(step.op);
+  return !NO_CHANGE_OPS.has(step.op) && !PARTIAL_OPS.has(step.op);
 }
 
 function plannedChange(step: StepEventMetadata): PlannedChange {

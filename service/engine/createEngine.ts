@@ -3,7 +3,14 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { projectName, stackName } from "../../stacks/tenant/names.ts";
 import { TenantSpec } from "../../stacks/tenant/spec.ts";
-import { type Deployment, pendingOperations, realResources, stackOutputs } from "./deployment.ts";
+import { assertPlan } from "./changes.ts";
+import {
+  type Deployment,
+  pendingOperations,
+  realResources,
+  recordedIdentifiers,
+  stackOutputs,
+} from "./deployment.ts";
 import type {
   DestroyResult,
   DriftResult,
@@ -57,7 +64,7 @@ const PLANE_PROJECT = "tenantry";
 export function createEngine(options: EngineOptions): Engine {
   const environment = async () =>
     withoutCliLog(
-      withoutSidecars(cliEnvironment(process.env, await options.environment())),
+      withoutSidecars(cliEnvironment(process.env, await provided(options))),
       join(options.dataDir, "engine-home"),
     );
   const command = options.command ?? "pulumi";
@@ -77,7 +84,8 @@ export function createEngine(options: EngineOptions): Engine {
   const runs = createRuns({ pool, store, runsDir, command, environment, stop, runTimeoutMs });
 
   return {
-    preview: (spec, hooks) => preview(runs, store, spec, hooks),
+    preview: (spec, hooks) => preview(runs, store, "preview", spec, hooks),
+    previewRepair: (spec, hooks) => preview(runs, store, "previewRepair", spec, hooks),
     up: (spec, hooks) => apply(runs, store, "up", spec, hooks),
     repair: (spec, hooks) => apply(runs, store, "repair", spec, hooks),
     drift: (target, hooks) => drift(runs, store, target, hooks),
@@ -86,6 +94,10 @@ export function createEngine(options: EngineOptions): Engine {
     planeOutputs: ({ stack, project }) =>
       planeOutputs(store, { projectName: project ?? PLANE_PROJECT, stackName: stack }),
     export: (target) => existing(store, target),
+    async recordedIds(target) {
+      const deployment = await store.read(checkTarget(target));
+      return deployment === undefined ? new Set() : recordedIdentifiers(deployment);
+    },
     inspect: async (target) => inspection(await store.read(checkTarget(target))),
     async recover(target, options, hooks) {
       const recovered = await recoverStack({ runs, store }, checkTarget(target), options, hooks);
@@ -102,16 +114,29 @@ export function createEngine(options: EngineOptions): Engine {
   };
 }
 
+/** What a run needs of its surroundings, such as a provider that was just killed, may be there again at the next try. */
+async function provided({ environment }: EngineOptions): Promise<Readonly<Record<string, string>>> {
+  try {
+    return await environment();
+  } catch (cause) {
+    const [why] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
+    throw new EngineError("provider_unavailable", `Cannot run: the provider must be up, and is not. ${why}`, {
+      cause,
+    });
+  }
+}
+
 async function preview(
   runs: Runs,
   store: StateStore,
+  kind: "preview" | "previewRepair",
   input: TenantSpec,
   hooks?: RunHooks,
 ): Promise<PreviewResult> {
   const { spec, target } = checkSpec(input);
   const deployment = await store.read(target);
   if (deployment !== undefined) checkStateIdentity(deployment, target, spec.tenant.tenantId);
-  const job = { kind: "preview", spec, target, createStack: deployment === undefined } as const;
+  const job = { kind, spec, target, createStack: deployment === undefined };
   return (await runs.run(job, hooks)) as PreviewResult;
 }
 
@@ -131,6 +156,12 @@ async function apply(
   if (deployment !== undefined) {
     checkStateIdentity(deployment, target, spec.tenant.tenantId);
     await assertClean(store, deployment, target);
+  }
+  if (hooks?.expectedPlan !== undefined) {
+    const { onEvent: _planned, ...quiet } = hooks;
+    const job = { kind: kind === "up" ? "preview" : "previewRepair", spec, target } as const;
+    const plan = await runs.run({ ...job, createStack: deployment === undefined }, quiet);
+    assertPlan(target, hooks.expectedPlan.digest, plan as PreviewResult);
   }
   const createStack = deployment === undefined && !(await store.create(target));
   return (await runs.run({ kind, spec, target, createStack }, hooks)) as UpResult;

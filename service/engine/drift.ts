@@ -7,7 +7,7 @@ import { differences, valueAt } from "./propertyPath.ts";
 
 export function driftResult(steps: readonly StepEventMetadata[]): DriftResult {
   const compared = steps.filter((step) => step.old?.custom === true && !step.type.startsWith("pulumi:"));
-  return { findings: compared.flatMap((step) => finding(step) ?? []), checked: compared.length };
+  return { findings: compared.flatMap((step) => finding(step) ?? []), hidden: [], checked: compared.length };
 }
 
 function finding(step: StepEventMetadata): DriftFinding | undefined {

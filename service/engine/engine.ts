@@ -34,6 +34,11 @@ export interface RunHooks {
    * the CLI by itself, also when the caller's process is frozen; the run rejects with code `lease_lost`.
    */
   readonly lease?: { deadline(): number };
+  /**
+   * For `up` and `repair`: the digest of the plan that may be carried out. When another is planned by now, the call
+   * rejects with code `plan_changed` and nothing is changed.
+   */
+  readonly expectedPlan?: { readonly digest: string };
 }
 
 /** Pulumi's operation names, as they come; the ones that matter are listed, others pass through as they are. */
@@ -90,6 +95,15 @@ export interface PreviewResult {
   readonly summary: OpSummary;
   /** SHA-256 (hex) over the changes: two previews with equal digests plan the same. */
   readonly digest: string;
+  /**
+   * SHA-256 (hex) over what the changes are, not over whose: type, logical name, operation, property paths. Equal for
+   * tenants whose stacks would change in the same way.
+   */
+  readonly groupKey: string;
+  /** Resources that would be replaced. */
+  readonly replaces: number;
+  /** Resources that would be deleted for good. */
+  readonly deletes: number;
 }
 
 export interface UpResult {
@@ -123,6 +137,8 @@ export interface DriftFinding {
 
 export interface DriftResult {
   readonly findings: readonly DriftFinding[];
+  /** What differs only where the program says `ignoreChanges`: no run would put it right. Always of kind "changed". */
+  readonly hidden: readonly DriftFinding[];
   /** Resources compared with the cloud. */
   readonly checked: number;
 }
@@ -159,6 +175,7 @@ export type EngineErrorCode =
   | "plane_not_found"
   | "identity_mismatch"
   | "unclean_state"
+  | "plan_changed"
   | "invalid_spec"
   | "program_failed"
   | "provider_failed"
@@ -202,6 +219,8 @@ export interface Engine {
   drift(target: StackTarget, hooks?: RunHooks): Promise<DriftResult>;
   /** `up` that first reads the cloud, so that what was changed or deleted out of band is put right. */
   repair(spec: TenantSpec, hooks?: RunHooks): Promise<UpResult>;
+  /** What `repair` would do. Takes no lock and changes nothing. */
+  previewRepair(spec: TenantSpec, hooks?: RunHooks): Promise<PreviewResult>;
   /** Deletes everything in the stack and then the stack, after its state has been seen to be this tenant's. */
   destroy(target: StackTarget & { readonly tenantId: string }, hooks?: RunHooks): Promise<DestroyResult>;
   /** The stack's outputs, secrets masked. `stack_not_found` when there is no such stack. */
@@ -213,6 +232,8 @@ export interface Engine {
   }): Promise<Record<string, unknown>>;
   /** The deployment as `pulumi stack export` gives it: secrets stay encrypted. `stack_not_found` when absent. */
   export(target: StackTarget): Promise<unknown>;
+  /** Physical ids and ARNs of everything in the stack's state; none when there is no such stack. */
+  recordedIds(target: StackTarget): Promise<ReadonlySet<string>>;
   /** Whether the stack exists and whether an earlier run left operations pending. */
   inspect(target: StackTarget): Promise<StackInspection>;
   /**

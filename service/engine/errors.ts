@@ -3,7 +3,7 @@
  * events, the program and the providers say is turned into a code, plain words and a word on trying again.
  */
 import { type CliFailure, CliMissing } from "./cli.ts";
-import type { EngineErrorCode, FailedResource } from "./engine.ts";
+import type { EngineErrorCode, FailedResource, PreviewResult } from "./engine.ts";
 import type { Redactor } from "./redact.ts";
 import { stripColors } from "./redact.ts";
 
@@ -16,7 +16,14 @@ export interface EngineErrorDetails {
   readonly providerMessage?: string;
   /** `stack_locked`: who holds the lock, as far as the backend tells. */
   readonly lock?: { readonly owner: string; readonly since?: string };
+  /** `plan_changed`: what was expected and what is planned now. */
+  readonly plan?: ChangedPlan;
   readonly cause?: unknown;
+}
+
+export interface ChangedPlan {
+  readonly expectedDigest: string;
+  readonly planned: PreviewResult;
 }
 
 export class EngineError extends Error {
@@ -26,6 +33,7 @@ export class EngineError extends Error {
   readonly resource?: FailedResource;
   readonly providerMessage?: string;
   readonly lock?: { readonly owner: string; readonly since?: string };
+  readonly plan?: ChangedPlan;
 
   constructor(code: EngineErrorCode, message: string, details: EngineErrorDetails = {}) {
     super(clip(message), { cause: details.cause });
@@ -34,17 +42,19 @@ export class EngineError extends Error {
     if (details.resource !== undefined) this.resource = details.resource;
     if (details.providerMessage !== undefined) this.providerMessage = clip(details.providerMessage);
     if (details.lock !== undefined) this.lock = details.lock;
+    if (details.plan !== undefined) this.plan = details.plan;
   }
 
   /** Plain JSON, for the way between worker and service. The cause stays behind. */
   toJSON(): SerializedEngineError {
-    const { code, message, resource, providerMessage, lock } = this;
+    const { code, message, resource, providerMessage, lock, plan } = this;
     return {
       code,
       message,
       ...(resource && { resource }),
       ...(providerMessage && { providerMessage }),
       ...(lock && { lock }),
+      ...(plan && { plan }),
     };
   }
 
@@ -76,6 +86,7 @@ export function isRetryable(code: EngineErrorCode): boolean {
     case "plane_not_found":
     case "identity_mismatch":
     case "unclean_state":
+    case "plan_changed":
     case "invalid_spec":
     case "program_failed":
     case "provider_failed":

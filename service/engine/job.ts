@@ -25,7 +25,7 @@ interface JobBase {
 }
 
 export interface ProgramJob extends JobBase {
-  readonly kind: "preview" | "up" | "repair";
+  readonly kind: "preview" | "previewRepair" | "up" | "repair";
   readonly spec: TenantSpec;
   /** The stack is not there yet: `stack init` comes first. */
   readonly createStack: boolean;

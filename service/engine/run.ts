@@ -91,7 +91,12 @@ async function runJob(context: Context, factory: ProgramFactory): Promise<JobRes
   };
   switch (job.kind) {
     case "preview":
-      await stack.preview({ ...options, program: inlineProgram(context, job, factory) });
+    case "previewRepair":
+      await stack.preview({
+        ...options,
+        program: inlineProgram(context, job, factory),
+        ...(job.kind === "previewRepair" && { refresh: true }),
+      });
       return previewResult(log.steps, log.summary);
     case "up":
     case "repair": {

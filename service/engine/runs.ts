@@ -123,7 +123,7 @@ async function prepare(options: RunsOptions, request: JobRequest, runId: string)
   const runDir = join(options.runsDir, runId);
   await mkdir(runDir, { recursive: true, mode: 0o700 });
   let env = await options.environment();
-  if (request.kind === "preview" && request.createStack) {
+  if ((request.kind === "preview" || request.kind === "previewRepair") && request.createStack) {
     // A preview changes nothing, not even the list of stacks: a new stack is previewed in a state of its own.
     const scratch = join(runDir, "preview-state");
     await rm(scratch, { recursive: true, force: true });

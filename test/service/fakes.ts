@@ -1,15 +1,26 @@
 import type { CloudResource, CloudRuntime, ServiceHealth, Usage } from "../../service/cloud/cloudRuntime.ts";
 import type { TenantDatabases } from "../../service/database/tenantDatabases.ts";
-import type { DriftFinding, Engine, RunHooks, StackTarget, UpResult } from "../../service/engine/engine.ts";
+import { assertPlan } from "../../service/engine/changes.ts";
+import type {
+  DriftFinding,
+  Engine,
+  PlannedChange,
+  RunHooks,
+  StackTarget,
+  UpResult,
+} from "../../service/engine/engine.ts";
 import { EngineError } from "../../service/engine/errors.ts";
 import { projectName, stackName } from "../../stacks/tenant/names.ts";
 import { SERVICE_NAMES, specDigest, type TenantSpec } from "../../stacks/tenant/spec.ts";
 import { createFakeData, type FakeData, fakeDatabases, fakeDataCalls } from "./fakeData.ts";
+import { fakePlan } from "./fakePlan.ts";
 
 /** What the fake cloud holds: one entry a stack. Engine and CloudRuntime both look at it, as the real ones do. */
 export interface FakeStack {
   spec: TenantSpec;
   findings: DriftFinding[];
+  /** What a drift scan finds behind `ignoreChanges`. */
+  hidden?: DriftFinding[];
   /** Left behind by destroy when set, as a secret in its recovery window would be. */
   leftovers: CloudResource[];
   healthy: boolean;
@@ -30,12 +41,19 @@ export interface FakeWorld {
   planeOutputs: Record<string, unknown> | undefined;
   /** Errors for the next runs, taken from the front; undefined lets one run pass. */
   failures: (EngineError | undefined)[];
+  /** The same for previews. */
+  previewFailures: (EngineError | undefined)[];
+  /** Planned for a spec instead of what fakePlan.ts makes of it; undefined leaves it at that. */
+  plan: ((spec: TenantSpec) => readonly PlannedChange[] | undefined) | undefined;
   /** While set, runs wait for it (or for their signal). */
   gate: Promise<void> | undefined;
   leftovers: CloudResource[];
   /** What the cloud tells of its limits, or how it fails to. */
   usages: readonly Usage[] | Error;
 }
+
+/** The one object that a stack of the fake cloud holds. */
+const SERVICE_ARN = "arn:aws:ecs:::service/a";
 
 export const keyOf = (target: StackTarget) => `${target.projectName}/${target.stackName}`;
 
@@ -54,6 +72,8 @@ export function createFakeWorld(): FakeWorld {
     peaks: { overall: 0, perStack: 0 },
     planeOutputs: planeOutputsFixture(),
     failures: [],
+    previewFailures: [],
+    plan: undefined,
     gate: undefined,
     leftovers: [],
     usages: [],
@@ -90,19 +110,32 @@ function fakeEngine(world: FakeWorld): Engine {
       active.set(key, (active.get(key) ?? 1) - 1);
     }
   };
-  const write = (spec: TenantSpec): UpResult => {
+  const planned = (spec: TenantSpec) =>
+    fakePlan(world.stacks.get(keyOfSpec(spec))?.spec, spec, world.plan?.(spec));
+  const preview = async (method: string, spec: TenantSpec) => {
+    world.runs.push(`${method} ${keyOfSpec(spec)}`);
+    const failure = world.previewFailures.shift();
+    if (failure !== undefined) throw failure;
+    return planned(spec);
+  };
+  const write = (spec: TenantSpec, hooks: RunHooks | undefined): UpResult => {
     const key = keyOfSpec(spec);
+    if (hooks?.expectedPlan !== undefined) {
+      const [projectName = "", stackName = ""] = key.split("/");
+      assertPlan({ projectName, stackName }, hooks.expectedPlan.digest, planned(spec));
+    }
     world.stacks.set(key, { spec, findings: [], leftovers: [], healthy: true });
     return { outputs: outputsOf(spec), summary: { create: 26 }, changed: true, resources: 26 };
   };
   return {
-    preview: async () => ({ changes: [], summary: {}, digest: "0" }),
-    up: (spec, hooks) => run("up", keyOfSpec(spec), hooks, () => write(spec)),
-    repair: (spec, hooks) => run("repair", keyOfSpec(spec), hooks, () => write(spec)),
+    preview: (spec) => preview("preview", spec),
+    previewRepair: (spec) => preview("previewRepair", spec),
+    up: (spec, hooks) => run("up", keyOfSpec(spec), hooks, () => write(spec, hooks)),
+    repair: (spec, hooks) => run("repair", keyOfSpec(spec), hooks, () => write(spec, hooks)),
     drift: (target, hooks) =>
       run("drift", keyOf(target), hooks, () => {
-        const findings = world.stacks.get(keyOf(target))?.findings ?? [];
-        return { findings, checked: 26 };
+        const { findings = [], hidden = [] } = world.stacks.get(keyOf(target)) ?? {};
+        return { findings, hidden, checked: 26 };
       }),
     destroy: (target, hooks) =>
       run("destroy", keyOf(target), hooks, () => {
@@ -119,6 +152,7 @@ function fakeEngine(world: FakeWorld): Engine {
       return world.planeOutputs;
     },
     export: async () => ({}),
+    recordedIds: async (target) => new Set(world.stacks.has(keyOf(target)) ? [SERVICE_ARN] : []),
     inspect: async (target) => ({
       exists: world.stacks.has(keyOf(target)),
       resources: 26,
@@ -154,7 +188,7 @@ function fakeCloud(world: FakeWorld): CloudRuntime {
       const stack = [...world.stacks.values()].find(({ spec }) => spec.tenant.tenantId === tenantId);
       return stack === undefined
         ? world.leftovers
-        : [{ arn: "arn:aws:ecs:::service/a", type: "ecs:service", id: "a", state: "present" }];
+        : [{ arn: SERVICE_ARN, type: "ecs:service", id: "a", state: "present" }];
     },
   };
 }
