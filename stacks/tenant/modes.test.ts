@@ -58,6 +58,12 @@ describe("the modes of isolation", () => {
     expect(of("account").resources.map(nameOf).sort()).toEqual([...pooled].sort());
   });
 
+  it("have no type that a tenant with everything of its own lacks, with which recovery is tested", () => {
+    const whole = new Set(of("vpc").resources.map(({ type }) => type));
+    for (const mode of Object.keys(MODES))
+      for (const { type } of of(mode).resources) expect(whole, `${mode} ${type}`).toContain(type);
+  });
+
   it("tag everything that takes tags with whose it is and how it must be treated", () => {
     const untaggable =
       /rolePolicy|appautoscaling\/policy|kms\/alias|s3\/bucket[A-Z]|route53\/record|ec2\/route(TableAssociation)?:/;
