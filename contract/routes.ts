@@ -1,6 +1,7 @@
 import { apiKeyRoutes } from "./apiKey.ts";
 import { archiveRoutes } from "./archive.ts";
 import { auditRoutes } from "./audit.ts";
+import { breakerRoutes } from "./breaker.ts";
 import { decommissionRoutes } from "./decommission.ts";
 import { driftRoutes } from "./drift.ts";
 import { healthRoutes } from "./health.ts";
@@ -34,6 +35,7 @@ export const routes = {
   ...preflightRoutes,
   ...releaseRoutes,
   ...rolloutRoutes,
+  ...breakerRoutes,
   ...driftRoutes,
   ...manifestRoutes,
   ...reconcileRoutes,

@@ -48,6 +48,7 @@ const BOOKKEEPING: Readonly<Record<string, readonly Verb[]>> = {
   job_leases: ["insert", "update"],
   queue_turns: ["insert", "update"],
   reconcile_leaders: ["insert", "update"],
+  breakers: ["insert", "update"],
   reconcile_states: ["insert", "update", "delete"],
 };
 

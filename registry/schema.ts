@@ -1,6 +1,7 @@
 import type { ArchiveManifest } from "../contract/archive.ts";
 import type { CertifiedTarget } from "../contract/decommission.ts";
 import type { DriftScan } from "../contract/drift.ts";
+import type { FlagDefinition } from "../contract/flag.ts";
 import type { Manifest } from "../contract/manifest.ts";
 import type { IsolationParts } from "../contract/placement.ts";
 import type { ReconcileVerdict } from "../contract/reconcile.ts";
@@ -18,10 +19,14 @@ import type {
   DriftState,
   EnvironmentName,
   HealthState,
+  IncidentSeverity,
+  IncidentStatus,
+  IncidentSubjectKind,
   IsolationLevel,
   OnFailure,
   OperationKind,
   OperationStatus,
+  PinKind,
   PlanKey,
   RequestedState,
   RolloutStatus,
@@ -29,6 +34,7 @@ import type {
   SuspensionMode,
   TenantManager,
   TenantStatus,
+  WindowEffect,
 } from "../contract/vocabulary.ts";
 import type { Json } from "./json.ts";
 
@@ -72,6 +78,15 @@ export interface Schema {
   decommissions: DecommissionTable;
   signingKeys: SigningKeyTable;
   certificates: CertificateTable;
+  releaseImages: ReleaseImageTable;
+  pins: PinTable;
+  changeWindows: ChangeWindowTable;
+  flags: FlagTable;
+  flagOverrides: FlagOverrideTable;
+  incidents: IncidentTable;
+  incidentSubjects: IncidentSubjectTable;
+  incidentNotes: IncidentNoteTable;
+  breakers: BreakerTable;
   schemaMigrations: SchemaMigrationTable;
 }
 
@@ -202,8 +217,22 @@ export interface ReleaseTable {
   description: string;
   services: Json<Record<string, { image: string; environment: Record<string, string> }>>;
   digest: string;
+  /** Set by the column's default in rows from before there were notes. */
+  notes: string;
+  schemaVersion: number | null;
+  compatibleFrom: number | null;
+  compatibleTo: number | null;
+  fromNumber: number | null;
   createdBy: string;
   createdAt: string;
+}
+
+/** The images of `releases` once more, one a row, so that a search by digest can use an index. Append-only. */
+export interface ReleaseImageTable {
+  releaseNumber: number;
+  service: string;
+  image: string;
+  digest: string | null;
 }
 
 export interface OperationTable {
@@ -405,6 +434,29 @@ export interface RolloutTable {
   finishedAt: string | null;
 }
 
+/** What came of the last operations on a plane or in a region, and whether it is left alone. */
+export interface BreakerTable {
+  /** `plane/<name>` or `region/<region>`. */
+  scope: string;
+  state: "closed" | "open";
+  outcomes: Json<BreakerOutcome[]>;
+  reason: string | null;
+  openings: number;
+  openedAt: string | null;
+  retryAt: string | null;
+  /** Who was let through, and until when nobody else is. */
+  probeHolder: string | null;
+  probeUntil: string | null;
+  updatedAt: string;
+}
+
+export interface BreakerOutcome {
+  at: string;
+  targetId: string;
+  planeName: string;
+  failure: string | null;
+}
+
 export interface RolloutTargetTable {
   rolloutId: string;
   targetId: string;
@@ -573,6 +625,93 @@ export interface CertificateTable {
   keyId: string;
   signature: string;
   createdAt: string;
+}
+
+export interface PinTable {
+  pinId: string;
+  tenantId: string;
+  /** Null: all targets of the tenant. */
+  targetId: string | null;
+  /** Null: the release each target is on. */
+  releaseNumber: number | null;
+  kind: PinKind;
+  reason: string;
+  createdBy: string;
+  createdAt: string;
+  expiresAt: string | null;
+  releasedAt: string | null;
+  releasedBy: string | null;
+  releaseReason: string | null;
+}
+
+/** Of a tenant or of a plane; recurring by cron, or once from one time to another. */
+export interface ChangeWindowTable {
+  windowId: string;
+  effect: WindowEffect;
+  tenantId: string | null;
+  planeName: string | null;
+  cron: string | null;
+  durationMs: number | null;
+  timeZone: string | null;
+  fromAt: string | null;
+  untilAt: string | null;
+  reason: string;
+  createdBy: string;
+  createdAt: string;
+  endedAt: string | null;
+  endedBy: string | null;
+}
+
+export interface FlagTable {
+  flagKey: string;
+  description: string;
+  definition: Json<FlagDefinition>;
+  recordVersion: number;
+  createdBy: string;
+  createdAt: string;
+  updatedAt: string;
+  archivedAt: string | null;
+}
+
+export interface FlagOverrideTable {
+  flagKey: string;
+  tenantId: string;
+  value: "on" | "off";
+  reason: string | null;
+  expiresAt: string | null;
+  createdBy: string;
+  createdAt: string;
+}
+
+export interface IncidentTable {
+  incidentId: string;
+  title: string;
+  severity: IncidentSeverity;
+  status: IncidentStatus;
+  openedBy: string;
+  openedAt: string;
+  resolvedBy: string | null;
+  resolvedAt: string | null;
+  recordVersion: number;
+  updatedAt: string;
+}
+
+/** Whom or what an incident touches: tenant ids, plane names, release numbers. */
+export interface IncidentSubjectTable {
+  incidentId: string;
+  kind: IncidentSubjectKind;
+  value: string;
+}
+
+/** Append-only: the timeline. */
+export interface IncidentNoteTable {
+  noteId: string;
+  incidentId: string;
+  authorId: string;
+  at: string;
+  /** As it was from then on. */
+  status: IncidentStatus;
+  text: string;
 }
 
 export interface SchemaMigrationTable {

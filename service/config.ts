@@ -72,6 +72,10 @@ const settingsSchema = z.strictObject({
     ),
   /** Drift repairs that nobody asked for, at most, on one plane. */
   driftRepairsPerHour: whole(0, 10_000).default(10),
+  /** Different targets of a plane that fail within ten minutes for reasons of the engine or the cloud before it is left alone; 0 never. */
+  breakerFailures: whole(0, 1_000).default(3),
+  /** How long it is left alone the first time; each further time twice as long, up to half an hour. */
+  breakerCoolDownMs: whole(100, 1_800_000).default(60_000),
   /** How long a stopping service waits for running operations before it aborts their engine runs. */
   drainMs: whole(0, 600_000).default(20_000),
   /** How long a decommissioning can be undone when its request does not say; 0 destroys at once. */
@@ -168,6 +172,8 @@ export const limits = {
   stepBackoffMaxMs: 15_000,
   healthConcurrency: 8,
   scanConcurrency: 2,
+  breakerWindowMs: 600_000,
+  breakerCoolDownMaxMs: 1_800_000,
   purgeEveryMs: 3_600_000,
   /** How late the destruction after a grace period may begin. */
   decommissionEveryMs: 2_000,
@@ -207,6 +213,8 @@ const flags = {
   "reconcile-backoff-ms": "reconcileBackoffMs",
   "drift-policy": "driftPolicy",
   "drift-repairs-per-hour": "driftRepairsPerHour",
+  "breaker-failures": "breakerFailures",
+  "breaker-cool-down-ms": "breakerCoolDownMs",
   "drain-ms": "drainMs",
   "decommission-grace-ms": "decommissionGraceMs",
   "archive-retention-days": "archiveRetentionDays",
@@ -248,6 +256,8 @@ const help: Readonly<Record<FlagName, string>> = {
   "reconcile-backoff-ms": "how long it waits after a first failure; doubles with each (10000)",
   "drift-policy": "drift by environment or plane (dev=correct,stage=report,prod=report)",
   "drift-repairs-per-hour": "drift repairs nobody asked for, on one plane (10)",
+  "breaker-failures": "targets of a plane that may fail before nothing new is started there, 0 for any (3)",
+  "breaker-cool-down-ms": "how long it is then left alone at first (60000)",
   "drain-ms": "how long a stopping service waits for running operations (20000)",
   "decommission-grace-ms": "how long a decommissioning can be undone, 0 for not at all (604800000)",
   "archive-retention-days": "how long archives are kept at least (365)",

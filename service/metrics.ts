@@ -89,6 +89,12 @@ export function createMetrics() {
       labelNames: ["controller", "manifest_version", "verdict"] as const,
       registers,
     }),
+    breakers: new Gauge({
+      name: "tenantry_breaker_open",
+      help: "1 for each plane or region where nothing new is started because too much has failed there",
+      labelNames: ["scope"] as const,
+      registers,
+    }),
     denials: new Counter({
       name: "tenantry_denied_requests_total",
       help: "Requests refused before anything was done",

@@ -9,6 +9,8 @@ import * as placements from "./0006_placements.ts";
 import * as manifests from "./0007_manifests.ts";
 import * as routing from "./0008_routing.ts";
 import * as leaseIndexes from "./0009_lease_indexes.ts";
+import * as fleetFacts from "./0012_fleet_facts.ts";
+import * as breakers from "./0013_breakers.ts";
 
 export interface Migration {
   readonly number: number;
@@ -68,5 +70,17 @@ export const migrations: readonly Migration[] = [
     name: "0009_lease_indexes",
     source: new URL("./0009_lease_indexes.ts", import.meta.url),
     up: leaseIndexes.up,
+  },
+  {
+    number: 12,
+    name: "0012_fleet_facts",
+    source: new URL("./0012_fleet_facts.ts", import.meta.url),
+    up: fleetFacts.up,
+  },
+  {
+    number: 13,
+    name: "0013_breakers",
+    source: new URL("./0013_breakers.ts", import.meta.url),
+    up: breakers.up,
   },
 ];

@@ -4,6 +4,7 @@ import type { OperationId, Routes } from "../../contract/routes.ts";
 import * as apiKey from "../app/apiKey.ts";
 import * as archive from "../app/archive.ts";
 import * as audit from "../app/audit.ts";
+import * as breaker from "../app/breaker.ts";
 import * as certificate from "../app/certificate.ts";
 import * as decommission from "../app/decommission.ts";
 import * as drift from "../app/drift.ts";
@@ -123,6 +124,10 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     rolloutCancel: ({ params, body }, { context }) =>
       rollout.rolloutCancel(context, params.rolloutId, body.reason),
 
+    breakerList: ({ query }, { context }) => breaker.breakerList(context, query),
+    breakerReset: ({ params, body }, { context }) =>
+      breaker.breakerReset(context, params.scope, body.reason),
+
     driftScanCreate: ({ body }, { context }) => drift.driftScanCreate(context, body),
     driftScanList: ({ query }, { context }) => drift.driftScanList(context, query),
     driftScanGet: ({ params }, { context }) => drift.driftScanGet(context, params.scanId),
@@ -152,6 +157,7 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     serviceReadiness: (_input, { context }) => health.serviceReadiness(context, version, isStopping()),
     serviceMetrics: async (_input, { context, response }) => {
       await health.observeQueue(context);
+      await breaker.observeBreakers(context);
       const { registry } = context.metrics;
       response
         .status(200)

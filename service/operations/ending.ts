@@ -3,6 +3,7 @@ import type { Change } from "../../registry/registry.ts";
 import type { OperationErrorValue } from "../../registry/schema.ts";
 import { targetGet } from "../../registry/target.ts";
 import { controllerFor } from "../app/context.ts";
+import { breakersCount, endedOperation } from "../breaker/breakers.ts";
 import { limits } from "../config.ts";
 import { append, type Execution } from "./execution.ts";
 import { recordUnfinished } from "./observed.ts";
@@ -39,6 +40,8 @@ export async function endOperation(
       details: { kind, targetId, left, ...(error && { code: error.code, message: error.message }) },
     });
     await change.outbox({ type: `operation.${outcome}`, tenantId, payload: { operationId, kind, targetId } });
+    const unchanged = ended.results.deploy?.unchanged === true;
+    await breakersCount(change, service, endedOperation(operation, target, outcome, error, unchanged));
   };
   const scope = tenantId === null ? undefined : { tenantId };
   await patiently(execution.stop, () => service.registry.change(controllerFor(operation), ending, scope));

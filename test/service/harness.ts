@@ -170,9 +170,11 @@ const tables = [
   ...["operations", "operationJournal", "auditEvents", "auditHeads", "outbox", "apiKeys", "idempotencyKeys"],
   ...["driftScans", "driftScanTargets", "driftFindings", "rollouts", "rolloutTargets"],
   ...["routes", "routingVersions", "placements"],
-  ...["stackLeases", "queueTurns"],
+  ...["stackLeases", "queueTurns", "breakers"],
   ...["tenantManifests"],
   ...["archives", "decommissions", "signingKeys", "certificates"],
+  ...["releaseImages", "pins", "changeWindows", "flags", "flagOverrides"],
+  ...["incidents", "incidentSubjects", "incidentNotes"],
 ] as const;
 
 /** Every row of the registry, but for when a key was last used. */
