@@ -131,11 +131,29 @@ export type DecommissionState = (typeof DECOMMISSION_STATES)[number];
 export const DRIFT_SCAN_STATUSES = ["queued", "running", "succeeded", "failed"] as const;
 export type DriftScanStatus = (typeof DRIFT_SCAN_STATUSES)[number];
 
-export const DRIFT_FINDING_KINDS = ["changed", "deleted"] as const;
+export const DRIFT_SCAN_TARGET_STATUSES = [
+  "pending",
+  "running",
+  "clean",
+  "drifted",
+  "failed",
+  "skipped",
+] as const;
+export type DriftScanTargetStatus = (typeof DRIFT_SCAN_TARGET_STATUSES)[number];
+
+/**
+ * `changed` and `deleted`: a resource is not as the stack's state has it, or gone. `unmanaged`: it carries a tenant's tag and no
+ * state has it. `registry`: the stack's state is not what the registry says. `hidden`: it differs only where the program says
+ * `ignoreChanges`; no run would put it right, and it counts as no drift.
+ */
+export const DRIFT_FINDING_KINDS = ["changed", "deleted", "unmanaged", "registry", "hidden"] as const;
 export type DriftFindingKind = (typeof DRIFT_FINDING_KINDS)[number];
 
 export const DRIFT_FINDING_STATUSES = ["open", "resolved"] as const;
 export type DriftFindingStatus = (typeof DRIFT_FINDING_STATUSES)[number];
+
+export const DRIFT_CAUSE_STATUSES = ["open", "resolved"] as const;
+export type DriftCauseStatus = (typeof DRIFT_CAUSE_STATUSES)[number];
 
 export const ROLLOUT_STATUSES = ["queued", "running", "halted", "succeeded", "failed", "cancelled"] as const;
 export type RolloutStatus = (typeof ROLLOUT_STATUSES)[number];
@@ -149,6 +167,23 @@ export const ROLLOUT_TARGET_STATUSES = [
   "skipped",
 ] as const;
 export type RolloutTargetStatus = (typeof ROLLOUT_TARGET_STATUSES)[number];
+
+/** Why a target stays on its release: somebody said so, or it was rolled back on purpose. */
+export const PIN_KINDS = ["pin", "rollback"] as const;
+export type PinKind = (typeof PIN_KINDS)[number];
+
+/** A window allows changes to start, a freeze forbids it. */
+export const WINDOW_EFFECTS = ["allow", "deny"] as const;
+export type WindowEffect = (typeof WINDOW_EFFECTS)[number];
+
+export const INCIDENT_SEVERITIES = ["critical", "major", "minor"] as const;
+export type IncidentSeverity = (typeof INCIDENT_SEVERITIES)[number];
+
+export const INCIDENT_STATUSES = ["investigating", "identified", "monitoring", "resolved"] as const;
+export type IncidentStatus = (typeof INCIDENT_STATUSES)[number];
+
+export const INCIDENT_SUBJECT_KINDS = ["tenant", "plane", "release"] as const;
+export type IncidentSubjectKind = (typeof INCIDENT_SUBJECT_KINDS)[number];
 
 /** From least to most: an operator may do what an auditor may, an admin everything. */
 export const API_KEY_ROLES = ["auditor", "operator", "admin"] as const;

@@ -24,8 +24,12 @@ export async function releaseCreate(change: Change, input: ReleaseCreate): Promi
   };
   await change.db
     .insertInto("releases")
-    .values({ ...release, services: toJson(release.services) })
+    .values({
+      ...{ ...release, services: toJson(release.services) },
+      ...{ notes: "", schemaVersion: null, compatibleFrom: null, compatibleTo: null, fromNumber: null },
+    })
     .execute();
+  await change.db.insertInto("releaseImages").values(imageRows(release)).execute();
   const { releaseId, number, digest, description } = release;
   await change.audit({
     action: "release.created",
@@ -72,10 +76,19 @@ export async function releaseList(db: Reader, page: PageRequest): Promise<Page<R
   return toPage(found, page.limit, fromRow, (row) => [row.createdAt, String(row.number)]);
 }
 
+function imageRows({ number, services }: Release) {
+  return Object.entries(services).map(([service, { image }]) => ({
+    ...{ releaseNumber: number, service, image },
+    digest: image.split("@")[1] ?? null,
+  }));
+}
+
 function imagesOf(release: Release): Record<string, string> {
   return Object.fromEntries(Object.entries(release.services).map(([name, { image }]) => [name, image]));
 }
 
 function fromRow(row: Selectable<ReleaseTable>): Release {
-  return { ...row, services: fromJson(row.services) as Release["services"] };
+  const { releaseId, number, description, digest, createdBy, createdAt } = row;
+  const services = fromJson(row.services) as Release["services"];
+  return { releaseId, number, description, services, digest, createdBy, createdAt };
 }

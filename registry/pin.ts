@@ -1,0 +1,105 @@
+import type { Selectable } from "kysely";
+import type { Pin } from "../contract/pin.ts";
+import { newId } from "./id.ts";
+import type { Change, Reader } from "./registry.ts";
+import type { PinTable } from "./schema.ts";
+
+/**
+ * Pins and holds: why a target stays on its release. A pin is of all targets of a tenant or of one. Of several that
+ * hold a target the nearest decides (its own before the tenant's), and of those the newest. An expired pin decides nothing.
+ */
+export type PinCreateFacts = Pick<
+  Pin,
+  "tenantId" | "targetId" | "releaseNumber" | "kind" | "reason" | "expiresAt"
+>;
+
+/** Takes the place of an open one of the same kind and reach. Audits `pin.created`, and `pin.released` for the one before. */
+export async function pinCreate(change: Change, input: PinCreateFacts): Promise<Pin> {
+  const { tenantId, targetId, kind } = input;
+  let before = openPins(change.db).where("tenantId", "=", tenantId).where("kind", "=", kind);
+  before = targetId === null ? before.where("targetId", "is", null) : before.where("targetId", "=", targetId);
+  const row = {
+    pinId: newId(),
+    ...input,
+    createdBy: change.context.actor.id,
+    createdAt: change.now,
+    releasedAt: null,
+    releasedBy: null,
+    releaseReason: null,
+  };
+  for (const earlier of await before.execute()) {
+    await pinEnd(change, earlier, `replaced by ${row.pinId}`);
+  }
+  await change.db.insertInto("pins").values(row).execute();
+  await announce(change, row, "pin.created", input.reason);
+  return toPin(row, change.now);
+}
+
+/** Audits `pin.released`. One that was released before stays as it is. */
+export async function pinRelease(change: Change, pinId: string, reason: string): Promise<Pin | undefined> {
+  const row = await change.db.selectFrom("pins").selectAll().where("pinId", "=", pinId).executeTakeFirst();
+  if (row === undefined) return undefined;
+  if (row.releasedAt !== null) return toPin(row, change.now);
+  return toPin(await pinEnd(change, row, reason), change.now);
+}
+
+async function pinEnd(change: Change, row: Row, reason: string): Promise<Row> {
+  const ended = { releasedAt: change.now, releasedBy: change.context.actor.id, releaseReason: reason };
+  await change.db.updateTable("pins").set(ended).where("pinId", "=", row.pinId).execute();
+  await announce(change, row, "pin.released", reason);
+  return { ...row, ...ended };
+}
+
+async function announce(change: Change, row: Row, action: string, reason: string): Promise<void> {
+  const { pinId, tenantId, targetId, releaseNumber, kind, expiresAt } = row;
+  const details = { targetId, releaseNumber, kind, expiresAt };
+  await change.audit({ action, target: { type: "pin", id: pinId }, tenantId, reason, details });
+  await change.outbox({ type: action, tenantId, payload: { pinId, tenantId, ...details } });
+}
+
+const IDS_PER_QUERY = 5_000;
+
+/** The pin that decides for each target, as of `at`; targets without one are not in it. */
+export async function pinsOf(
+  db: Reader,
+  targetIds: readonly string[],
+  at: string = new Date().toISOString(),
+): Promise<Map<string, Pin>> {
+  const deciding = new Map<string, Pin>();
+  for (let from = 0; from < targetIds.length; from += IDS_PER_QUERY) {
+    const rows = await openPins(db)
+      .innerJoin("targets", "targets.tenantId", "pins.tenantId")
+      .select("targets.targetId as heldTargetId")
+      .where("targets.targetId", "in", targetIds.slice(from, from + IDS_PER_QUERY))
+      .where((eb) =>
+        eb.or([eb("pins.targetId", "is", null), eb("pins.targetId", "=", eb.ref("targets.targetId"))]),
+      )
+      .where((eb) => eb.or([eb("pins.expiresAt", "is", null), eb("pins.expiresAt", ">", at)]))
+      .execute();
+    for (const { heldTargetId, ...row } of rows) {
+      const other = deciding.get(heldTargetId);
+      if (other === undefined || isNearer(row, other)) deciding.set(heldTargetId, toPin(row, at));
+    }
+  }
+  return deciding;
+}
+
+function isNearer(one: Row, other: Pin): boolean {
+  if ((one.targetId === null) !== (other.targetId === null)) return one.targetId !== null;
+  return one.pinId > other.pinId;
+}
+
+/** Whether the pin lets a target that is on `current` be brought to `wanted`. */
+export function pinAllows(pin: Pin, wanted: number, current: number | null): boolean {
+  return wanted === (pin.releaseNumber ?? current);
+}
+
+function openPins(db: Reader) {
+  return db.selectFrom("pins").selectAll("pins").where("releasedAt", "is", null);
+}
+
+type Row = Selectable<PinTable>;
+
+function toPin(row: Row, now: string): Pin {
+  return { ...row, expired: row.expiresAt !== null && row.expiresAt <= now };
+}

@@ -1,0 +1,44 @@
+import { Cron } from "croner";
+
+/**
+ * Times that recur by cron in a time zone. Five fields, minutes to days of the week, as crontab has them. A time that the spring
+ * change leaves out happens at the first moment after the gap; one that the autumn change has twice happens once, the first time.
+ */
+export interface Schedule {
+  /** The last occurrence at or before the time. */
+  last(at: Date): Date | undefined;
+  /** The first occurrence after it. */
+  next(after: Date): Date | undefined;
+}
+
+/** Compiling costs as much as asking; the rules of a fleet are few and asked again and again. */
+const KEPT = 1_000;
+const compiled = new Map<string, Schedule>();
+
+/** Throws with croner's words when the pattern or the zone is none. */
+export function scheduleOf(cron: string, timeZone: string): Schedule {
+  const key = `${timeZone} ${cron}`;
+  const known = compiled.get(key);
+  if (known !== undefined) return known;
+  if (compiled.size >= KEPT) compiled.clear();
+  const schedule = compile(cron, timeZone);
+  compiled.set(key, schedule);
+  return schedule;
+}
+
+function compile(cron: string, timeZone: string): Schedule {
+  const job = new Cron(cron, {
+    timezone: timeZone,
+    mode: "5-part",
+    fixedTimeRule: "no-wildcard",
+    paused: true,
+  });
+  return {
+    last(at) {
+      // croner looks at whole seconds and leaves out the reference itself, so it is asked from a second later.
+      const runs = job.previousRuns(2, new Date(at.getTime() + 1_000));
+      return runs.find((run) => run <= at);
+    },
+    next: (after) => job.nextRun(after) ?? undefined,
+  };
+}
