@@ -158,8 +158,17 @@ async function everyType(): Promise<{ readonly spec: TenantSpec; readonly types:
 /** Runs until all that can go on hangs, kills the CLI there, and says of which types a creation was cut off. */
 async function cutOffAll(spec: TenantSpec): Promise<readonly string[]> {
   const runId = randomUUID();
-  const ended = world.engine.up(spec, { runId }).catch((error: unknown) => error);
-  await expect.poll(hangs, { timeout: 30_000, message: "something hangs" }).toBe(true);
+  let over: unknown;
+  const ended = world.engine
+    .up(spec, { runId })
+    .catch((error: unknown) => error)
+    .then((result) => {
+      over = result;
+      return result;
+    });
+  const isBlocked = async () => over !== undefined || (await hangs());
+  await expect.poll(isBlocked, { timeout: 30_000, message: "something hangs" }).toBe(true);
+  expect(over, "nothing hangs").toBeUndefined();
   let [before, hanging] = [0, await hangingFaults()];
   while (hanging.length > before) {
     before = hanging.length;
