@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { LocalWorkspace, type PulumiFn, Stack } from "@pulumi/pulumi/automation/index.js";
 import type { StackIdentity } from "../../stacks/tenant/names.ts";
 import type { TenantSpec } from "../../stacks/tenant/spec.ts";
-import { previewResult } from "./changes.ts";
+import { assertPlan, previewResult } from "./changes.ts";
+import { recordCli } from "./cliFile.ts";
+import { CliFailure } from "./cli.ts";
 import { createRunCommand } from "./command.ts";
 import { maskSecrets, STACK_TYPE } from "./deployment.ts";
 import { driftResult } from "./drift.ts";
@@ -35,7 +37,11 @@ export interface Run {
 /** Everything one run carries through its functions. */
 interface Context {
   readonly job: Job;
-  readonly log: RunLog;
+  /** Of what is done or, as long as nothing is, of what is planned. */
+  log: RunLog;
+  /** Set as soon as what is planned is being done. */
+  planned?: RunLog;
+  preludes: number;
   readonly redact: Redactor;
   readonly listener: RunListener;
   cli?: ProcessIdentity;
@@ -48,6 +54,7 @@ export function createRun(job: Job, factory: ProgramFactory, listener: RunListen
   const context: Context = {
     job,
     log: createRunLog(),
+    preludes: 0,
     redact: createRedactor(job.env),
     listener,
     cancelled: undefined,
@@ -75,11 +82,23 @@ async function settle(
     const result = await runJob(context, factory);
     return { result, killed: context.killed };
   } catch (error) {
-    return { error: toEngineError(context, error).toJSON(), killed: context.killed };
+    return { error: toEngineError(context, error).toJSON(), killed: context.killed || endedBySignal(error) };
   } finally {
-    await noteInterrupted(context.job.runDir, context.job.target, interruptedOf(context.log));
+    if (!isPlanning(context))
+      await noteInterrupted(context.job.runDir, context.job.target, interruptedOf(context.log));
     await redactOutputFiles(context);
   }
+}
+
+/** Between two phases of a run the CLI does not listen for signals: one ends it with its lock left behind. */
+function endedBySignal(error: unknown): boolean {
+  return error instanceof CliFailure && error.result.signal !== null;
+}
+
+/** Whether all that was heard so far is about what would be done. */
+function isPlanning({ job, planned }: Context): boolean {
+  if (job.kind === "preview" || job.kind === "previewRepair") return true;
+  return "expectedPlan" in job && job.expectedPlan !== undefined && planned === undefined;
 }
 
 async function runJob(context: Context, factory: ProgramFactory): Promise<JobResult> {
@@ -136,6 +155,7 @@ async function openStack(context: Context): Promise<Stack> {
       env: job.env,
       // A stack goes in the same process as its resources instead of in one more; a new one is named, not selected.
       extraArgs: { destroy: ["--remove"], "stack init": ["--no-select"] },
+      ...("expectedPlan" in job && job.expectedPlan !== undefined && { droppedArgs: ["--skip-preview"] }),
       beforeSpawn: () => {
         if (context.cancelled) throw new Error("cancelled before it began");
       },
@@ -150,6 +170,8 @@ async function openStack(context: Context): Promise<Stack> {
 
 function onSpawn(context: Context, cli: ProcessIdentity): void {
   context.cli = cli;
+  // Here and not in the service, which may be dead by now.
+  recordCli(context.job.runDir, cli);
   context.listener.onCli(cli);
   if (context.cancelled) void stopCli(context, cli);
 }
@@ -159,6 +181,7 @@ function inlineProgram(context: Context, job: ProgramJob, factory: ProgramFactor
   const identity = { project: job.target.projectName, stack: job.target.stackName };
   return async () => {
     try {
+      if (job.expectedPlan !== undefined && !isDryRun()) checkPlan(context, job.expectedPlan);
       return await factory(job.spec, identity)();
     } catch (error) {
       context.programError = error;
@@ -167,9 +190,27 @@ function inlineProgram(context: Context, job: ProgramJob, factory: ProgramFactor
   };
 }
 
+/**
+ * An `up` that plans first runs its program twice in one CLI process, under one lock: to plan and to apply. When the
+ * second run begins, all events of the plan are here (the CLI waits for its event stream to be acknowledged), and no
+ * resource has been registered yet, so throwing changes nothing.
+ */
+function checkPlan(context: Context, expectedDigest: string): void {
+  const { complete, steps, summary } = context.planned ?? context.log;
+  if (!complete) throw new EngineError("engine_failed", "Cannot apply the plan: the engine did not tell it.");
+  assertPlan(context.job.target, expectedDigest, previewResult(steps, summary));
+}
+
 function hear(context: Context, event: Parameters<typeof recordEvent>[1]): void {
+  if (event.preludeEvent && ++context.preludes === 2) {
+    context.planned = context.log;
+    context.log = createRunLog();
+  }
   const heard = recordEvent(context.log, event, context.redact);
-  if (heard !== undefined) context.listener.onEvent(heard);
+  const isPrologue = "expectedPlan" in context.job && isPlanning(context);
+  // What is only planned is no progress; what is wrong with it is worth hearing.
+  if (heard === undefined || (isPrologue && !(heard.type === "diagnostic" && heard.severity === "error"))) return;
+  context.listener.onEvent(heard);
 }
 
 function upResult(log: RunLog): JobResult {
@@ -199,6 +240,7 @@ function toEngineError(context: Context, error: unknown): EngineError {
       cause: error,
     });
   }
+  if (context.programError instanceof EngineError) return context.programError;
   return classifyFailure({
     action,
     error,

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { forgetCli, recordedCli } from "./cliFile.ts";
 import type { EngineEvent, RunHooks, StackTarget } from "./engine.ts";
 import { EngineError } from "./errors.ts";
 import type { Job, JobResult, ProgramJob, RefreshJob, StateJob, WorkerEnd } from "./job.ts";
@@ -21,7 +22,7 @@ export interface RunsOptions {
 
 /** What a run is, without what all runs have. */
 export type JobRequest =
-  | Pick<ProgramJob, "kind" | "spec" | "target" | "createStack">
+  | Pick<ProgramJob, "kind" | "spec" | "target" | "createStack" | "expectedPlan">
   | Pick<StateJob, "kind" | "target">
   | Pick<RefreshJob, "kind" | "target" | "urns">;
 
@@ -31,9 +32,6 @@ export interface Runs {
   cancel(runId: string): Promise<boolean>;
   settle(target: StackTarget, runId: string): Promise<void>;
 }
-
-/** In the run folder: the CLI process, for `settle` after a crash. */
-const CLI_FILE = "cli.json";
 
 interface Active {
   readonly run: PoolRun;
@@ -59,7 +57,6 @@ export function createRuns(options: RunsOptions): Runs {
           {
             onCli: (cli) => {
               entry.cli = cli;
-              void recordCli(job.runDir, cli);
             },
             onEvent: (event) => tell(hooks, event),
           },
@@ -105,7 +102,7 @@ async function finished(
     signal?.removeEventListener("abort", run.cancel);
   }
   if (end.killed && entry.cli !== undefined) await options.store.unlockAfter(job.target, entry.cli);
-  await rm(join(job.runDir, CLI_FILE), { force: true });
+  await forgetCli(job.runDir);
   if (end.error === undefined && end.result !== undefined) return end.result;
   const error = EngineError.fromJSON(
     end.error ?? { code: "engine_failed", message: "The run ended without a result." },
@@ -133,14 +130,10 @@ async function prepare(options: RunsOptions, request: JobRequest, runId: string)
   return { ...request, runId, runDir, env, command: options.command, stop: options.stop };
 }
 
-async function recordCli(runDir: string, cli: ProcessIdentity): Promise<void> {
-  await writeFile(join(runDir, CLI_FILE), JSON.stringify(cli)).catch(() => {});
-}
-
 async function settle(options: RunsOptions, target: StackTarget, runId: string): Promise<void> {
-  const text = await readFile(join(options.runsDir, runId, CLI_FILE), "utf8").catch(() => undefined);
-  if (text === undefined) return;
-  const cli = JSON.parse(text) as ProcessIdentity;
+  const runDir = join(options.runsDir, runId);
+  const cli = recordedCli(runDir);
+  if (cli === undefined) return;
   if (isAlive(cli)) {
     try {
       await stopProcess(cli, options.stop);
@@ -153,7 +146,7 @@ async function settle(options: RunsOptions, target: StackTarget, runId: string):
     }
   }
   await options.store.unlockAfter(target, cli);
-  await rm(join(options.runsDir, runId, CLI_FILE), { force: true });
+  await forgetCli(runDir);
 }
 
 /** A listener's exception is its own affair: it must not end a run that changes a cloud. */

@@ -58,6 +58,11 @@ async function untilOwnerIsGone(run: StepRun, thrown: unknown): Promise<boolean>
   return false;
 }
 
+/** The run that looks up what an earlier one left, by the name of the run that it makes way for. */
+export function recoveryOf(runId: string): string {
+  return `${runId}-recover`;
+}
+
 async function recovered<T>(run: StepRun, engineRun: () => Promise<T>): Promise<T> {
   await run.say("An earlier run ended in the middle; looking up what it left");
   const { engine, registry, settings } = run.service;
@@ -74,7 +79,7 @@ async function recovered<T>(run: StepRun, engineRun: () => Promise<T>): Promise<
       find: (tags) => findTagged(run, place, tags),
       findOrphans: (recorded) => findOrphans(run, place, recorded),
     },
-    { ...hooks, runId: `${hooks.runId}-recover` },
+    { ...hooks, runId: recoveryOf(hooks.runId) },
   );
   return engineRun();
 }

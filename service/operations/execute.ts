@@ -3,9 +3,11 @@ import { operationInput } from "../../registry/operation.ts";
 import { IllegalJournalEntry } from "../../registry/operationFold.ts";
 import { type ClaimedOperation, operationRelease, operationRenew } from "../../registry/operationLease.ts";
 import type { OperationErrorValue } from "../../registry/schema.ts";
+import { targetGet } from "../../registry/target.ts";
 import type { ServiceContext } from "../app/context.ts";
 import { compensate } from "./compensate.ts";
 import { endOperation, giveUp, isHopeless } from "./ending.ts";
+import { recoveryOf } from "./engineRun.ts";
 import { append, doStep, type Execution, errorOf, keptOf } from "./execution.ts";
 import { type KeptLease, keepLease } from "./lease.ts";
 import { type Cause, type PastRun, wholePastRunOf } from "./pastRun.ts";
@@ -36,6 +38,7 @@ export async function executeOperation(
     const past = await service.registry.read((db) => wholePastRunOf(db, operationId));
     const claim = { service, operation, fencingToken, targetId, stop, lease };
     const execution = { ...claim, input, begunBefore: past.steps, said: 0 };
+    await settleCutOff(execution, past);
     if (isHopeless(past)) return await giveUp(execution, past);
     if (!(await begin(execution, past.begun))) return;
     const disarm = await armDeadline(execution);
@@ -45,6 +48,24 @@ export async function executeOperation(
     service.metrics.operationSeconds.observe({ kind: operation.kind, status: outcome }, seconds);
   } finally {
     lease.stop();
+  }
+}
+
+/**
+ * Whatever becomes of the operation, the engine run that a dead service left in the middle must be over before its stack is
+ * touched again, or given free: runs that only look take no lock that would keep others away. What cannot be settled
+ * here is met again, as the step's failure, by whoever needs the stack.
+ */
+async function settleCutOff({ service, operation, targetId }: Execution, past: PastRun): Promise<void> {
+  if (past.cutOff === undefined) return;
+  const { runId } = past.cutOff;
+  try {
+    const { projectName, stackName } = await service.registry.read((db) => targetGet(db, targetId));
+    await service.engine.settle({ projectName, stackName }, runId);
+    await service.engine.settle({ projectName, stackName }, recoveryOf(runId));
+  } catch (thrown) {
+    const { operationId } = operation;
+    service.log.warn({ err: thrown, operationId, runId }, "an earlier engine run cannot be settled yet");
   }
 }
 

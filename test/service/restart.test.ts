@@ -38,6 +38,37 @@ describe("a service that stops in the middle of an operation", () => {
     expect(await get("/audit/verification")).toMatchObject({ verified: true });
   });
 
+  it("first ends the look at the cloud that it had left under way", async () => {
+    const tenantId = await createTenant(service, "looked-at");
+    const activation = await service.call("POST", `${controlPlane}/tenants/${tenantId}/activate`, {
+      body: {},
+    });
+    await ended(service, activation.body.operations[0].operationId);
+    const [stack] = [...service.world.stacks].find(([key]) => key.includes(tenantId)) ?? [""];
+    const urn = "urn:pulumi:dev::tenant::aws:sqs/queue:Queue::queue";
+    const deleted = { urn, resourceType: "aws:sqs/queue:Queue", logicalName: "queue", physicalId: "queue" };
+    service.world.stacks.get(stack)?.findings.push({ ...deleted, kind: "deleted", properties: [] });
+    const scope = { tenantIds: [tenantId] };
+    const scan = await service.call("POST", `${controlPlane}/drift/scans`, { body: scope });
+    await waitFor(
+      "the scan",
+      async () => (await get(`/drift/scans/${scan.body.scanId}`)).finishedAt ?? undefined,
+    );
+    const isLooking = () => service.world.runs.at(-1)?.startsWith("drift ") === true;
+    const never = new Promise<void>(() => undefined);
+    Object.defineProperty(service.world, "gate", {
+      configurable: true,
+      get: () => (isLooking() ? never : undefined),
+    });
+    const repair = await service.call("POST", `${controlPlane}/drift/repairs`, { body: scope });
+    const { operationId } = repair.body.operations[0];
+    await waitFor("the look", async () => (isLooking() ? true : undefined));
+    Object.defineProperty(service.world, "gate", { configurable: true, writable: true, value: undefined });
+    await service.restart();
+    expect(await ended(service, operationId)).toMatchObject({ status: "succeeded" });
+    expect(service.world.settled).toContain(`${operationId}-1-verify-1`);
+  });
+
   it("keeps what was queued, and the admin key", async () => {
     const tenantId = await createTenant(service, "queued");
     service.world.gate = new Promise(() => undefined);

@@ -1,0 +1,34 @@
+/**
+ * In a run's folder, while its CLI runs: which process that is. After the death of the service it tells whoever takes the
+ * stack over whom to stop.
+ */
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { ProcessIdentity } from "./processes.ts";
+
+const CLI_FILE = "cli.json";
+
+/** At once and as a whole: whoever writes it may be killed at any instant. */
+export function recordCli(runDir: string, cli: ProcessIdentity): void {
+  const file = join(runDir, CLI_FILE);
+  try {
+    writeFileSync(`${file}.new`, JSON.stringify(cli), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  } catch {
+    // A full disk must not end a run; the lock still tells who has the stack.
+  }
+}
+
+/** Undefined when no CLI was begun, or it has ended, or what is there does not say which. */
+export function recordedCli(runDir: string): ProcessIdentity | undefined {
+  try {
+    return JSON.parse(readFileSync(join(runDir, CLI_FILE), "utf8")) as ProcessIdentity;
+  } catch {
+    return undefined;
+  }
+}
+
+export async function forgetCli(runDir: string): Promise<void> {
+  await rm(join(runDir, CLI_FILE), { force: true });
+}
