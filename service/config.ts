@@ -72,6 +72,18 @@ const settingsSchema = z.strictObject({
     ),
   /** Drift repairs that nobody asked for, at most, on one plane. */
   driftRepairsPerHour: whole(0, 10_000).default(10),
+  /** What a rollout's health gate may ask besides public addresses: hosts, host:port or *.domain, with commas between. */
+  gateHosts: z
+    .string()
+    .default("")
+    .transform((hosts) =>
+      hosts
+        .split(",")
+        .map((host) => host.trim())
+        .filter((host) => host !== ""),
+    ),
+  /** How often a target that bakes is looked at. */
+  gatePollMs: whole(50, 3_600_000).default(15_000),
   /** Different targets of a plane that fail within ten minutes for reasons of the engine or the cloud before it is left alone; 0 never. */
   breakerFailures: whole(0, 1_000).default(3),
   /** How long it is left alone the first time; each further time twice as long, up to half an hour. */
@@ -172,6 +184,11 @@ export const limits = {
   stepBackoffMaxMs: 15_000,
   healthConcurrency: 8,
   scanConcurrency: 2,
+  gateTimeoutMs: 5_000,
+  gateBodyBytes: 64 * 1024,
+  gateConcurrency: 8,
+  /** A target that bakes has failed when it is not well so many looks in a row: tasks may be moved by autoscaling. */
+  gateLooks: 3,
   breakerWindowMs: 600_000,
   breakerCoolDownMaxMs: 1_800_000,
   purgeEveryMs: 3_600_000,
@@ -213,6 +230,8 @@ const flags = {
   "reconcile-backoff-ms": "reconcileBackoffMs",
   "drift-policy": "driftPolicy",
   "drift-repairs-per-hour": "driftRepairsPerHour",
+  "gate-hosts": "gateHosts",
+  "gate-poll-ms": "gatePollMs",
   "breaker-failures": "breakerFailures",
   "breaker-cool-down-ms": "breakerCoolDownMs",
   "drain-ms": "drainMs",
@@ -256,6 +275,9 @@ const help: Readonly<Record<FlagName, string>> = {
   "reconcile-backoff-ms": "how long it waits after a first failure; doubles with each (10000)",
   "drift-policy": "drift by environment or plane (dev=correct,stage=report,prod=report)",
   "drift-repairs-per-hour": "drift repairs nobody asked for, on one plane (10)",
+  "gate-hosts":
+    "hosts that health gates may ask although they are private: host, host:port or *.domain, with commas between",
+  "gate-poll-ms": "how often a target that bakes is looked at (15000)",
   "breaker-failures": "targets of a plane that may fail before nothing new is started there, 0 for any (3)",
   "breaker-cool-down-ms": "how long it is then left alone at first (60000)",
   "drain-ms": "how long a stopping service waits for running operations (20000)",
