@@ -74,7 +74,8 @@ async function pins(db: Kysely<unknown>): Promise<void> {
     .execute();
   await index(db, "pins", "created_at", "pin_id");
   await index(db, "pins", "tenant_id", "created_at", "pin_id");
-  await openIndex(db, "pins", "tenant_id", "released_at");
+  await openIndex(db, "pins", "released_at", "tenant_id");
+  await openIndex(db, "pins", "released_at", "created_at", "pin_id");
 }
 
 async function windows(db: Kysely<unknown>): Promise<void> {
@@ -96,8 +97,9 @@ async function windows(db: Kysely<unknown>): Promise<void> {
     .addColumn("ended_by", "text")
     .execute();
   await index(db, "change_windows", "created_at", "window_id");
-  await openIndex(db, "change_windows", "tenant_id", "ended_at");
-  await openIndex(db, "change_windows", "plane_name", "ended_at");
+  await openIndex(db, "change_windows", "ended_at", "tenant_id");
+  await openIndex(db, "change_windows", "ended_at", "plane_name");
+  await openIndex(db, "change_windows", "ended_at", "created_at", "window_id");
 }
 
 async function flags(db: Kysely<unknown>): Promise<void> {
@@ -178,11 +180,16 @@ async function index(db: Kysely<unknown>, table: string, ...columns: string[]): 
 }
 
 /** Of the rows that have not ended: what is asked on every request, while those that ended only grow in number. */
-async function openIndex(db: Kysely<unknown>, table: string, column: string, end: string): Promise<void> {
+async function openIndex(
+  db: Kysely<unknown>,
+  table: string,
+  end: string,
+  ...columns: string[]
+): Promise<void> {
   await db.schema
-    .createIndex(`${table}_open_${column}`)
+    .createIndex(`${table}_open_by_${columns.join("_")}`)
     .on(table)
-    .column(column)
+    .columns(columns)
     .where(end as never, "is", null)
     .execute();
 }
