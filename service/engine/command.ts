@@ -16,6 +16,8 @@ export interface RunCommandOptions {
   readonly env: Readonly<Record<string, string>>;
   /** More arguments by subcommand, such as `{ destroy: ["--remove"], "stack init": ["--no-select"] }`. */
   readonly extraArgs?: Readonly<Record<string, readonly string[]>>;
+  /** Arguments that the Automation API gives and that are left out. */
+  readonly droppedArgs?: readonly string[];
   /** Checked before each process: once cancelled, nothing new begins. */
   beforeSpawn(): void;
   onSpawn(process: ProcessIdentity): void;
@@ -24,6 +26,7 @@ export interface RunCommandOptions {
 const NOTHING = { stdout: "", stderr: "", exitCode: 0, signal: null } as const;
 
 export function createRunCommand(options: RunCommandOptions): PulumiCommand {
+  const dropped = new Set(options.droppedArgs);
   const run = async (
     args: readonly string[],
     workDir: string,
@@ -36,7 +39,7 @@ export function createRunCommand(options: RunCommandOptions): PulumiCommand {
     const extra = options.extraArgs?.[subcommand] ?? [];
     const result = await runCli({
       command: options.command,
-      args: [...args, ...extra, "--non-interactive"],
+      args: [...args.filter((arg) => !dropped.has(arg)), ...extra, "--non-interactive"],
       workDir,
       env: { ...options.env, ...env, PULUMI_AUTOMATION_API: "true" },
       outputName: subcommand.replace(" ", "-"),

@@ -157,14 +157,19 @@ async function apply(
     checkStateIdentity(deployment, target, spec.tenant.tenantId);
     await assertClean(store, deployment, target);
   }
-  if (hooks?.expectedPlan !== undefined) {
-    const { onEvent: _planned, ...quiet } = hooks;
-    const job = { kind: kind === "up" ? "preview" : "previewRepair", spec, target } as const;
-    const plan = await runs.run({ ...job, createStack: deployment === undefined }, quiet);
-    assertPlan(target, hooks.expectedPlan.digest, plan as PreviewResult);
+  const expected = hooks?.expectedPlan?.digest;
+  if (expected !== undefined && kind === "repair") {
+    // In one process the state would be read anew from the cloud, and written, before the plan could be refused.
+    const { onEvent: _planned, ...quiet } = hooks ?? {};
+    const plan = await runs.run(
+      { kind: "previewRepair", spec, target, createStack: deployment === undefined },
+      quiet,
+    );
+    assertPlan(target, expected, plan as PreviewResult);
   }
   const createStack = deployment === undefined && !(await store.create(target));
-  return (await runs.run({ kind, spec, target, createStack }, hooks)) as UpResult;
+  const plan = expected !== undefined && kind === "up" ? { expectedPlan: expected } : {};
+  return (await runs.run({ kind, spec, target, createStack, ...plan }, hooks)) as UpResult;
 }
 
 async function drift(

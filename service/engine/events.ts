@@ -11,11 +11,13 @@ export interface RunLog {
   readonly failed: StepEventMetadata[];
   readonly diagnostics: Diagnostic[];
   summary: OpSummary;
+  /** Whether the engine has counted up: nothing of what it planned or did is missing here. */
+  complete: boolean;
   readonly startedAtMs: number;
 }
 
 export function createRunLog(): RunLog {
-  return { steps: [], failed: [], diagnostics: [], summary: {}, startedAtMs: Date.now() };
+  return { steps: [], failed: [], diagnostics: [], summary: {}, complete: false, startedAtMs: Date.now() };
 }
 
 /** Adds one event to the log and says what, if anything, a listener should hear of it. */
@@ -34,6 +36,7 @@ export function recordEvent(log: RunLog, event: PulumiEvent, redact: Redactor): 
   }
   if (event.summaryEvent) {
     log.summary = definedCounts(event.summaryEvent.resourceChanges ?? {});
+    log.complete = true;
     return { type: "summary", summary: log.summary, durationMs: nowMs - log.startedAtMs, at };
   }
   return event.diagnosticEvent ? diagnosticEvent(log, event.diagnosticEvent, redact, at) : undefined;

@@ -29,6 +29,8 @@ export interface ProgramJob extends JobBase {
   readonly spec: TenantSpec;
   /** The stack is not there yet: `stack init` comes first. */
   readonly createStack: boolean;
+  /** Of an `up` that plans first and goes on only when this is the plan. */
+  readonly expectedPlan?: string;
 }
 
 export interface StateJob extends JobBase {

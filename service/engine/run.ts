@@ -1,11 +1,12 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LocalWorkspace, type PulumiFn, Stack } from "@pulumi/pulumi/automation/index.js";
+import { isDryRun } from "@pulumi/pulumi/runtime/index.js";
 import type { StackIdentity } from "../../stacks/tenant/names.ts";
 import type { TenantSpec } from "../../stacks/tenant/spec.ts";
 import { assertPlan, previewResult } from "./changes.ts";
-import { recordCli } from "./cliFile.ts";
 import { CliFailure } from "./cli.ts";
+import { recordCli } from "./cliFile.ts";
 import { createRunCommand } from "./command.ts";
 import { maskSecrets, STACK_TYPE } from "./deployment.ts";
 import { driftResult } from "./drift.ts";
@@ -209,7 +210,8 @@ function hear(context: Context, event: Parameters<typeof recordEvent>[1]): void 
   const heard = recordEvent(context.log, event, context.redact);
   const isPrologue = "expectedPlan" in context.job && isPlanning(context);
   // What is only planned is no progress; what is wrong with it is worth hearing.
-  if (heard === undefined || (isPrologue && !(heard.type === "diagnostic" && heard.severity === "error"))) return;
+  if (heard === undefined || (isPrologue && !(heard.type === "diagnostic" && heard.severity === "error")))
+    return;
   context.listener.onEvent(heard);
 }
 

