@@ -2,6 +2,7 @@ import { LeaseLostError } from "../../registry/journal.ts";
 import type { OperationErrorValue } from "../../registry/schema.ts";
 import { append, type Execution, errorOf, undoStep } from "./execution.ts";
 import type { Cause, PastRun } from "./pastRun.ts";
+import { PLAN_CHANGED } from "./planCheck.ts";
 import type { EndedRun, Saga, Step, StepResults } from "./saga.ts";
 import { isHandedOver } from "./stop.ts";
 
@@ -28,8 +29,11 @@ export async function compensate(
   saga: Saga,
   { cause, results, steps, past }: Compensation,
 ): Promise<Compensated> {
-  const begun = saga.steps.filter(({ name, undo }) => steps.has(name) && undo !== undefined).reverse();
   const { error } = cause;
+  const untouched = error?.code === PLAN_CHANGED ? error.step : undefined;
+  const begun = saga.steps
+    .filter(({ name, undo }) => steps.has(name) && name !== untouched && undo !== undefined)
+    .reverse();
   if (begun.length === 0) return { left: "unchanged", error };
   const stays = execution.operation.onFailure === "keep" || begun.some(({ undo }) => undo === "impossible");
   if (stays) return { left: "between", error };

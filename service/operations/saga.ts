@@ -77,6 +77,8 @@ export interface EndedRun {
 export interface OperationInput {
   readonly releaseNumber?: number;
   readonly force?: boolean;
+  /** What was previewed: another spec or another plan is refused before anything is changed. */
+  readonly plan?: PreviewedPlan;
   readonly archive?: ArchiveInput;
   /** What a retry asks for again: the request had written it on the target and the tenant. */
   readonly wanted?: WantedState;
@@ -103,6 +105,12 @@ export type StoodAt = Pick<
 /** Where the target stood before what undoing takes back. */
 export function oldStateOf({ before, beforeAll }: OperationInput): StoodAt | undefined {
   return beforeAll ?? before;
+}
+
+export interface PreviewedPlan {
+  /** The engine's, of the plan. */
+  readonly digest: string;
+  readonly specDigest: string;
 }
 
 export interface ArchiveInput {

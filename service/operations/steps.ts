@@ -10,6 +10,7 @@ import type { ServiceHealth } from "../cloud/cloudRuntime.ts";
 import type { UpResult } from "../engine/engine.ts";
 import { monotonicMs } from "../engine/monotonic.ts";
 import { stackOf, withRecovery } from "./engineRun.ts";
+import { expectedPlan, inWordsOfPlan } from "./planCheck.ts";
 import { resolveSpec, type Workload } from "./resolveSpec.ts";
 import { pause } from "./retry.ts";
 import { type Step, StepError, type StepRun } from "./saga.ts";
@@ -100,9 +101,10 @@ export const deployStep: Step = {
     // A plain run compares with the state and would leave drift as it is.
     const refreshed = run.target.drift === "drifted";
     const { engine } = run.service;
+    const hooks = { ...run.hooks, ...expectedPlan(run, digest) };
     const result = await withRecovery(run, () =>
-      refreshed ? engine.repair(spec, run.hooks) : engine.up(spec, run.hooks),
-    );
+      refreshed ? engine.repair(spec, hooks) : engine.up(spec, hooks),
+    ).catch(inWordsOfPlan);
     await run.say(`${result.resources} resources are as specified`);
     return { unchanged: false, refreshed, ...keptOfUp(result) };
   },
