@@ -19,7 +19,7 @@ export function createEcsService(
   parts: ServiceParts,
   place: Place,
 ): aws.ecs.Service {
-  const { layout, services, workload, waitForSteadyState } = build.args;
+  const { layout, services, workload, versionTags, waitForSteadyState } = build.args;
   const scaling = serviceScaling(services[service], workload);
   const { after, ...entry } = entryOf(place.entry, service);
   const ecsService = new aws.ecs.Service(
@@ -43,7 +43,7 @@ export function createEcsService(
       enableEcsManagedTags: true,
       propagateTags: "SERVICE",
       waitForSteadyState,
-      tags: serviceTags(build, service),
+      tags: { ...serviceTags(build, service), ...versionTags },
     },
     build.named({
       // A task that starts before its role may read its secret fails, and the service with it.

@@ -65,7 +65,13 @@ export interface TenantServiceSetArgs {
   readonly workload: Workload;
   /** A load balancer of the tenant's own then answers everybody that the tenant is suspended. */
   readonly accessSuspended: boolean;
+  /** On everything: whose it is. */
   readonly tags: Tags;
+  /**
+   * On the ECS services, and through them on their tasks: what is deployed. On everything, each release would change
+   * everything, and no preview would show what it is about.
+   */
+  readonly versionTags: Tags;
   readonly waitForSteadyState: boolean;
   /** Bound to every resource, so that a change can be refused before it is made. */
   readonly hooks?: pulumi.ResourceHookBinding;

@@ -80,10 +80,18 @@ describe("the tenant program", () => {
         "tenantry:environment": "dev",
         "tenantry:plane": "dev-eu-west-1",
         "tenantry:plan": "starter",
+      });
+    }
+  });
+
+  it("tags the services, and nothing else, with what is deployed, so that a release changes little", () => {
+    const versioned = first.resources.filter(({ inputs }) => inputs.tags?.["tenantry:release"] !== undefined);
+    expect(versioned.map(({ type }) => type)).toEqual(Array(5).fill("aws:ecs/service:Service"));
+    for (const { inputs } of versioned)
+      expect(inputs.tags).toMatchObject({
         "tenantry:release": "1",
         "tenantry:spec-digest": specDigest(spec),
       });
-    }
   });
 
   it("hands each service its own variables and no other's", () => {

@@ -79,6 +79,10 @@ export function tenantProgram(spec: TenantSpec, identity: StackIdentity): () => 
         workload: checked.workload,
         accessSuspended: checked.access === "suspended" || checked.workload === "suspended",
         tags: tenantTags(checked),
+        versionTags: {
+          [TAG.release]: String(checked.release.number),
+          [TAG.specDigest]: specDigest(checked),
+        },
         waitForSteadyState: checked.provider.waitForSteadyState ?? true,
         hooks: identityHooks(checked),
       },
@@ -152,10 +156,8 @@ function tenantTags(spec: TenantSpec): Tags {
     [TAG.environment]: spec.environment,
     [TAG.plane]: spec.plane.name,
     [TAG.plan]: spec.plan.key,
-    [TAG.release]: String(spec.release.number),
     [TAG.isolation]: spec.isolation.level,
     [TAG.dataClassification]: spec.tenant.dataClassification,
-    [TAG.specDigest]: specDigest(spec),
   };
 }
 
