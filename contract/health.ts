@@ -52,7 +52,7 @@ export const tenantHealthQuerySchema = z.strictObject({
   fresh: z
     .stringbool()
     .default(false)
-    .meta({ description: "Ask the cloud now instead of giving what was last seen" }),
+    .meta({ description: "Ask the cloud now instead of giving what was last seen", enum: ["true", "false"] }),
 });
 export type TenantHealthQuery = z.output<typeof tenantHealthQuerySchema>;
 

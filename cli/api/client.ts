@@ -1,0 +1,165 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Problem } from "../../contract/errors.ts";
+import { EXIT, Failure } from "../exit.ts";
+import type { Access } from "../settings/profiles.ts";
+import { problemFailure } from "./problem.ts";
+import { delayMs, LIMITS, mayTryAgain, retryAfterMs } from "./retry.ts";
+
+/**
+ * Every request of the client goes through here. It promises: a mutation carries one Idempotency-Key in all its tries, so
+ * that trying again after a lost answer does nothing twice; tries are bounded in number and time (retry.ts); whatever
+ * fails becomes a Failure with a sentence and an exit code. It refuses redirects, which would carry the key elsewhere.
+ */
+export interface Call {
+  readonly method: string;
+  /** From the first slash on. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  /** Of a mutation; made up when left out. */
+  readonly idempotencyKey?: string | undefined;
+  readonly timeoutMs?: number;
+  /** Until then a service that is away is waited for. */
+  readonly patientUntil?: number;
+}
+
+export interface Answer<T> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly type: string;
+  readonly text: string;
+  /** Of JSON answers. */
+  readonly body: T;
+}
+
+export interface Client {
+  readonly origin: string;
+  call<T>(call: Call): Promise<Answer<T>>;
+  /** The answer as it opens; its body is for the caller to read. Tried once. */
+  open(call: Call, signal: AbortSignal): Promise<Response>;
+}
+
+/** The service could not be asked, or asked to be asked later. */
+class Away extends Failure {
+  readonly waitMs: number | undefined;
+  constructor(message: string, waitMs: number | undefined, options: { cause?: unknown; problem?: unknown }) {
+    super(EXIT.unreachable, message, options);
+    this.waitMs = waitMs;
+  }
+}
+
+export interface ClientOptions {
+  readonly access: Access;
+  readonly userAgent: string;
+  /** Told before each wait, for people who wonder why nothing happens. */
+  readonly onRetry?: (why: string, waitMs: number) => void;
+}
+
+export function createClient({ access, userAgent, onRetry }: ClientOptions): Client {
+  let key: string | undefined;
+  const headersOf = ({ headers, body }: Call): Record<string, string> => {
+    key ??= access.key();
+    return {
+      authorization: `Bearer ${key}`,
+      "user-agent": userAgent,
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...headers,
+    };
+  };
+  const send = (call: Call, signal: AbortSignal) => {
+    const url = new URL(call.path, access.url);
+    for (const [name, value] of Object.entries(call.query ?? {})) url.searchParams.set(name, value);
+    const method = call.method.toUpperCase();
+    const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+    return fetch(url, {
+      method,
+      headers: headersOf(call),
+      redirect: "manual",
+      signal,
+      ...(body === undefined ? {} : { body }),
+    }).catch((cause: unknown) => {
+      throw new Away(
+        `Cannot ask the service: ${access.url.origin} does not answer. TENANTRY_URL or a profile names another.`,
+        undefined,
+        { cause },
+      );
+    });
+  };
+  const once = async <T>(call: Call): Promise<Answer<T>> => {
+    const response = await send(call, AbortSignal.timeout(call.timeoutMs ?? LIMITS.requestTimeoutMs));
+    return read<T>(response, access.url.origin);
+  };
+  return {
+    origin: access.url.origin,
+    open: async (call, signal) => {
+      const response = await send(call, signal);
+      if (response.ok) return response;
+      await read(response, access.url.origin);
+      throw new Error("unreachable: an answer that is not ok was read without a failure");
+    },
+    async call<T>(call: Call): Promise<Answer<T>> {
+      const repeatable = withKey(call);
+      const startedAt = Date.now();
+      for (let tries = 1; ; tries += 1) {
+        try {
+          return await once<T>(repeatable);
+        } catch (error) {
+          if (!(error instanceof Away)) throw error;
+          const connected = error.problem !== undefined;
+          const waitMs = delayMs(tries, error.waitMs, Math.random());
+          const again = mayTryAgain({
+            tries,
+            waitMs,
+            connected,
+            startedAt,
+            now: Date.now(),
+            ...(call.patientUntil === undefined ? {} : { patientUntil: call.patientUntil }),
+          });
+          if (!again) throw error;
+          onRetry?.(error.message, waitMs);
+          await sleep(waitMs);
+        }
+      }
+    },
+  };
+}
+
+function withKey(call: Call): Call {
+  if (call.method.toLowerCase() === "get") return call;
+  return { ...call, headers: { "idempotency-key": call.idempotencyKey ?? randomUUID(), ...call.headers } };
+}
+
+async function read<T>(response: Response, origin: string): Promise<Answer<T>> {
+  const text = await response.text().catch((cause: unknown) => {
+    throw new Away(`Cannot ask the service: ${origin} broke off its answer.`, undefined, { cause });
+  });
+  const type = response.headers.get("content-type") ?? "";
+  const { status, headers } = response;
+  const body = type.includes("json") ? parsed(text) : undefined;
+  const isOurs = type.includes("problem+json") && isProblem(body);
+  const readable = body !== undefined || !/json|html/.test(type);
+  if (response.ok && readable) return { status, headers, type, text, body: body as T };
+  const waitMs = retryAfterMs(headers.get("retry-after"), Date.now());
+  if (isOurs) {
+    const failure = problemFailure(body);
+    if (status !== 429 && status !== 503 && body.code !== "idempotency_in_progress") throw failure;
+    throw new Away(failure.message, waitMs, { problem: body });
+  }
+  const message = `Cannot ask the service: ${origin} answers ${status} and not as Tenantry does. TENANTRY_URL or a profile names another.`;
+  if (status === 502 || status === 503 || status === 504) throw new Away(message, waitMs, {});
+  throw new Failure(EXIT.unreachable, message);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isProblem(body: unknown): body is Problem {
+  return typeof body === "object" && body !== null && "code" in body && "detail" in body;
+}

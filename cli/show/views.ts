@@ -1,0 +1,181 @@
+import type { AuditEvent } from "../../contract/audit.ts";
+import type { DriftFinding, DriftScan } from "../../contract/drift.ts";
+import type { TenantHealth } from "../../contract/health.ts";
+import type { Operation } from "../../contract/operation.ts";
+import type { Plane } from "../../contract/plane.ts";
+import type { Release } from "../../contract/release.ts";
+import type { Rollout, RolloutTarget } from "../../contract/rollout.ts";
+import type { RolloutChange } from "../../contract/rolloutChange.ts";
+import type { Target } from "../../contract/target.ts";
+import type { Tenant } from "../../contract/tenant.ts";
+import type { Tone } from "../io.ts";
+import type { Column } from "./table.ts";
+import { ageText } from "./time.ts";
+
+const TONES: Readonly<Record<string, Tone>> = {
+  ...words(
+    "good",
+    "active succeeded ready healthy current clean complete ok open_window resolved closed enabled",
+  ),
+  ...words("bad", "failed down drifted halted deleted open denied broken rolled_back over"),
+  ...words(
+    "busy",
+    "queued running waiting previewing previewed paused baking rolling_back suspended degraded",
+  ),
+  ...words("busy", "behind ahead provisioning updating suspending decommissioning held half_open near"),
+  ...words("faint", "unknown draft archived absent skipped unchanged cancelled pending expired"),
+};
+
+function words(tone: Tone, list: string): Record<string, Tone> {
+  return Object.fromEntries(list.split(" ").map((word) => [word, tone]));
+}
+
+export function toneOf(word: unknown): Tone | undefined {
+  return typeof word === "string" ? TONES[word] : undefined;
+}
+
+function state<T>(title: string, value: (row: T) => unknown): Column<T> {
+  return { title, value, tone: (row) => toneOf(value(row)) };
+}
+function id<T>(title: string, value: (row: T) => unknown): Column<T> {
+  return { title, value, whole: true };
+}
+function age<T>(title: string, value: (row: T) => string | null): Column<T> {
+  return { title, value: (row) => ageText(value(row), Date.now()), alignRight: true };
+}
+/** Keeps the row's type to this place: views are looked up by the name of a schema. */
+function view<T>(...columns: Column<T>[]): readonly Column<unknown>[] {
+  return columns as unknown as readonly Column<unknown>[];
+}
+
+/** Columns of lists, by the name of the item's schema. What is not here is shown by `plainColumns`. */
+export const VIEWS: Readonly<Record<string, readonly Column<unknown>[]>> = {
+  Tenant: view<Tenant>(
+    { title: "slug", value: ({ slug }) => slug },
+    state("status", ({ status }) => status),
+    { title: "plan", value: ({ plan }) => plan },
+    { title: "isolation", value: ({ isolation }) => isolation },
+    { title: "planes", value: ({ planes }) => planes },
+    { title: "name", value: ({ displayName }) => displayName },
+    id("id", ({ tenantId }) => tenantId),
+    age("age", ({ createdAt }) => createdAt),
+  ),
+  TenantHealth: view<TenantHealth>(
+    { title: "tenant", value: ({ slug }) => slug },
+    { title: "plane", value: ({ planeName }) => planeName },
+    state("status", ({ status }) => status),
+    state("deployment", ({ deploymentState }) => deploymentState),
+    state("health", ({ health }) => health),
+    state("version", ({ version }) => version),
+    { title: "release", value: (row) => versions(row.currentReleaseNumber, row.targetReleaseNumber) },
+    state("drift", ({ drift }) => drift),
+    { title: "why", value: ({ healthReason }) => healthReason },
+  ),
+  Target: view<Target>(
+    { title: "plane", value: ({ planeName }) => planeName },
+    state("deployment", ({ deploymentState }) => deploymentState),
+    state("health", ({ health }) => health),
+    state("version", ({ version }) => version),
+    { title: "release", value: (row) => versions(row.currentReleaseNumber, row.targetReleaseNumber) },
+    state("drift", ({ drift }) => drift),
+    state("last operation", ({ lastOperationStatus }) => lastOperationStatus),
+    id("id", ({ targetId }) => targetId),
+  ),
+  Operation: view<Operation>(
+    id("id", ({ operationId }) => operationId),
+    { title: "kind", value: ({ kind }) => kind },
+    state("status", ({ status }) => status),
+    { title: "plane", value: ({ planeName }) => planeName },
+    id("tenant", ({ tenantId }) => tenantId),
+    { title: "step", value: ({ currentStep }) => currentStep },
+    age("age", ({ createdAt }) => createdAt),
+    { title: "error", value: ({ error }) => error?.message },
+  ),
+  Release: view<Release>(
+    { title: "release", value: ({ number }) => number, alignRight: true },
+    { title: "description", value: ({ description }) => description },
+    { title: "digest", value: ({ digest }) => digest.slice(0, 12) },
+    { title: "by", value: ({ createdBy }) => createdBy },
+    age("age", ({ createdAt }) => createdAt),
+  ),
+  Rollout: view<Rollout>(
+    id("id", ({ rolloutId }) => rolloutId),
+    { title: "change", value: ({ change }) => changeText(change) },
+    state("status", ({ status }) => status),
+    { title: "wave", value: ({ currentWave, waveCount }) => `${currentWave}/${waveCount}` },
+    { title: "targets", value: ({ targetCount }) => targetCount, alignRight: true },
+    { title: "planes", value: ({ planes }) => planes },
+    age("age", ({ createdAt }) => createdAt),
+    { title: "why", value: ({ statusReason, stuckReason }) => stuckReason ?? statusReason },
+  ),
+  RolloutTarget: view<RolloutTarget>(
+    { title: "wave", value: ({ wave }) => wave, alignRight: true },
+    id("tenant", ({ tenantId }) => tenantId),
+    { title: "plane", value: ({ planeName }) => planeName },
+    state("status", ({ status }) => status),
+    { title: "why", value: ({ reason, previewError }) => reason ?? previewError },
+  ),
+  DriftScan: view<DriftScan>(
+    id("id", ({ scanId }) => scanId),
+    state("status", ({ status }) => status),
+    { title: "done", value: ({ targetsDone, targetsTotal }) => `${targetsDone}/${targetsTotal}` },
+    { title: "failed", value: ({ targetsFailed }) => targetsFailed, alignRight: true },
+    { title: "findings", value: ({ findingsOpen }) => findingsOpen, alignRight: true },
+    age("age", ({ createdAt }) => createdAt),
+  ),
+  DriftFinding: view<DriftFinding>(
+    { title: "plane", value: ({ planeName }) => planeName },
+    id("tenant", ({ tenantId }) => tenantId),
+    { title: "type", value: ({ resourceType }) => resourceType },
+    { title: "resource", value: ({ logicalName }) => logicalName },
+    state("kind", ({ kind }) => kind),
+    { title: "properties", value: ({ properties }) => properties.map(({ path }) => path) },
+    age("since", ({ firstSeenAt }) => firstSeenAt),
+  ),
+  Plane: view<Plane>(
+    { title: "plane", value: ({ name }) => name },
+    { title: "environment", value: ({ environment }) => environment },
+    { title: "region", value: ({ region }) => region },
+    { title: "account", value: ({ accountId }) => accountId },
+    { title: "for", value: ({ dedicatedTo }) => dedicatedTo ?? "all" },
+    age("age", ({ createdAt }) => createdAt),
+  ),
+  AuditEvent: view<AuditEvent>(
+    { title: "at", value: ({ occurredAt }) => occurredAt.slice(0, 19).replace("T", " ") },
+    { title: "actor", value: ({ actor }) => actor.name },
+    { title: "action", value: ({ action }) => action },
+    state("outcome", ({ outcome }) => outcome),
+    { title: "target", value: ({ target }) => `${target.type} ${target.id}` },
+    { title: "reason", value: ({ reason }) => reason },
+  ),
+};
+
+function versions(current: number | null, target: number | null): string {
+  return current === target ? `${current ?? "-"}` : `${current ?? "-"}→${target ?? "-"}`;
+}
+
+/** What a rollout brings, in a few words. */
+export function changeText(change: RolloutChange): string {
+  const { kind, ...what } = change;
+  return [kind.replace("_", " "), ...Object.values(what).map((value) => String(value).slice(0, 24))].join(
+    " ",
+  );
+}
+
+const MOST_COLUMNS = 8;
+
+/** For a schema without a view: its short members in their order. */
+export function plainColumns(rows: readonly unknown[]): Column<unknown>[] {
+  const names = new Set<string>();
+  for (const row of rows)
+    for (const [name, value] of Object.entries(row ?? {}))
+      if (
+        typeof value !== "object" ||
+        (Array.isArray(value) && value.every((item) => typeof item === "string"))
+      )
+        names.add(name);
+  return [...names].slice(0, MOST_COLUMNS).map((name) => {
+    const value = (row: unknown) => (row as Record<string, unknown>)[name];
+    return { title: name, value, tone: (row) => toneOf(value(row)), whole: name.endsWith("Id") };
+  });
+}
