@@ -1,17 +1,22 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { releaseBody, waitFor } from "./harness.ts";
+import { releaseBody } from "./harness.ts";
 import { bringUpPlane, createRealService } from "./realService.ts";
+import { createScene, kill, parentOf } from "./scene.ts";
 
 /**
  * Whatever a run needs dies while the cloud has just done what it was asked: the CLI, the worker that serves its program, the local
  * cloud with its providers, the service. The operation ends by itself, and everything is there once.
  */
 const service = createRealService();
+const { activation, ask, cliPid, ended, expectSettled, hang, present, untilHanging, ...scene } =
+  createScene(service);
 const SERVICE_TYPE = "aws:ecs/service:Service";
-const plane = "dev-eu-west-1";
+const SERVICES = 5;
+const TASK_TYPE = "aws:ecs/taskDefinition:TaskDefinition";
 let expected = 0;
+let unharmed = "";
 
 beforeAll(async () => {
   await service.start();
@@ -19,47 +24,46 @@ beforeAll(async () => {
   await service.call("POST", "/planes", { stackName: "dev" });
   expect((await service.call("POST", "/releases", releaseBody("1.0.0"))).status).toBe(201);
   const { tenantId, operationId } = await activation("unharmed");
+  unharmed = tenantId;
   expect(await ended(operationId)).toMatchObject({ status: "succeeded" });
   expected = (await present(tenantId)).length;
   expect(expected).toBeGreaterThan(15);
 }, 240_000);
 afterAll(() => service.cleanUp(), 60_000);
 
-const victims: Readonly<Record<string, (run: Run) => Promise<void>>> = {
-  CLI: async ({ cliPid }) => kill(cliPid),
-  worker: async ({ cliPid }) => kill(parentOf(cliPid)),
-  "local cloud": async () => kill(readPid(path.join("cloud", "emulator.json"))),
+const emulatorFile = path.join(service.dataDir, "cloud", "emulator.json");
+const victims = {
+  CLI: async (pid: number) => kill(pid),
+  worker: async (pid: number) => kill(parentOf(pid)),
+  "local cloud": async () => kill(JSON.parse(readFileSync(emulatorFile, "utf8")).pid),
   service: async () => {
     await service.signal("SIGKILL");
     await service.start();
   },
-};
+} satisfies Record<string, (cliPid: number) => Promise<void>>;
+type Victim = keyof typeof victims;
 
-it.each(Object.keys(victims))(
+/** The victim dies while calls hang; the operation as it ends afterwards. */
+async function dies(victim: Victim, operationId: string) {
+  await untilHanging();
+  await victims[victim](await cliPid(operationId));
+  await service.control("DELETE", "/v1/faults").catch(() => undefined);
+  return ended(operationId);
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: shapes are asserted by the tests
+const told = (operation: any) => `${JSON.stringify(operation.error)}\n${service.troubles()}`;
+const targetOf = async (tenantId: string) =>
+  (await service.call("GET", `/tenants/${tenantId}/targets`)).body.items[0];
+
+it.each(Object.keys(victims) as Victim[])(
   "an activation survives the death of the %s",
   async (victim) => {
-    const before = runFolders();
-    await armHang();
+    await hang(SERVICE_TYPE, "create");
     const { tenantId, operationId } = await activation(`loses-${victim.replaceAll(" ", "-").toLowerCase()}`);
-    await waitFor(
-      "the cloud to have made a service",
-      async () => ((await hangs()) ? true : undefined),
-      60_000,
-    );
-    const cliPid = await waitFor("the CLI", async () =>
-      cliOf(runFolders().filter((name) => !before.includes(name))),
-    );
-    await victims[victim]?.({ cliPid });
-    await service.control("DELETE", "/v1/faults").catch(() => undefined);
-    const operation = await ended(operationId);
-    expect(operation, `${JSON.stringify(operation.error)}\n${service.troubles()}`).toMatchObject({
-      status: "succeeded",
-    });
-    const things = await present(tenantId);
-    expect(things.length).toBe(expected);
-    const recorded = recordedIds(tenantId);
-    expect(things.filter(({ type, id }) => !recorded.has(`${type} ${id}`))).toEqual([]);
-    expect(locks()).toEqual([]);
+    const operation = await dies(victim, operationId);
+    expect(operation, told(operation)).toMatchObject({ status: "succeeded" });
+    expect(await expectSettled(tenantId)).toHaveLength(expected);
   },
   240_000,
 );
@@ -89,112 +93,78 @@ it("a deployment that fails for good is undone", async () => {
   const { tenantId, operationId } = await activation("goes-back");
   expect(await ended(operationId)).toMatchObject({ status: "succeeded" });
   expect((await service.call("POST", "/releases", releaseBody("2.0.0"))).status).toBe(201);
-  const type = "aws:ecs/taskDefinition:TaskDefinition";
   const refusal = { code: "ClientException", message: "no such image" };
   await service.control("POST", "/v1/faults", {
-    type,
+    type: TASK_TYPE,
     operation: "create",
     kind: "fail",
     count: 100,
     ...refusal,
   });
-  const answer = await service.call("POST", `/tenants/${tenantId}/deploy`, { releaseNumber: 2 });
-  const { operationId: deployment } = answer.body.operations[0];
+  const deployment = await ask(tenantId, "deploy", { releaseNumber: 2 });
   const operation = await ended(deployment);
   await service.control("DELETE", "/v1/faults");
   expect(operation, JSON.stringify(operation)).toMatchObject({
     status: "failed",
     compensation: "succeeded",
   });
-  const [target] = (await service.call("GET", `/tenants/${tenantId}/targets`)).body.items;
-  expect(target).toMatchObject({ deploymentState: "ready", currentReleaseNumber: 1, targetReleaseNumber: 1 });
-  const images = (await present(tenantId))
-    .filter((thing) => thing.type === "aws:ecs/taskDefinition:TaskDefinition")
-    .map(({ properties }) => JSON.stringify(properties));
-  expect(images.length).toBeGreaterThan(0);
-  for (const image of images) expect(image).toContain(":1.0.0");
+  expect(await targetOf(tenantId)).toMatchObject({
+    ...{ deploymentState: "ready", currentReleaseNumber: 1, targetReleaseNumber: 1 },
+  });
+  await expectRelease(tenantId, "1.0.0");
+
+  // Once more, and now the way back is cut off as well, when the services would already have been changed.
+  const denied = { code: "AccessDeniedException", message: "not authorized to perform ecs:UpdateService" };
+  const held = await hang(SERVICE_TYPE, "update", { when: "before", count: SERVICES });
+  const fails = { type: SERVICE_TYPE, operation: "update", kind: "fail", count: SERVICES, ...denied };
+  await service.control("POST", "/v1/faults", fails);
+  const again = await ask(tenantId, "deploy", { releaseNumber: 2 });
+  await untilHanging(SERVICES);
+  await hang(TASK_TYPE, "create");
+  await service.control("POST", `/v1/faults/${held}/release`);
+  const undone = await dies("CLI", again);
+  expect(undone, told(undone)).toMatchObject({ status: "failed", compensation: "succeeded" });
+  expect(await targetOf(tenantId)).toMatchObject({ deploymentState: "ready", currentReleaseNumber: 1 });
+  expect(await expectSettled(tenantId)).toHaveLength(expected);
+  await expectRelease(tenantId, "1.0.0");
 }, 240_000);
 
-interface Run {
-  readonly cliPid: number;
-}
+it("a deployment, a suspension and a decommission survive a death in the middle", async () => {
+  const { number: releaseNumber } = (await service.call("POST", "/releases", releaseBody("3.0.0"))).body;
+  await hang(SERVICE_TYPE, "update");
+  const deployment = await dies("service", await ask(unharmed, "deploy", { releaseNumber }));
+  expect(deployment, told(deployment)).toMatchObject({ status: "succeeded", kind: "tenant_deploy" });
+  expect(await targetOf(unharmed)).toMatchObject({
+    deploymentState: "ready",
+    currentReleaseNumber: releaseNumber,
+  });
+  expect(await expectSettled(unharmed)).toHaveLength(expected);
+  await expectRelease(unharmed, "3.0.0");
 
-async function activation(slug: string): Promise<{ tenantId: string; operationId: string }> {
-  const body = { slug, displayName: slug, plan: "starter", planes: [plane] };
-  const tenant = await service.call("POST", "/tenants", body);
-  expect(tenant.status, JSON.stringify(tenant.body)).toBe(201);
-  const { tenantId } = tenant.body;
-  const answer = await service.call("POST", `/tenants/${tenantId}/activate`, {});
-  expect(answer.status, JSON.stringify(answer.body)).toBe(202);
-  return { tenantId, operationId: answer.body.operations[0].operationId };
-}
+  await hang(SERVICE_TYPE, "update");
+  const suspension = await dies("CLI", await ask(unharmed, "suspend", { reason: "unpaid" }));
+  expect(suspension, told(suspension)).toMatchObject({ status: "succeeded", kind: "tenant_suspend" });
+  expect(await targetOf(unharmed)).toMatchObject({ deploymentState: "suspended" });
+  expect((await service.call("GET", `/tenants/${unharmed}`)).body).toMatchObject({ status: "suspended" });
+  const services = (await expectSettled(unharmed)).filter(({ type }) => type === SERVICE_TYPE);
+  expect(services.map(({ properties }) => properties.desiredCount)).toEqual(Array(SERVICES).fill(0));
 
-function ended(operationId: string) {
-  return waitFor(
-    `operation ${operationId}`,
-    async () => {
-      const { body } = await service.call("GET", `/operations/${operationId}`);
-      return body.finishedAt === null ? undefined : body;
-    },
-    200_000,
-  );
-}
+  await hang("aws:sqs/queue:Queue", "delete");
+  const end = { confirmSlug: "unharmed", reason: "contract ended", immediately: true };
+  const decommission = await dies("service", await ask(unharmed, "decommission", end));
+  expect(decommission, told(decommission)).toMatchObject({
+    status: "succeeded",
+    kind: "tenant_decommission",
+  });
+  expect((await service.call("GET", `/tenants/${unharmed}`)).body).toMatchObject({ status: "deleted" });
+  expect(await expectSettled(unharmed)).toEqual([]);
+  expect(scene.stateOf(unharmed)).toBeUndefined();
+  expect((await service.call("GET", `/tenants/${unharmed}/deletion-certificate`)).status).toBe(200);
+}, 240_000);
 
-async function present(tenantId: string) {
-  return (await service.listing(tenantId)).filter(({ state }) => state === "present");
-}
-
-async function armHang(): Promise<void> {
-  const fault = { type: SERVICE_TYPE, operation: "create", kind: "hang", when: "after", count: 1 };
-  await service.control("POST", "/v1/faults", fault);
-}
-
-async function hangs(): Promise<boolean> {
-  const { faults } = (await service.control("GET", "/v1/faults")) as { faults: { hanging: number }[] };
-  return faults.some(({ hanging }) => hanging > 0);
-}
-
-function runFolders(): string[] {
-  return readdirSync(path.join(service.dataDir, "runs")).filter((name) => !name.startsWith("."));
-}
-
-function cliOf(folders: readonly string[]): number | undefined {
-  for (const folder of folders) {
-    try {
-      return JSON.parse(readFileSync(path.join(service.dataDir, "runs", folder, "cli.json"), "utf8")).pid;
-    } catch {
-      // Not begun yet, or ended.
-    }
-  }
-  return undefined;
-}
-
-function readPid(file: string): number {
-  return JSON.parse(readFileSync(path.join(service.dataDir, file), "utf8")).pid;
-}
-
-function parentOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-}
-
-async function kill(pid: number): Promise<void> {
-  expect(pid).toBeGreaterThan(1);
-  process.kill(pid, "SIGKILL");
-}
-
-function recordedIds(tenantId: string): ReadonlySet<string> {
-  const folder = path.join(service.dataDir, "state", ".pulumi", "stacks", `tenant-${tenantId}`);
-  const { checkpoint } = JSON.parse(readFileSync(path.join(folder, `${plane}-1.json`), "utf8"));
-  expect(checkpoint.latest.pending_operations ?? []).toEqual([]);
-  return new Set(
-    checkpoint.latest.resources.map(({ type, id }: { type: string; id?: string }) => `${type} ${id}`),
-  );
-}
-
-function locks(): string[] {
-  const folder = path.join(service.dataDir, "state", ".pulumi", "locks");
-  return readdirSync(folder, { recursive: true })
-    .map(String)
-    .filter((name) => name.endsWith(".json"));
+async function expectRelease(tenantId: string, version: string): Promise<void> {
+  const definitions = (await present(tenantId)).filter(({ type }) => type === TASK_TYPE);
+  const images = definitions.map(({ properties }) => JSON.stringify(properties));
+  expect(images).toHaveLength(SERVICES);
+  for (const image of images) expect(image).toContain(`:${version}`);
 }
