@@ -15,7 +15,12 @@ export const LIMITS = {
   regions: 40,
   tenantsPerRequest: 1_000,
   waves: 50,
-  maxConcurrency: 50,
+  waveNameChars: 60,
+  rolloutTargets: 10_000,
+  maxConcurrency: 1_000,
+  previewSample: 20,
+  bakeMs: 7 * 86_400_000,
+  stuckAfterMs: 7 * 86_400_000,
   pageItems: 200,
   defaultPageItems: 50,
   cursorChars: 512,
@@ -25,6 +30,9 @@ export const LIMITS = {
 export const at = z.iso
   .datetime()
   .meta({ description: "ISO 8601, UTC", example: "2026-03-01T09:30:00.000Z" });
+
+/** A time that is sent: whatever its precision, it is kept with milliseconds, so that text order is time order. */
+export const atInput = at.overwrite((time) => new Date(time).toISOString());
 
 export const uuid = z.uuid().meta({ example: "0b9f6c0e-5a0c-4b7e-9f59-0d6a1f6c2f11" });
 export const tenantIdSchema = uuid.meta({ id: "TenantId", description: "Never used again, unlike a slug" });

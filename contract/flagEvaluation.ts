@@ -1,45 +1,43 @@
 import { createHash } from "node:crypto";
-import type { FlagDefinition } from "./flag.ts";
+import type { CohortSelector } from "./cohort.ts";
+import type { Flag } from "./flag.ts";
 
 /**
  * Whether a feature is on for a tenant. A pure function of the flag, of what is known of the tenant, and of the override
- * in force: the service, a rollout and whoever reads flags elsewhere come to the same answer.
+ * in force: the service, a rollout and whoever evaluates flags elsewhere come to the same answer.
  *
  * It promises: the first that says something decides, in this order: the override, the rules from the first to the last, the
- * percentage, the default. Raising a percentage never switches anybody off, because a tenant's bucket never
- * changes. An archived flag is its default for everybody.
+ * percentage, the default. A tenant's bucket never changes, so raising a percentage never switches anybody off. An archived flag
+ * is its default for everybody.
  */
 export interface FlagSubject {
   readonly tenantId: string;
   readonly plan: string;
   readonly labels: Readonly<Record<string, string>>;
-  readonly status?: string;
-  /** Where the asking service runs; null or left out when that is not known, and then no rule about it holds. */
-  readonly region?: string | null;
-  readonly environment?: string | null;
-  readonly planeName?: string | null;
+  readonly status: string;
+  /** Where the asking service runs; null when that is not known, and then no rule about it fits. */
+  readonly region: string | null;
+  readonly environment: string | null;
+  readonly planeName: string | null;
 }
 
-export interface EvaluatedFlag {
-  readonly flagKey: string;
-  readonly definition: FlagDefinition;
-  readonly archivedAt: string | null;
-}
+export type EvaluatedFlag = Pick<Flag, "flagKey" | "defaultEnabled" | "rules" | "percentage" | "archivedAt">;
 
 export interface FlagAnswer {
   readonly enabled: boolean;
-  /** Which of the four decided, in words. */
+  /** What decided, in words. */
   readonly reason: string;
 }
 
+/** The override must be in force: whoever keeps them leaves out those that have expired. */
 export function evaluateFlag(
   flag: EvaluatedFlag,
   subject: FlagSubject,
   override?: { readonly enabled: boolean },
 ): FlagAnswer {
-  const { rules, percentage, defaultEnabled } = flag.definition;
-  if (flag.archivedAt !== null) return { enabled: defaultEnabled, reason: "archived: the default" };
-  if (override !== undefined) return { enabled: override.enabled, reason: "override of the tenant" };
+  const { rules, percentage, defaultEnabled, archivedAt } = flag;
+  if (archivedAt !== null) return { enabled: defaultEnabled, reason: "archived, so the default" };
+  if (override !== undefined) return { enabled: override.enabled, reason: "the tenant's override" };
   const bucket = flagBucket(flag.flagKey, subject.tenantId);
   for (const [place, rule] of rules.entries()) {
     if (!cohortHolds(rule.cohort, subject)) continue;
@@ -48,7 +46,7 @@ export function evaluateFlag(
     return { enabled: rule.enabled, reason: `rule ${place + 1}${share}` };
   }
   if (bucket < percentage) return { enabled: true, reason: `within ${percentage} % of all tenants` };
-  return { enabled: defaultEnabled, reason: "default" };
+  return { enabled: defaultEnabled, reason: "the default" };
 }
 
 /**
@@ -60,23 +58,24 @@ export function flagBucket(flagKey: string, tenantId: string): number {
   return (digest.readUIntBE(0, 6) / 2 ** 48) * 100;
 }
 
-type Cohort = FlagDefinition["rules"][number]["cohort"];
+type Cohort = EvaluatedFlag["rules"][number]["cohort"];
 
-function cohortHolds(cohort: Cohort, subject: FlagSubject): boolean {
-  const { planes, regions, environments, plans, states, labels, tenantIds, exclude } = cohort;
-  if (exclude?.includes(subject.tenantId) === true) return false;
+function cohortHolds({ exclude, ...selector }: Cohort, subject: FlagSubject): boolean {
+  return selectorHolds(selector, subject) && (exclude === undefined || !selectorHolds(exclude, subject));
+}
+
+function selectorHolds(selector: CohortSelector, subject: FlagSubject): boolean {
+  const { planes, regions, plans, states, labels = {}, tenantIds } = selector;
   return (
     holds(planes, subject.planeName) &&
     holds(regions, subject.region) &&
-    holds(environments, subject.environment) &&
     holds(plans, subject.plan) &&
     holds(states, subject.status) &&
     holds(tenantIds, subject.tenantId) &&
-    Object.entries(labels ?? {}).every(([name, value]) => subject.labels[name] === value)
+    Object.entries(labels).every(([name, value]) => subject.labels[name] === value)
   );
 }
 
-function holds(allowed: readonly string[] | undefined, value: string | null | undefined): boolean {
-  if (allowed === undefined) return true;
-  return value !== null && value !== undefined && allowed.includes(value);
+function holds(allowed: readonly string[] | undefined, value: string | null): boolean {
+  return allowed === undefined || (value !== null && allowed.includes(value));
 }

@@ -19,7 +19,7 @@ export interface WindowClosed {
 
 const LOOK_AHEAD_MS = 366 * 86_400_000;
 /** Of rules that follow on each other; more are taken for a way that never opens. */
-const LOOK_AHEAD_STEPS = 2_000;
+const LOOK_AHEAD_STEPS = 800;
 
 export function windowAt(rules: readonly WindowRule[], now: Date): WindowAnswer {
   const first = blockersAt(rules, now);
