@@ -149,7 +149,10 @@ const resultsSchema = z
 export type ManifestResults = z.output<typeof resultsSchema>;
 
 export const manifestApplyQuerySchema = z.strictObject({
-  dryRun: z.stringbool().default(false).meta({ description: "Validate and compare only", enum: ["true", "false"] }),
+  dryRun: z
+    .stringbool()
+    .default(false)
+    .meta({ description: "Validate and compare only", enum: ["true", "false"] }),
   reason: reasonSchema.optional().meta({ description: "Kept in the audit trail" }),
 });
 export type ManifestApplyQuery = z.output<typeof manifestApplyQuerySchema>;
