@@ -9,6 +9,7 @@ export async function up(db: Kysely<unknown>, dialect: RegistryDialect): Promise
   await flags(db);
   await incidents(db, dialect);
   await index(db, "targets", "current_release_number", "created_at", "target_id");
+  await index(db, "targets", "target_release_number");
   await index(db, "targets", "region", "created_at", "target_id");
   await index(db, "targets", "cluster_name", "created_at", "target_id");
 }
