@@ -67,7 +67,7 @@ async function main(): Promise<void> {
     await measureSetup({ name: "postgres", replicas: 1, databaseUrl: postgres.url("one") }, env);
     await measureSetup({ name: "postgres", replicas: 2, databaseUrl: postgres.url("two") }, env);
   } finally {
-    await postgres.stop();
+    await postgres.stop(false);
   }
 }
 

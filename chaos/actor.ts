@@ -8,7 +8,7 @@ import type { Tenant } from "../contract/tenant.ts";
 import type { TenantStatus } from "../contract/vocabulary.ts";
 import { releaseBody } from "../demo/fleet.ts";
 import type { CloudResource } from "../demo/listings.ts";
-import { type Client, Refused } from "./client.ts";
+import { AT_ONCE_MS, type Client, Refused } from "./client.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Action, type Deed, life } from "./plan.ts";
 import type { Random } from "./random.ts";
@@ -18,7 +18,8 @@ export interface Stage {
   readonly client: Client;
   readonly ledger: Ledger;
   readonly plane: string;
-  readonly able: ReadonlySet<Action>;
+  /** What the lives are drawn to at the moment. */
+  drawnTo(): ReadonlySet<Action>;
   /** Operations that were promised with a 202. */
   readonly promised: Set<string>;
   /** Set when no new deed is to be begun. */
@@ -49,7 +50,7 @@ export async function act(stage: Stage, seat: number, random: Random, beliefs: B
     const own = random.fork(`life ${number}`);
     const belief = await create(stage, `t${seat}-${number}-${own.whole(0xffff).toString(16)}`);
     beliefs.push(belief);
-    for (const deed of life(own, stage.able)) {
+    for (const deed of life(own, stage.drawnTo)) {
       if (stage.stopping) break;
       if (!(await fulfil(stage, belief, deed))) return;
     }
@@ -79,9 +80,21 @@ async function fulfil(stage: Stage, belief: Belief, deed: Deed): Promise<boolean
 }
 
 async function attempt(stage: Stage, belief: Belief, deed: Deed, turn: number): Promise<boolean> {
-  const { operations } = await ask(stage, belief, deed);
-  for (const { operationId } of operations) stage.promised.add(operationId);
   const cancelled = deed.cancel && turn === 1;
+  if (deed.action === "regret" && !(await part(stage, belief, deed, cancelled))) return false;
+  if (!(await ended(stage, belief, deed, await ask(stage, belief, deed), cancelled))) return false;
+  return confirm(stage, belief, deed);
+}
+
+/** Whether everything that was accepted has succeeded. */
+async function ended(
+  stage: Stage,
+  belief: Belief,
+  deed: Deed,
+  { operations }: OperationAccepted,
+  cancelled: boolean,
+): Promise<boolean> {
+  for (const { operationId } of operations) stage.promised.add(operationId);
   const ends = await Promise.all(
     operations.map((operation) => finish(stage, operation, cancelled, deed.dice)),
   );
@@ -92,8 +105,18 @@ async function attempt(stage: Stage, belief: Belief, deed: Deed, turn: number): 
     if (status === "failed" && (error === null || error.message === "" || error.code === "internal"))
       stage.ledger.violation(`${kind} ${operationId} failed without saying what a person can do${why}`);
   }
-  if (failed.length > 0) return false;
-  return confirm(stage, belief, deed);
+  return failed.length === 0;
+}
+
+/** The first half of a regret: the tenant is given up, with a time in which that can be undone. */
+async function part(stage: Stage, belief: Belief, deed: Deed, cancelled: boolean): Promise<boolean> {
+  const path = `/tenants/${belief.tenantId}`;
+  const { status } = await stage.client.call<Tenant>("GET", path);
+  // An earlier try has come further than this.
+  if (status !== deed.to) return true;
+  const body = { confirmSlug: belief.slug, reason: "by chance", graceHours: 1 };
+  const accepted = await stage.client.call<OperationAccepted>("POST", `${path}/decommission`, body);
+  return ended(stage, belief, deed, accepted, cancelled);
 }
 
 /** What the service says of the tenant when all has succeeded. */
@@ -114,12 +137,16 @@ async function finish(
   const path = `/operations/${operationId}`;
   if (cancel) {
     await sleep(dice * 2_500);
-    await client
-      .call("POST", `${path}/cancel`, { reason: "somebody changed their mind" })
-      .catch(unlessRefused);
+    await cancelOperation(client, operationId);
   }
   await client.follow(operationId);
   return client.call<OperationDetail>("GET", path);
+}
+
+/** Asked for without rest: where the service is away, it is to come before the operation goes on. */
+export async function cancelOperation(client: Client, operationId: string): Promise<void> {
+  const body = { reason: "somebody changed their mind" };
+  await client.call("POST", `/operations/${operationId}/cancel`, body, AT_ONCE_MS).catch(unlessRefused);
 }
 
 /** Ended meanwhile: then there is nothing to cancel. */
@@ -166,9 +193,21 @@ async function ask(stage: Stage, belief: Belief, deed: Deed): Promise<OperationA
         reason,
         immediately: true,
       });
+    case "rotate":
+      return client.call("POST", `${path}/rotate-credentials`, { reason });
+    case "regret":
+      return takeBack(stage, belief);
     case "repair":
       return repair(stage, belief);
   }
+}
+
+/** Once undone, what is left is to start what the end of the tenant had stopped, if that was cancelled or failed. */
+async function takeBack({ client }: Stage, { tenantId }: Belief): Promise<OperationAccepted> {
+  const path = `/tenants/${tenantId}`;
+  const { status } = await client.call<Tenant>("GET", path);
+  const action = status === "decommissioning" ? "decommission/undo" : "reactivate";
+  return client.call("POST", `${path}/${action}`, { reason: "the contract was renewed" });
 }
 
 let versions = 0;

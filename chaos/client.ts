@@ -11,9 +11,15 @@ import type { Ledger } from "./ledger.ts";
  * after the last event seen. It gives up after `GIVE_UP_MS`.
  */
 export interface Client {
-  call<T>(method: string, path: string, body?: unknown): Promise<T>;
+  call<T>(method: string, path: string, body?: unknown, pause?: Pause): Promise<T>;
   /** Follows an operation's journal to its end. */
   follow(operationId: string, onEntry?: (entry: JournalEntry) => void): Promise<void>;
+}
+
+/** Between two tries. */
+export interface Pause {
+  readonly first: number;
+  readonly most: number;
 }
 
 /** What the service refused for good. */
@@ -33,7 +39,9 @@ const GIVE_UP_MS = 10 * 60_000;
 const ANSWER_WAIT_MS = 60_000;
 /** A frozen host neither answers nor refuses. */
 const STREAM_WAIT_MS = 30_000;
-const PAUSE_MS = { first: 50, most: 2_000 };
+const PAUSE_MS: Pause = { first: 50, most: 2_000 };
+/** For who wants to be heard as soon as there is anybody to hear it. */
+export const AT_ONCE_MS: Pause = { first: 15, most: 15 };
 
 export interface ClientOptions {
   readonly ledger: Ledger;
@@ -47,9 +55,13 @@ export function createClient({ ledger, key, urls }: ClientOptions): Client {
   const url = (path: string) => new URL(`/v1/control-plane${path}`, urls[turn % urls.length]);
   const authorization = `Bearer ${key}`;
 
-  async function again<T>(what: string, attempt: () => Promise<T | undefined>): Promise<T> {
+  async function again<T>(
+    what: string,
+    attempt: () => Promise<T | undefined>,
+    pause: Pause = PAUSE_MS,
+  ): Promise<T> {
     const deadline = Date.now() + GIVE_UP_MS;
-    for (let pauseMs = PAUSE_MS.first; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS.most)) {
+    for (let pauseMs = pause.first; ; pauseMs = Math.min(pauseMs * 2, pause.most)) {
       const answer = await attempt().catch((error: unknown) => {
         if (error instanceof Refused) throw error;
         return undefined;
@@ -81,9 +93,13 @@ export function createClient({ ledger, key, urls }: ClientOptions): Client {
   }
 
   return {
-    async call<T>(method: string, path: string, body?: unknown) {
+    async call<T>(method: string, path: string, body?: unknown, pause?: Pause) {
       const idempotencyKey = randomUUID();
-      const { value } = await again(`${method} ${path}`, () => send(method, path, body, idempotencyKey));
+      const { value } = await again(
+        `${method} ${path}`,
+        () => send(method, path, body, idempotencyKey),
+        pause,
+      );
       return value as T;
     },
     async follow(operationId, onEntry = () => {}) {

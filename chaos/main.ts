@@ -12,50 +12,35 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { routes } from "../contract/routes.ts";
 import { releaseBody } from "../demo/fleet.ts";
 import { Listings, ofTenant } from "../demo/listings.ts";
-import { sagas } from "../service/operations/sagas.ts";
-import { act, type Belief, type Stage } from "./actor.ts";
+import { act, type Belief, cancelOperation, type Stage } from "./actor.ts";
 import { createClient } from "./client.ts";
 import { createKiller } from "./killer.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { type Options, readOptions } from "./options.ts";
-import { type Action, killPlan, VICTIMS, type Victim } from "./plan.ts";
+import { ACTION_OF, killPlan, VICTIMS, type Victim } from "./plan.ts";
 import { openPostgresWorld } from "./postgresWorld.ts";
 import { createRandom } from "./random.ts";
-import { createTally } from "./tally.ts";
+import { operationOfStepKind, stepKinds } from "./stepKinds.ts";
+import { createTally, type Tally, WANTED_HITS } from "./tally.ts";
 import { judge } from "./verdict.ts";
 import { watchOverlaps } from "./watch.ts";
 import { openSqliteWorld, type World } from "./world.ts";
 
 const PLANE = "dev-eu-west-1";
 const SETTLE_WITHIN_MS = 15 * 60_000;
-const LEAST_HITS = 3;
+/** From so many kills on every step kind must have been hit. */
+const LONG_RUN_KILLS = 200;
 const NEEDS_HOSTS: ReadonlySet<Victim> = new Set(["host", "partition", "database"]);
 
-/** Actions without a route are left out: an older service can be tried too. */
-function ableActions(): ReadonlySet<Action> {
-  const always: Action[] = ["activate", "deploy", "suspend", "reactivate", "repair", "decommission"];
-  const optional = (["archive", "restore"] as const).filter((action) =>
-    Object.values(routes).some(({ path }) => path.endsWith(`/:tenantId/${action}`)),
-  );
-  return new Set([...always, ...optional]);
-}
-
-/** `<operation kind>/<step>` of every saga that a life can lead to. */
-function stepKinds(able: ReadonlySet<Action>): string[] {
-  return Object.values(sagas)
-    .filter(({ kind }) => able.has(kind.replace(/^(tenant|drift)_/, "") as Action))
-    .flatMap(({ kind, steps }) => steps.map(({ name }) => `${kind}/${name}`));
-}
-
-function createStage(world: World, ledger: Ledger, able: ReadonlySet<Action>): Stage {
+function createStage(world: World, ledger: Ledger, tally: Tally): Stage {
   const listings = new Listings(world.dataDir, () => world.cloud.controlUrl());
   const key = world.replicas.find(({ adminKey }) => adminKey !== undefined)?.adminKey ?? "";
   const urls = world.replicas.map(({ url }) => url);
   return {
-    ...{ ledger, able, plane: PLANE, promised: new Set<string>(), stopping: false, calm: false },
+    ...{ ledger, plane: PLANE, promised: new Set<string>(), stopping: false, calm: false },
+    drawnTo: () => new Set(tally.wanted().map((step) => ACTION_OF[operationOfStepKind(step)])),
     client: createClient({ ledger, key, urls }),
     async change(tenantId) {
       const queue = ofTenant(await listings.cloud("by-hand"), tenantId).find(({ type }) =>
@@ -69,7 +54,6 @@ function createStage(world: World, ledger: Ledger, able: ReadonlySet<Action>): S
 
 async function run(options: Options, dataDir: string, ledger: Ledger): Promise<boolean> {
   const random = createRandom(options.seed);
-  const able = ableActions();
   const world =
     options.database === "sqlite"
       ? await openSqliteWorld({ dataDir, ledger })
@@ -78,11 +62,12 @@ async function run(options: Options, dataDir: string, ledger: Ledger): Promise<b
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     // The package of PostgreSQL has listeners of its own, which end the program before it has cleared up.
     process.removeAllListeners(name);
-    process.once(name, () => void world.stop().finally(() => process.exit(1)));
+    process.once(name, () => void world.stop(true).finally(() => process.exit(1)));
   }
+  let isClean = false;
   try {
-    const stage = createStage(world, ledger, able);
-    const tally = createTally(stepKinds(able));
+    const tally = createTally(stepKinds());
+    const stage = createStage(world, ledger, tally);
     const beliefs: Belief[] = [];
     const watch = watchOverlaps(world, ledger);
     await stage.client.call("POST", "/releases", releaseBody("1.0.0"));
@@ -91,7 +76,11 @@ async function run(options: Options, dataDir: string, ledger: Ledger): Promise<b
     );
     const lives = Promise.all(seats);
     const victims = VICTIMS.filter((victim) => options.database === "postgres" || !NEEDS_HOSTS.has(victim));
-    const killer = createKiller({ world, tally, ledger, random: random.fork("killer") });
+    const cancel = (operationId: string) =>
+      cancelOperation(stage.client, operationId).catch((error: unknown) =>
+        ledger.violation(`${operationId} could not be cancelled: ${String(error)}`),
+      );
+    const killer = createKiller({ world, tally, ledger, random: random.fork("killer"), cancel });
     await killer.run(killPlan(random.fork("kills"), options.kills, victims), options.minutes);
     Object.assign(stage, { stopping: true, calm: true });
     ledger.say("nothing is killed any more; letting everything settle");
@@ -99,17 +88,17 @@ async function run(options: Options, dataDir: string, ledger: Ledger): Promise<b
     watch.stop();
     const verdict = await judge({ world, stage, state: world.state, beliefs, ledger });
     for (const line of tally.table()) process.stderr.write(`${line}\n`);
-    const rare = tally.below(LEAST_HITS);
-    if (options.kills >= 200 && rare.length > 0)
-      ledger.violation(`hit fewer than ${LEAST_HITS} times: ${rare.join(", ")}`);
+    const rare = tally.wanted();
+    const words = `${rare.length} step kinds were hit fewer than ${WANTED_HITS} times: ${rare.join(", ")}`;
+    if (rare.length > 0 && options.kills >= LONG_RUN_KILLS) ledger.violation(words);
     const invariants = ledger.violations.length === 0 ? "ok" : ledger.violations;
     process.stdout.write(`${JSON.stringify({ kills: options.kills, ...verdict, invariants })}\n`);
     const { operations, auditVerified, ...faults } = verdict;
-    return (
-      operations > 0 && auditVerified && invariants === "ok" && Object.values(faults).every((n) => n === 0)
-    );
+    isClean =
+      operations > 0 && auditVerified && invariants === "ok" && Object.values(faults).every((n) => n === 0);
+    return isClean;
   } finally {
-    await world.stop();
+    await world.stop(!isClean || options.keep !== undefined);
   }
 }
 

@@ -7,6 +7,7 @@ export interface RunningStep {
   readonly step: string;
   readonly attempt: number;
   readonly targetId: string;
+  readonly tenantId: string;
   /** Of the process that holds it; also when that process is dead. */
   readonly ownerPid: number | undefined;
 }
@@ -42,13 +43,19 @@ export interface Row {
   tenant_id: string | null;
   target_id: string | null;
   owner_pid: number | string | null;
+  fencing_token: number | string;
+  /** What the journal says of the step that was begun last. */
+  begun?: string | null;
   error: string | null;
   finished_at: string | null;
 }
 
 const JOINED =
   "SELECT o.*, p.pid AS owner_pid FROM operations o LEFT JOIN processes p ON p.process_id = o.lease_owner";
-export const RUNNING = `${JOINED} WHERE o.status = 'running' AND o.finished_at IS NULL`;
+const BEGUN =
+  "SELECT j.data FROM operation_journal j WHERE j.operation_id = o.operation_id " +
+  "AND j.type IN ('step_started', 'undo_started') ORDER BY j.sequence DESC LIMIT 1";
+export const RUNNING = `${JOINED.replace("o.*", `o.*, (${BEGUN}) AS begun`)} WHERE o.status = 'running' AND o.finished_at IS NULL`;
 export const ALL = `${JOINED} ORDER BY o.created_at`;
 
 export function observeSqlite(file: string): Observer {
@@ -76,12 +83,17 @@ export function observeSqlite(file: string): Observer {
   };
 }
 
+/** Claimed and not yet taken up, an operation still shows the step in which its former owner died; it runs none. */
 export function stepOf(row: Row): RunningStep {
+  const { runId = "" } = JSON.parse(row.begun ?? "{}") as { runId?: string };
+  const isOwn = runId.startsWith(`${row.operation_id}-${row.fencing_token}-`);
+  const name = (isOwn ? row.current_step : null) ?? "-";
   return {
     operationId: row.operation_id,
-    step: `${row.kind}/${row.compensation === "running" ? "undo " : ""}${row.current_step ?? "-"}`,
+    step: `${row.kind}/${row.compensation === "running" ? "undo " : ""}${name}`,
     attempt: row.attempt,
     targetId: row.target_id ?? "",
+    tenantId: row.tenant_id ?? "",
     // PostgreSQL's big integers come as text.
     ownerPid: row.owner_pid === null ? undefined : Number(row.owner_pid),
   };

@@ -18,7 +18,8 @@ export interface OwnPostgres {
   /** SIGKILL to the postmaster and all its backends at once. */
   kill(): Promise<void>;
   start(): Promise<void>;
-  stop(): Promise<void>;
+  /** Its folder goes with it unless it is to be kept. */
+  stop(keep: boolean): Promise<void>;
 }
 
 const SETTINGS = {
@@ -81,9 +82,9 @@ export async function startPostgres(
         await sleep(TRY_EVERY_MS);
       }
     },
-    async stop() {
+    async stop(keep) {
       await server.stop();
-      await rm(folder, { recursive: true, force: true });
+      if (!keep) await rm(folder, { recursive: true, force: true });
     },
   };
 }

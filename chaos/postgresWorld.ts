@@ -10,6 +10,8 @@ import { type OwnPostgres, startPostgres } from "./postgres.ts";
 import { Replica } from "./replica.ts";
 import { readStateDatabase } from "./stacks.ts";
 import {
+  type Bounds,
+  boundFlags,
   bringUpPlane,
   cleanEnvironment,
   createCloud,
@@ -23,6 +25,9 @@ import {
 export const LEASE_MS = 6_000;
 export const KILL_TIME_MS = 3_000;
 const LEASE_FLAGS = ["--lease-ms", String(LEASE_MS), "--kill-time-ms", String(KILL_TIME_MS)];
+
+/** Fewer on the plane than the services would take by themselves: so the bound is tried across them. */
+const BOUNDS: Bounds = { perService: 4, perPlane: 6, perTenant: 1 };
 
 /**
  * Several services, each on a host of its own: own host name and name space for it, own host id, own data folder. They share
@@ -47,7 +52,8 @@ export async function openPostgresWorld(
     const home = join(dataDir, `host-${number}`);
     prepareHome(home, dataDir);
     const link = await startLink(postgres.url("registry"));
-    const flags = [...LOCAL_FLAGS, ...LEASE_FLAGS, "--host-id", hostName, "--database-url", link.url];
+    const own = ["--host-id", hostName, "--database-url", link.url];
+    const flags = [...LOCAL_FLAGS, ...boundFlags(BOUNDS, 2), ...LEASE_FLAGS, ...own];
     const env = cleanEnvironment({ ...shared, TENANTRY_DATA: home });
     replicas.push(
       new Replica(
@@ -64,16 +70,18 @@ export async function openPostgresWorld(
   return {
     ...{ dataDir, cloud, observer, environment, replicas, registry: postgres.url("registry") },
     folders: [dataDir],
+    bounds: BOUNDS,
     state: readStateDatabase(states.query),
     database: postgres,
     secrets: () => secretsOf(dataDir, replicas, postgres),
-    async stop() {
+    async stop(keep) {
       await Promise.all(replicas.map((replica) => replica.stop()));
       for (const { options: own } of replicas) await own.link?.close();
       await observer.close();
       await states.close();
       await stopLocalCloud({ dataDir });
-      await postgres.stop();
+      await postgres.stop(keep);
+      if (keep) ledger.say(`the PostgreSQL of registry and state is kept: ${databaseDir}`);
     },
   };
 }

@@ -1,19 +1,21 @@
 import { VICTIMS, type Victim } from "./plan.ts";
 
 /**
- * Which step kinds have been met by which kills. A step kind is `<operation kind>/<step>`. What is not in the list that the
- * tally began with, such as the undoing of a step, is counted as it comes, but nothing waits for it.
+ * Which step kinds (stepKinds.ts) have been met by which kills. Every one of the list that the tally began with is wanted until it was
+ * hit so often.
  */
 export interface Tally {
   hit(victim: Victim, steps: readonly string[]): void;
   hits(step: string): number;
-  /** Of the least hit step kind. */
-  readonly least: number;
-  /** Step kinds of the list hit fewer times than that. */
-  below(times: number): string[];
+  isWanted(step: string): boolean;
+  /** Step kinds of the list hit fewer times than they are wanted. */
+  wanted(): string[];
   /** A table of step kinds and victims, for people. */
   table(): string[];
 }
+
+/** Every step kind is to be hit so often. */
+export const WANTED_HITS = 3;
 
 export function createTally(steps: readonly string[]): Tally {
   const counts = new Map<string, Map<Victim, number>>(steps.map((step) => [step, new Map()]));
@@ -31,10 +33,8 @@ export function createTally(steps: readonly string[]): Tally {
       }
     },
     hits,
-    get least() {
-      return Math.min(...steps.map(hits));
-    },
-    below: (times) => steps.filter((step) => hits(step) < times),
+    isWanted: (step) => hits(step) < WANTED_HITS && steps.includes(step),
+    wanted: () => steps.filter((step) => hits(step) < WANTED_HITS),
     table() {
       const used = VICTIMS.filter((victim) => kills.has(victim));
       const rows = [...counts].sort(([a], [b]) => a.localeCompare(b));

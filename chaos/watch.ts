@@ -1,12 +1,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Ledger } from "./ledger.ts";
+import type { RunningStep } from "./observer.ts";
 import { look, type Running } from "./processes.ts";
 import type { World } from "./world.ts";
 
 /**
- * Looks at the machine's processes while everything happens: at most one run of the CLI on a stack at any moment, across all
- * services, alive and dead (invariant 1).
+ * Looks at the machine's processes and the registry while everything happens: at most one run of the CLI on a stack at any moment,
+ * across all services, alive and dead (invariant 1); never more operations at once than the bounds of service, plane and
+ * tenant allow (invariant 5), counted by those that a live service has.
  */
 const LOOK_EVERY_MS = 150;
 /** These only read or mend a state and run no engine. */
@@ -26,6 +28,7 @@ export function watchOverlaps(world: World, ledger: Ledger): { stop(): void; rea
         ledger.violation(`two engine runs at once on ${stack}: ${other.folder} and ${cli.folder}`);
       byStack.set(stack, cli);
     }
+    void bounded(world, ledger).catch(() => undefined);
   }, LOOK_EVERY_MS);
   return {
     stop: () => clearInterval(timer),
@@ -33,6 +36,27 @@ export function watchOverlaps(world: World, ledger: Ledger): { stop(): void; rea
       return looks;
     },
   };
+}
+
+/** All tenants are on one plane. */
+async function bounded({ observer, replicas, bounds }: World, ledger: Ledger): Promise<void> {
+  const live = new Set(replicas.flatMap(({ pid }) => pid ?? []));
+  const held = (await observer.running()).filter(({ ownerPid }) => live.has(ownerPid ?? -1));
+  const most = (of: (step: (typeof held)[0]) => unknown) =>
+    Math.max(
+      0,
+      ...Map.groupBy(held, of)
+        .values()
+        .map((group) => group.length),
+    );
+  const counts = {
+    perService: most(({ ownerPid }) => ownerPid),
+    perPlane: held.length,
+    perTenant: most(({ tenantId }) => tenantId),
+  };
+  for (const bound of ["perService", "perPlane", "perTenant"] as const)
+    if (counts[bound] > bounds[bound])
+      ledger.violation(`${counts[bound]} operations at once ${bound}, and at most ${bounds[bound]} may`);
 }
 
 function stackOf({ command, folder }: Running): string | undefined {

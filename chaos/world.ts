@@ -26,7 +26,16 @@ export interface World {
   readonly database?: { kill(): Promise<void>; start(): Promise<void> };
   /** Must not be found anywhere but where they are kept. */
   secrets(): Promise<ReadonlyMap<string, string>>;
-  stop(): Promise<void>;
+  /** Bounds that hold over all services together. */
+  readonly bounds: Bounds;
+  /** With `keep` nothing is deleted; a folder outside `dataDir` that stays is told. */
+  stop(keep: boolean): Promise<void>;
+}
+
+export interface Bounds {
+  readonly perService: number;
+  readonly perPlane: number;
+  readonly perTenant: number;
 }
 
 export interface CloudProcess {
@@ -43,18 +52,28 @@ export interface WorldOptions {
 
 /** Small delays, so that a kill meets calls in flight, and a run does not take a day. */
 const PROFILE = { latencyMs: 8, jitterMs: 8, ecsSteadyMs: 250 };
+const BOUNDS: Bounds = { perService: 5, perPlane: 5, perTenant: 1 };
 export const LOCAL_FLAGS = [
-  ...["--concurrency", "2", "--engine-workers", "2", "--steady-poll-ms", "150"],
+  ...["--steady-poll-ms", "150"],
   ...["--steady-timeout-ms", "60000", "--health-poll-ms", "60000", "--drain-ms", "5000"],
   // The lives repair what drifts themselves, and every operation must be one that they asked for.
   ...["--drift-policy", "dev=report"],
 ];
 
+/** More operations at once than engine runs: so short steps of some meet the long ones of others. */
+export function boundFlags({ perService, perPlane, perTenant }: Bounds, engineWorkers: number): string[] {
+  return [
+    ...["--concurrency", String(perService), "--plane-concurrency", String(perPlane)],
+    ...["--tenant-concurrency", String(perTenant), "--engine-workers", String(engineWorkers)],
+  ];
+}
+
 export async function openSqliteWorld({ dataDir, ledger }: WorldOptions): Promise<World> {
   const environment = cleanEnvironment({ TENANTRY_DATA: dataDir, TENANTRY_CLOUD: "local" });
   const cloud = createCloud(dataDir);
   await bringUpPlane(dataDir, environment, cloud, ledger);
-  const options = { name: "one", dataDir, port: await freePort(), flags: LOCAL_FLAGS, env: environment };
+  const flags = [...LOCAL_FLAGS, ...boundFlags(BOUNDS, 2)];
+  const options = { name: "one", dataDir, port: await freePort(), flags, env: environment };
   const replica = new Replica(options, ledger);
   replica.start();
   await replica.untilReady();
@@ -62,6 +81,7 @@ export async function openSqliteWorld({ dataDir, ledger }: WorldOptions): Promis
   const observer = observeSqlite(registry);
   return {
     ...{ dataDir, cloud, observer, registry, environment, replicas: [replica], folders: [dataDir] },
+    bounds: BOUNDS,
     state: readStateFolder(join(dataDir, "state")),
     async secrets() {
       const passphrase = await readFile(join(dataDir, "passphrase"), "utf8");
