@@ -4,6 +4,8 @@ import { auditRoutes } from "./audit.ts";
 import { breakerRoutes } from "./breaker.ts";
 import { decommissionRoutes } from "./decommission.ts";
 import { driftRoutes } from "./drift.ts";
+import { driftCauseRoutes } from "./driftCause.ts";
+import { driftScheduleRoutes } from "./driftSchedule.ts";
 import { healthRoutes } from "./health.ts";
 import { manifestRoutes } from "./manifest.ts";
 import { operationRoutes } from "./operation.ts";
@@ -12,7 +14,7 @@ import { planeRoutes } from "./plane.ts";
 import { preflightRoutes } from "./preflight.ts";
 import { reconcileRoutes } from "./reconcile.ts";
 import { releaseRoutes } from "./release.ts";
-import { rolloutRoutes } from "./rollout.ts";
+import { rolloutRoutes } from "./rolloutRoutes.ts";
 import { targetRoutes } from "./target.ts";
 import { tenantRoutes } from "./tenant.ts";
 import { tenantLifecycleRoutes } from "./tenantLifecycle.ts";
@@ -37,6 +39,8 @@ export const routes = {
   ...rolloutRoutes,
   ...breakerRoutes,
   ...driftRoutes,
+  ...driftCauseRoutes,
+  ...driftScheduleRoutes,
   ...manifestRoutes,
   ...reconcileRoutes,
   ...auditRoutes,

@@ -35,6 +35,10 @@ export const targetSchema = z
     publicName: z.string().nullable(),
     currentReleaseNumber: z.int().nullable(),
     targetReleaseNumber: z.int().nullable(),
+    verifiedReleaseNumber: z
+      .int()
+      .nullable()
+      .meta({ description: "The last that was deployed and found healthy until its bake was over" }),
     currentSpecDigest: z.string().nullable(),
     version: z.enum(VERSION_STATES),
     health: z.enum(HEALTH_STATES),

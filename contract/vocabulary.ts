@@ -155,18 +155,46 @@ export type DriftFindingStatus = (typeof DRIFT_FINDING_STATUSES)[number];
 export const DRIFT_CAUSE_STATUSES = ["open", "resolved"] as const;
 export type DriftCauseStatus = (typeof DRIFT_CAUSE_STATUSES)[number];
 
-export const ROLLOUT_STATUSES = ["queued", "running", "halted", "succeeded", "failed", "cancelled"] as const;
+/**
+ * `previewing` and `previewed`: nothing has begun, or the rest is previewed anew. `halted` waits for a person, `paused` for the
+ * one who paused it; `queued` waits for its planes. The last four are ends.
+ */
+export const ROLLOUT_STATUSES = [
+  "previewing",
+  "previewed",
+  "queued",
+  "running",
+  "paused",
+  "halted",
+  "rolling_back",
+  "succeeded",
+  "failed",
+  "cancelled",
+  "rolled_back",
+] as const;
 export type RolloutStatus = (typeof ROLLOUT_STATUSES)[number];
 
+/** `baking`: changed, and watched until its wave's bake is over. All but pending, running, baking and rolling_back are ends. */
 export const ROLLOUT_TARGET_STATUSES = [
   "pending",
   "running",
+  "baking",
   "succeeded",
   "unchanged",
   "failed",
   "skipped",
+  "held",
+  "rolling_back",
+  "rolled_back",
 ] as const;
 export type RolloutTargetStatus = (typeof ROLLOUT_TARGET_STATUSES)[number];
+
+export const ROLLOUT_WAVE_STATUSES = ["pending", "awaiting_approval", "running", "baking", "ended"] as const;
+export type RolloutWaveStatus = (typeof ROLLOUT_WAVE_STATUSES)[number];
+
+/** strict: never more running than would exceed the tolerance by one if all of them failed. */
+export const CONCURRENCY_MODES = ["strict", "soft"] as const;
+export type ConcurrencyMode = (typeof CONCURRENCY_MODES)[number];
 
 /** Why a target stays on its release: somebody said so, or it was rolled back on purpose. */
 export const PIN_KINDS = ["pin", "rollback"] as const;

@@ -1,4 +1,4 @@
-import type { RolloutDetail } from "../contract/rollout.ts";
+import type { RolloutDetail, RolloutTarget } from "../contract/rollout.ts";
 import type { Tenant } from "../contract/tenant.ts";
 import type { Api } from "./api.ts";
 import { createRelease } from "./fleet.ts";
@@ -23,13 +23,15 @@ function span(
 }
 
 /** Waves as the cloud saw them: groups whose new task definitions came one group after the other. */
-function wavesInTheCloud(resources: readonly CloudResource[], rollout: RolloutDetail): number {
+function wavesInTheCloud(
+  resources: readonly CloudResource[],
+  rollout: RolloutDetail,
+  targets: readonly RolloutTarget[],
+): number {
   let count = 0;
   let previousEnd = rollout.createdAt;
   for (let wave = 1; wave <= rollout.waveCount; wave += 1) {
-    const tenantIds = rollout.targets
-      .filter((target) => target.wave === wave)
-      .map((target) => target.tenantId);
+    const tenantIds = targets.filter((target) => target.wave === wave).map((target) => target.tenantId);
     const [first, last] = span(resources, tenantIds, rollout.createdAt);
     line(`wave ${wave}: ${tenantIds.length} tenants, new task definitions from ${first} to ${last}`);
     if (first > previousEnd) count += 1;
@@ -45,29 +47,33 @@ export async function rollOut(api: Api, listings: Listings, tenants: readonly Te
   );
   const release = await createRelease(api, "2.0.0");
   const canary = tenants[0]?.tenantId ?? "";
-  const started = await api.call<RolloutDetail>("POST", "/rollouts", {
-    releaseNumber: release.number,
-    waves: [{ tenantIds: [canary] }],
+  const described = await api.call<RolloutDetail>("POST", "/rollouts", {
+    change: { kind: "release", releaseNumber: release.number },
+    waves: [{ name: "canary", cohort: { tenantIds: [canary] } }],
     maxConcurrency: 2,
     reason: "new version",
   });
+  const at = `/rollouts/${described.rolloutId}`;
+  const { previewDigest } = await api.poll<RolloutDetail>(at, ({ status }) => status !== "previewing");
+  await api.call("POST", `${at}/start`, { previewDigest });
   const ended = await api.poll<RolloutDetail>(
-    `/rollouts/${started.rolloutId}`,
-    ({ status }) => status !== "queued" && status !== "running",
+    at,
+    ({ status, finishedAt }) => finishedAt !== null || status === "halted",
   );
+  const { items: targets } = await api.call<{ items: RolloutTarget[] }>("GET", `${at}/targets?limit=200`);
   table(
     ["tenant", "wave", "status", "from release"],
-    ended.targets.map((target) => [
+    targets.map((target) => [
       tenants.find(({ tenantId }) => tenantId === target.tenantId)?.slug ?? target.tenantId,
       String(target.wave),
       target.status,
-      String(target.fromReleaseNumber ?? "-"),
+      String(target.before.releaseNumber ?? "-"),
     ]),
   );
-  check(ended.status === "succeeded", "the rollout succeeded", ended.haltReason ?? ended.status);
+  check(ended.status === "succeeded", "the rollout succeeded", ended.statusReason ?? ended.status);
 
   const cloud = await listings.cloud("released");
-  const waves = wavesInTheCloud(cloud, ended);
+  const waves = wavesInTheCloud(cloud, ended, targets);
   const definitions = new Map(
     cloud.filter(({ type }) => type === TASK_DEFINITION).map((item) => [item.arn, item]),
   );

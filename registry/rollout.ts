@@ -1,143 +1,76 @@
 import type { Selectable } from "kysely";
-import type { Page, PageRequest } from "../contract/common.ts";
+import type { Page } from "../contract/common.ts";
 import { ProblemError } from "../contract/errors.ts";
-import type { Release } from "../contract/release.ts";
-import type { Rollout, RolloutDetail, RolloutTarget } from "../contract/rollout.ts";
-import type { RolloutStatus } from "../contract/vocabulary.ts";
-import type { Bookkeeping } from "./bookkeeping.ts";
+import type { Rollout, RolloutListQuery } from "../contract/rollout.ts";
+import { ROLLOUT_UNDER_WAY } from "../contract/rolloutActions.ts";
+import type { RolloutChange } from "../contract/rolloutChange.ts";
 import { pageAfter, toPage } from "./cursor.ts";
-import { newId } from "./id.ts";
 import { fromJson, toJson } from "./json.ts";
 import { redactText } from "./redact.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { RolloutTable } from "./schema.ts";
 
-export interface RolloutCreateFacts {
-  readonly release: Pick<Release, "releaseId" | "number">;
-  readonly strategy: Rollout["strategy"];
-  readonly waveCount: number;
-  readonly targets: readonly Pick<
-    RolloutTarget,
-    "targetId" | "tenantId" | "planeName" | "wave" | "fromReleaseNumber"
-  >[];
-  readonly reason?: string | null;
-}
-
-const ROWS_PER_INSERT = 1_000;
-
-/** Audits `rollout.created` on the fleet's chain. */
-export async function rolloutCreate(change: Change, input: RolloutCreateFacts): Promise<RolloutDetail> {
-  const { context, now } = change;
-  const rollout: Rollout = {
-    rolloutId: newId(),
-    releaseNumber: input.release.number,
-    status: "queued",
-    strategy: input.strategy,
-    waveCount: input.waveCount,
-    currentWave: 0,
-    haltReason: null,
-    createdBy: context.actor.id,
-    requestId: context.requestId,
-    correlationId: context.correlationId,
-    createdAt: now,
-    updatedAt: now,
-    startedAt: null,
-    finishedAt: null,
-  };
-  await change.db
-    .insertInto("rollouts")
-    .values({ ...rollout, strategy: toJson({ ...rollout.strategy }), releaseId: input.release.releaseId })
-    .execute();
-  for (let from = 0; from < input.targets.length; from += ROWS_PER_INSERT) {
-    const rows = input.targets.slice(from, from + ROWS_PER_INSERT).map((target) => ({
-      rolloutId: rollout.rolloutId,
-      ...target,
-      status: "pending" as const,
-      operationId: null,
-      error: null,
-      updatedAt: now,
-    }));
-    await change.db.insertInto("rolloutTargets").values(rows).execute();
-  }
-  const { rolloutId, releaseNumber, waveCount } = rollout;
-  const details = { releaseNumber, waveCount, targets: input.targets.length, strategy: input.strategy };
-  await change.audit({
-    action: "rollout.created",
-    target: { type: "rollout", id: rolloutId },
-    reason: input.reason ?? null,
-    details,
-  });
-  await change.outbox({ type: "rollout.created", payload: { rolloutId, releaseNumber } });
-  return await rolloutDetail(change.db, rolloutId);
-}
-
 export interface RolloutPatch {
-  readonly status?: RolloutStatus;
+  readonly status?: Rollout["status"];
+  readonly statusReason?: string | null;
+  readonly change?: RolloutChange;
   readonly currentWave?: number;
-  readonly haltReason?: string | null;
+  readonly previewDigest?: string | null;
+  readonly stuckSince?: string | null;
+  readonly stuckReason?: string | null;
+  readonly cancelRequestedAt?: string | null;
+  readonly previewedAt?: string | null;
+  readonly queuedAt?: string | null;
+  readonly startedAt?: string | null;
+  readonly finishedAt?: string | null;
 }
 
-const ENDED: readonly RolloutStatus[] = ["succeeded", "failed", "cancelled"];
+export interface RolloutEvent {
+  /** Such as rollout.paused: of the audit event and of the outbox event. */
+  readonly action: string;
+  readonly reason?: string | null | undefined;
+  readonly outcome?: "succeeded" | "failed";
+  readonly details?: Record<string, unknown>;
+}
 
-/** Audits `rollout.<status>`, or `rollout.wave_started` when only the wave moves. */
+/** Writes what changed, with its audit event and its outbox event; counts as progress. */
 export async function rolloutUpdate(
   change: Change,
   rolloutId: string,
   patch: RolloutPatch,
-  reason?: string,
-): Promise<Rollout> {
-  const before = await rolloutGet(change.db, rolloutId);
-  const status = patch.status ?? before.status;
-  const currentWave = patch.currentWave ?? before.currentWave;
-  const haltReason =
-    patch.haltReason === undefined ? before.haltReason : patch.haltReason && redactText(patch.haltReason);
-  if (status === before.status && currentWave === before.currentWave && haltReason === before.haltReason)
-    return before;
-  const after: Rollout = {
-    ...before,
-    status,
-    currentWave,
-    haltReason,
-    updatedAt: change.now,
-    startedAt: before.startedAt ?? (status === "running" ? change.now : null),
-    finishedAt: ENDED.includes(status) ? (before.finishedAt ?? change.now) : null,
-  };
-  const { updatedAt, startedAt, finishedAt } = after;
+  event: RolloutEvent,
+): Promise<void> {
+  const { change: what, statusReason, stuckReason, ...plain } = patch;
   await change.db
     .updateTable("rollouts")
-    .set({ status, currentWave, haltReason, updatedAt, startedAt, finishedAt })
-    .where("rolloutId", "=", rolloutId)
-    .execute();
-  const action = status === before.status ? "rollout.wave_started" : `rollout.${status}`;
-  await change.audit({
-    action,
-    target: { type: "rollout", id: rolloutId },
-    outcome: status === "failed" || status === "halted" ? "failed" : "succeeded",
-    reason: reason ?? null,
-    details: { releaseNumber: before.releaseNumber, currentWave, waveCount: before.waveCount, haltReason },
-  });
-  await change.outbox({ type: action, payload: { rolloutId, status, currentWave } });
-  return after;
-}
-
-/** The operation of the target audits itself; this only says how the rollout sees it. */
-export async function rolloutTargetSet(
-  record: Bookkeeping,
-  rolloutId: string,
-  targetId: string,
-  patch: Pick<RolloutTarget, "status"> & Partial<Pick<RolloutTarget, "operationId" | "error">>,
-): Promise<void> {
-  await record.db
-    .updateTable("rolloutTargets")
     .set({
-      status: patch.status,
-      ...(patch.operationId === undefined ? {} : { operationId: patch.operationId }),
-      ...(patch.error === undefined ? {} : { error: patch.error && redactText(patch.error) }),
-      updatedAt: record.now,
+      ...plain,
+      ...(statusReason === undefined ? {} : { statusReason: statusReason && redactText(statusReason) }),
+      ...(stuckReason === undefined ? {} : { stuckReason: stuckReason && redactText(stuckReason) }),
+      ...(what === undefined
+        ? {}
+        : { change: toJson(what), releaseNumber: what.kind === "release" ? what.releaseNumber : null }),
+      updatedAt: change.now,
+      ...(patch.stuckSince ? {} : { progressAt: change.now }),
     })
     .where("rolloutId", "=", rolloutId)
-    .where("targetId", "=", targetId)
     .execute();
+  await change.audit({
+    action: event.action,
+    target: { type: "rollout", id: rolloutId },
+    outcome: event.outcome ?? "succeeded",
+    reason: event.reason ?? null,
+    details: { ...(patch.status && { status: patch.status }), ...event.details },
+  });
+  await change.outbox({
+    type: event.action,
+    payload: {
+      rolloutId,
+      ...(patch.status && { status: patch.status }),
+      ...(statusReason ? { statusReason } : {}),
+      ...event.details,
+    },
+  });
 }
 
 export async function rolloutGet(db: Reader, rolloutId: string): Promise<Rollout> {
@@ -146,26 +79,12 @@ export async function rolloutGet(db: Reader, rolloutId: string): Promise<Rollout
     .selectAll()
     .where("rolloutId", "=", rolloutId)
     .executeTakeFirst();
-  if (row !== undefined) return fromRow(row);
+  if (row !== undefined) return fromRow(row, (await planesOf(db, [rolloutId])).get(rolloutId) ?? []);
   throw new ProblemError("rollout_not_found", {
     detail: `Cannot find a rollout with the id ${rolloutId}.`,
     hint: "List rollouts with GET /v1/control-plane/rollouts.",
     errors: [{ path: "path.rolloutId", message: "is no rollout's id", value: rolloutId }],
   });
-}
-
-/** Targets by wave. */
-export async function rolloutDetail(db: Reader, rolloutId: string): Promise<RolloutDetail> {
-  const rollout = await rolloutGet(db, rolloutId);
-  const targets = await db
-    .selectFrom("rolloutTargets")
-    .select(["targetId", "tenantId", "planeName", "wave", "status"])
-    .select(["operationId", "fromReleaseNumber", "error", "updatedAt"])
-    .where("rolloutId", "=", rolloutId)
-    .orderBy("wave")
-    .orderBy("targetId")
-    .execute();
-  return { ...rollout, targets };
 }
 
 /** Oldest first: what a starting service takes up again. */
@@ -175,8 +94,23 @@ export async function rolloutsUnfinished(db: Reader): Promise<Rollout[]> {
     .selectAll()
     .where("finishedAt", "is", null)
     .orderBy("createdAt")
+    .orderBy("rolloutId")
     .execute();
-  return rows.map(fromRow);
+  return withPlanes(db, rows);
+}
+
+/** Those that have these planes to themselves, oldest first; all there are when none is named. */
+export async function rolloutsUnderWay(db: Reader, planes?: readonly string[]): Promise<Rollout[]> {
+  const rows = await db
+    .selectFrom("rollouts")
+    .selectAll()
+    .where("status", "in", [...ROLLOUT_UNDER_WAY])
+    .orderBy("createdAt")
+    .orderBy("rolloutId")
+    .execute();
+  const found = await withPlanes(db, rows);
+  if (planes === undefined) return found;
+  return found.filter((rollout) => rollout.planes.some((plane) => planes.includes(plane)));
 }
 
 /** The release of the last rollout that succeeded on a plane and ended after a time; undefined when there was none. */
@@ -187,30 +121,24 @@ export async function planeReleaseAfter(
 ): Promise<number | undefined> {
   const row = await db
     .selectFrom("rollouts")
+    .innerJoin("rolloutPlanes", "rolloutPlanes.rolloutId", "rollouts.rolloutId")
     .select("releaseNumber")
+    .where("planeName", "=", planeName)
     .where("status", "=", "succeeded")
+    .where("releaseNumber", "is not", null)
     .where("finishedAt", ">", after)
-    .where("rolloutId", "in", (targets) =>
-      targets
-        .selectFrom("rolloutTargets")
-        .select("rolloutTargets.rolloutId")
-        .where("planeName", "=", planeName),
-    )
     .orderBy("finishedAt", "desc")
     .limit(1)
     .executeTakeFirst();
-  return row?.releaseNumber;
+  return row?.releaseNumber ?? undefined;
 }
 
 /** Newest first. */
-export async function rolloutList(
-  db: Reader,
-  page: PageRequest & { readonly status?: RolloutStatus | undefined },
-): Promise<Page<Rollout>> {
+export async function rolloutList(db: Reader, query: RolloutListQuery): Promise<Page<Rollout>> {
   let rows = db.selectFrom("rollouts").selectAll();
-  if (page.status) rows = rows.where("status", "=", page.status);
-  if (page.cursor) {
-    const [createdAt, rolloutId] = pageAfter(page.cursor);
+  if (query.status) rows = rows.where("status", "=", query.status);
+  if (query.cursor) {
+    const [createdAt, rolloutId] = pageAfter(query.cursor);
     rows = rows.where(({ eb, refTuple, tuple }) =>
       eb(refTuple("createdAt", "rolloutId"), "<", tuple(createdAt, rolloutId)),
     );
@@ -218,12 +146,45 @@ export async function rolloutList(
   const found = await rows
     .orderBy("createdAt", "desc")
     .orderBy("rolloutId", "desc")
-    .limit(page.limit + 1)
+    .limit(query.limit + 1)
     .execute();
-  return toPage(found, page.limit, fromRow, (row) => [row.createdAt, row.rolloutId]);
+  const planes = await planesOf(
+    db,
+    found.map(({ rolloutId }) => rolloutId),
+  );
+  const toItem = (row: Row) => fromRow(row, planes.get(row.rolloutId) ?? []);
+  return toPage(found, query.limit, toItem, (row) => [row.createdAt, row.rolloutId]);
 }
 
-function fromRow(row: Selectable<RolloutTable>): Rollout {
-  const { releaseId: _releaseId, strategy, ...rest } = row;
-  return { ...rest, strategy: fromJson(strategy) as Rollout["strategy"] };
+type Row = Selectable<RolloutTable>;
+
+async function withPlanes(db: Reader, rows: readonly Row[]): Promise<Rollout[]> {
+  const planes = await planesOf(
+    db,
+    rows.map(({ rolloutId }) => rolloutId),
+  );
+  return rows.map((row) => fromRow(row, planes.get(row.rolloutId) ?? []));
+}
+
+async function planesOf(db: Reader, rolloutIds: readonly string[]): Promise<Map<string, string[]>> {
+  const planes = new Map<string, string[]>();
+  if (rolloutIds.length === 0) return planes;
+  const rows = await db
+    .selectFrom("rolloutPlanes")
+    .selectAll()
+    .where("rolloutId", "in", [...rolloutIds])
+    .orderBy("rolloutId")
+    .orderBy("planeName")
+    .execute();
+  for (const { rolloutId, planeName } of rows) {
+    const known = planes.get(rolloutId);
+    if (known === undefined) planes.set(rolloutId, [planeName]);
+    else known.push(planeName);
+  }
+  return planes;
+}
+
+function fromRow(row: Row, planes: string[]): Rollout {
+  const { releaseNumber: _releaseNumber, change, scope, rules, ...rest } = row;
+  return { ...rest, change: fromJson(change), scope: fromJson(scope), rules: fromJson(rules), planes };
 }

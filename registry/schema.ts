@@ -1,10 +1,13 @@
 import type { ArchiveManifest } from "../contract/archive.ts";
+import type { Cohort } from "../contract/cohort.ts";
 import type { CertifiedTarget } from "../contract/decommission.ts";
-import type { DriftScan } from "../contract/drift.ts";
 import type { FlagDefinition } from "../contract/flag.ts";
 import type { Manifest } from "../contract/manifest.ts";
 import type { IsolationParts } from "../contract/placement.ts";
 import type { ReconcileVerdict } from "../contract/reconcile.ts";
+import type { PreviewChange, RolloutHealth } from "../contract/rollout.ts";
+import type { RolloutBefore, RolloutChange } from "../contract/rolloutChange.ts";
+import type { RolloutRules, WaveSettings } from "../contract/rolloutStrategy.ts";
 import type { RouteState } from "../contract/routing.ts";
 import type {
   ApiKeyRole,
@@ -13,9 +16,11 @@ import type {
   DataClassification,
   DecommissionState,
   DeploymentState,
+  DriftCauseStatus,
   DriftFindingKind,
   DriftFindingStatus,
   DriftScanStatus,
+  DriftScanTargetStatus,
   DriftState,
   EnvironmentName,
   HealthState,
@@ -62,8 +67,16 @@ export interface Schema {
   driftScans: DriftScanTable;
   driftScanTargets: DriftScanTargetTable;
   driftFindings: DriftFindingTable;
+  driftScanFindings: DriftScanFindingTable;
+  driftCauses: DriftCauseTable;
+  driftCauseEpisodes: DriftCauseEpisodeTable;
+  driftIgnores: DriftIgnoreTable;
+  driftSchedules: DriftScheduleTable;
   rollouts: RolloutTable;
+  rolloutPlanes: RolloutPlaneTable;
+  rolloutWaves: RolloutWaveTable;
   rolloutTargets: RolloutTargetTable;
+  rolloutPreviewGroups: RolloutPreviewGroupTable;
   placements: PlacementTable;
   routes: RouteTable;
   routingVersions: RoutingVersionTable;
@@ -189,6 +202,8 @@ export interface TargetTable {
   publicName: string | null;
   currentReleaseNumber: number | null;
   targetReleaseNumber: number | null;
+  /** The last that was deployed, was healthy, and stayed so until its bake was over. */
+  verifiedReleaseNumber: number | null;
   currentSpecDigest: string | null;
   /** The spec of the last successful run: what a drift repair and an "is there anything to do?" compare with. */
   appliedSpec: Json<Record<string, unknown>> | null;
@@ -367,11 +382,16 @@ export interface IdempotencyKeyTable {
 export interface DriftScanTable {
   scanId: string;
   status: DriftScanStatus;
-  scope: Json<DriftScan["scope"]>;
+  scope: Json<Cohort>;
+  scheduleId: string | null;
   targetsTotal: number;
   targetsDone: number;
   targetsFailed: number;
+  targetsSkipped: number;
   findingsOpen: number;
+  findingsNew: number;
+  findingsIgnored: number;
+  findingsHidden: number;
   requestedBy: string;
   requestId: string;
   createdAt: string;
@@ -383,10 +403,21 @@ export interface DriftScanTargetTable {
   scanId: string;
   targetId: string;
   tenantId: string;
-  status: "pending" | "running" | "clean" | "drifted" | "failed" | "skipped";
+  status: DriftScanTargetStatus;
   findings: number;
+  /** How often it could not be looked at because something was in the way. */
+  looks: number;
   error: string | null;
   updatedAt: string;
+}
+
+/** What a scan saw; the finding itself goes on changing. */
+export interface DriftScanFindingTable {
+  scanId: string;
+  findingId: string;
+  /** 1: no scan had seen it before. */
+  isNew: number;
+  ignored: number;
 }
 
 export interface DriftFindingTable {
@@ -401,6 +432,11 @@ export interface DriftFindingTable {
   kind: DriftFindingKind;
   properties: Json<DriftPropertyValue[]>;
   status: DriftFindingStatus;
+  /** Null when hidden. */
+  causeId: string | null;
+  ignoreId: string | null;
+  ignoredUntil: string | null;
+  needsPerson: string | null;
   seenCount: number;
   firstScanId: string | null;
   lastScanId: string | null;
@@ -416,45 +452,110 @@ export interface DriftPropertyValue {
   actual: unknown;
 }
 
+/** Written with its first finding; opened, counted and resolved by what is open, in driftCause.ts. */
+export interface DriftCauseTable {
+  causeId: string;
+  status: DriftCauseStatus;
+  kind: DriftFindingKind;
+  resourceType: string;
+  logicalName: string;
+  properties: Json<{ path: string; actual: unknown }[]>;
+  tenants: number;
+  targets: number;
+  findings: number;
+  ignoredFindings: number;
+  firstSeenAt: string;
+  lastSeenAt: string;
+  /** Null until it is opened for the first time. */
+  openedAt: string | null;
+  resolvedAt: string | null;
+  episodes: number;
+  /** Of the episodes that have ended. */
+  endedDriftMs: number;
+}
+
+export interface DriftCauseEpisodeTable {
+  causeId: string;
+  episode: number;
+  openedAt: string;
+  resolvedAt: string | null;
+  mostTenants: number;
+}
+
+export interface DriftIgnoreTable {
+  ignoreId: string;
+  causeId: string;
+  scope: Json<Cohort>;
+  reason: string;
+  createdBy: string;
+  createdAt: string;
+  expiresAt: string;
+  endedAt: string | null;
+  endedBy: string | null;
+}
+
+export interface DriftScheduleTable {
+  scheduleId: string;
+  cron: string;
+  timeZone: string;
+  scope: Json<Cohort>;
+  createdBy: string;
+  createdAt: string;
+  nextRunAt: string | null;
+  lastRunAt: string | null;
+  lastScanId: string | null;
+  skippedRuns: number;
+}
+
 export interface RolloutTable {
   rolloutId: string;
-  releaseId: string;
-  releaseNumber: number;
+  change: Json<RolloutChange>;
+  /** Of a change of release: the number it brings; `change` once more, so that it can be asked for. */
+  releaseNumber: number | null;
+  scope: Json<Cohort>;
+  rules: Json<RolloutRules>;
   status: RolloutStatus;
-  strategy: Json<Record<string, unknown>>;
+  statusReason: string | null;
+  reason: string | null;
   waveCount: number;
   currentWave: number;
-  haltReason: string | null;
+  targetCount: number;
+  previewDigest: string | null;
+  stuckSince: string | null;
+  stuckReason: string | null;
+  cancelRequestedAt: string | null;
   createdBy: string;
   requestId: string;
   correlationId: string;
   createdAt: string;
   updatedAt: string;
+  previewedAt: string | null;
+  queuedAt: string | null;
   startedAt: string | null;
+  progressAt: string | null;
   finishedAt: string | null;
 }
 
-/** What came of the last operations on a plane or in a region, and whether it is left alone. */
-export interface BreakerTable {
-  /** `plane/<name>` or `region/<region>`. */
-  scope: string;
-  state: "closed" | "open";
-  outcomes: Json<BreakerOutcome[]>;
-  reason: string | null;
-  openings: number;
-  openedAt: string | null;
-  retryAt: string | null;
-  /** Who was let through, and until when nobody else is. */
-  probeHolder: string | null;
-  probeUntil: string | null;
-  updatedAt: string;
+/** Where a rollout has targets. */
+export interface RolloutPlaneTable {
+  rolloutId: string;
+  planeName: string;
 }
 
-export interface BreakerOutcome {
-  at: string;
-  targetId: string;
-  planeName: string;
-  failure: string | null;
+export interface RolloutWaveTable {
+  rolloutId: string;
+  /** 1 is the first. */
+  wave: number;
+  name: string | null;
+  /** Targets that can begin as it was planned: what its percentages are of, whatever is skipped later. */
+  size: number;
+  settings: Json<WaveSettings>;
+  approvalAskedAt: string | null;
+  approvedBy: string | null;
+  approvedAt: string | null;
+  startedAt: string | null;
+  bakeUntil: string | null;
+  endedAt: string | null;
 }
 
 export interface RolloutTargetTable {
@@ -462,13 +563,39 @@ export interface RolloutTargetTable {
   targetId: string;
   tenantId: string;
   planeName: string;
-  /** 1 is the first wave. */
   wave: number;
   status: RolloutTargetStatus;
+  reason: string | null;
   operationId: string | null;
-  fromReleaseNumber: number | null;
-  error: string | null;
+  toReleaseNumber: number | null;
+  before: Json<RolloutBefore>;
+  previewGroup: string | null;
+  planDigest: string | null;
+  specDigest: string | null;
+  previewedAt: string | null;
+  previewError: string | null;
+  /** Set while it waits to be rolled back and while it is. */
+  rollbackRequestedAt: string | null;
+  health: Json<RolloutHealth> | null;
+  attempt: number;
+  startedAt: string | null;
+  endedAt: string | null;
+  progressAt: string | null;
   updatedAt: string;
+}
+
+/** What targets of a rollout would change in the same way; written when all are previewed. */
+export interface RolloutPreviewGroupTable {
+  rolloutId: string;
+  groupKey: string;
+  /** From 1, in the order they are shown in. */
+  position: number;
+  changes: Json<PreviewChange[]>;
+  operations: Json<Record<string, number>>;
+  replaces: number;
+  deletes: number;
+  targetCount: number;
+  tenantCount: number;
 }
 
 /** One per target that a router answers for. */
@@ -625,6 +752,29 @@ export interface CertificateTable {
   keyId: string;
   signature: string;
   createdAt: string;
+}
+
+/** What came of the last operations on a plane or in a region, and whether it is left alone. */
+export interface BreakerTable {
+  /** `plane/<name>` or `region/<region>`. */
+  scope: string;
+  state: "closed" | "open";
+  outcomes: Json<BreakerOutcome[]>;
+  reason: string | null;
+  openings: number;
+  openedAt: string | null;
+  retryAt: string | null;
+  /** Who was let through, and until when nobody else is. */
+  probeHolder: string | null;
+  probeUntil: string | null;
+  updatedAt: string;
+}
+
+export interface BreakerOutcome {
+  at: string;
+  targetId: string;
+  planeName: string;
+  failure: string | null;
 }
 
 export interface PinTable {

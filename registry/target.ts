@@ -34,6 +34,7 @@ export type TargetPatch = Partial<
     | "publicName"
     | "currentReleaseNumber"
     | "targetReleaseNumber"
+    | "verifiedReleaseNumber"
     | "currentSpecDigest"
     | "lastOperationId"
     | "lastOperationStatus"
@@ -69,6 +70,7 @@ export async function targetCreate(change: Change, input: TargetCreate): Promise
     publicName: null,
     currentReleaseNumber: null,
     targetReleaseNumber: input.targetReleaseNumber,
+    verifiedReleaseNumber: null,
     currentSpecDigest: null,
     appliedSpec: null,
     lastOperationId: null,
@@ -207,6 +209,20 @@ export async function targetAppliedSpec(
     .where("targetId", "=", targetId)
     .executeTakeFirst();
   return row?.appliedSpec ? fromJson(row.appliedSpec) : null;
+}
+
+/** Those named that there are, each with the spec of its last run that succeeded; at most some hundreds at once. */
+export async function targetsWithSpecs(
+  db: Reader,
+  targetIds: readonly string[],
+): Promise<{ target: Target; appliedSpec: Record<string, unknown> | null }[]> {
+  const rows = await targets(db)
+    .where("targets.targetId", "in", [...targetIds])
+    .execute();
+  return rows.map((row) => ({
+    target: fromRow(row),
+    appliedSpec: row.appliedSpec && fromJson(row.appliedSpec),
+  }));
 }
 
 /** What removing the target has taken away so far. */

@@ -9,6 +9,8 @@ import * as placements from "./0006_placements.ts";
 import * as manifests from "./0007_manifests.ts";
 import * as routing from "./0008_routing.ts";
 import * as leaseIndexes from "./0009_lease_indexes.ts";
+import * as rollouts from "./0010_rollouts.ts";
+import * as driftCauses from "./0011_drift_causes.ts";
 import * as fleetFacts from "./0012_fleet_facts.ts";
 import * as breakers from "./0013_breakers.ts";
 
@@ -70,6 +72,18 @@ export const migrations: readonly Migration[] = [
     name: "0009_lease_indexes",
     source: new URL("./0009_lease_indexes.ts", import.meta.url),
     up: leaseIndexes.up,
+  },
+  {
+    number: 10,
+    name: "0010_rollouts",
+    source: new URL("./0010_rollouts.ts", import.meta.url),
+    up: rollouts.up,
+  },
+  {
+    number: 11,
+    name: "0011_drift_causes",
+    source: new URL("./0011_drift_causes.ts", import.meta.url),
+    up: driftCauses.up,
   },
   {
     number: 12,

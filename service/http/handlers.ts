@@ -8,6 +8,9 @@ import * as breaker from "../app/breaker.ts";
 import * as certificate from "../app/certificate.ts";
 import * as decommission from "../app/decommission.ts";
 import * as drift from "../app/drift.ts";
+import * as driftCause from "../app/driftCause.ts";
+import * as driftRepair from "../app/driftRepair.ts";
+import * as driftSchedule from "../app/driftSchedule.ts";
 import * as health from "../app/health.ts";
 import * as legalHold from "../app/legalHold.ts";
 import * as manifest from "../app/manifest.ts";
@@ -21,6 +24,7 @@ import * as rollout from "../app/rollout.ts";
 import * as tenant from "../app/tenant.ts";
 import * as lifecycle from "../app/tenantLifecycle.ts";
 import * as reconfigure from "../app/tenantReconfigure.ts";
+import { observeAxes } from "../drift/figures.ts";
 import type { CallTools } from "./deps.ts";
 import { sendEventStream } from "./eventStream.ts";
 import type { Streams } from "./streams.ts";
@@ -121,18 +125,51 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     rolloutCreate: ({ body }, { context }) => rollout.rolloutCreate(context, body),
     rolloutList: ({ query }, { context }) => rollout.rolloutList(context, query),
     rolloutGet: ({ params }, { context }) => rollout.rolloutGet(context, params.rolloutId),
-    rolloutCancel: ({ params, body }, { context }) =>
-      rollout.rolloutCancel(context, params.rolloutId, body.reason),
+    rolloutTargetList: ({ params, query }, { context }) =>
+      rollout.rolloutTargetList(context, params.rolloutId, query),
+    rolloutPreviewGet: ({ params, query }, { context }) =>
+      rollout.rolloutPreviewGet(context, params.rolloutId, query),
+    rolloutPreview: ({ params, body }, { context }) =>
+      rollout.rolloutPreview(context, params.rolloutId, body),
+    rolloutStart: ({ params, body }, { context }) => rollout.rolloutStart(context, params.rolloutId, body),
+    rolloutPause: ({ params, body }, { context }) => rollout.rolloutPause(context, params.rolloutId, body),
+    rolloutResume: ({ params, body }, { context }) => rollout.rolloutResume(context, params.rolloutId, body),
+    rolloutCancel: ({ params, body }, { context }) => rollout.rolloutCancel(context, params.rolloutId, body),
+    rolloutApprove: ({ params, body }, { context }) =>
+      rollout.rolloutApprove(context, params.rolloutId, body),
+    rolloutSkip: ({ params, body }, { context }) => rollout.rolloutSkip(context, params.rolloutId, body),
+    rolloutRetry: ({ params, body }, { context }) => rollout.rolloutRetry(context, params.rolloutId, body),
+    rolloutRetarget: ({ params, body }, { context }) =>
+      rollout.rolloutRetarget(context, params.rolloutId, body),
+    rolloutRollback: ({ params, body }, { context }) =>
+      rollout.rolloutRollback(context, params.rolloutId, body),
 
     breakerList: ({ query }, { context }) => breaker.breakerList(context, query),
-    breakerReset: ({ params, body }, { context }) =>
-      breaker.breakerReset(context, params.scope, body.reason),
+    breakerReset: ({ params, body }, { context }) => breaker.breakerReset(context, params.scope, body.reason),
 
     driftScanCreate: ({ body }, { context }) => drift.driftScanCreate(context, body),
     driftScanList: ({ query }, { context }) => drift.driftScanList(context, query),
     driftScanGet: ({ params }, { context }) => drift.driftScanGet(context, params.scanId),
+    driftScanTargetList: ({ params, query }, { context }) =>
+      drift.driftScanTargetList(context, params.scanId, query),
+    driftScanFindingList: ({ params, query }, { context }) =>
+      drift.driftScanFindingList(context, params.scanId, query),
     driftFindingList: ({ query }, { context }) => drift.driftFindingList(context, query),
-    driftRepairCreate: ({ body }, { context }) => drift.driftRepairCreate(context, body),
+    driftRepairCreate: ({ body }, { context }) => driftRepair.driftRepairCreate(context, body),
+    driftRepairPreview: ({ body }, { context }) => driftRepair.driftRepairPreview(context, body),
+    driftCauseList: ({ query }, { context }) => driftCause.driftCauseList(context, query),
+    driftCauseGet: ({ params }, { context }) => driftCause.driftCauseGet(context, params.causeId),
+    driftCauseFindingList: ({ params, query }, { context }) =>
+      driftCause.driftCauseFindingList(context, params.causeId, query),
+    driftIgnoreCreate: ({ params, body }, { context }) =>
+      driftCause.driftIgnoreCreate(context, params.causeId, body),
+    driftIgnoreList: ({ query }, { context }) => driftCause.driftIgnoreList(context, query),
+    driftIgnoreEnd: ({ params, body }, { context }) =>
+      driftCause.driftIgnoreEnd(context, params.ignoreId, body.reason),
+    driftScheduleCreate: ({ body }, { context }) => driftSchedule.driftScheduleCreate(context, body),
+    driftScheduleList: ({ query }, { context }) => driftSchedule.driftScheduleList(context, query),
+    driftScheduleDelete: ({ params }, { context }) =>
+      driftSchedule.driftScheduleDelete(context, params.scheduleId),
 
     manifestApply: ({ body, query }, { context }) => manifest.manifestApply(context, body, query),
     manifestDiff: ({ body }, { context }) => manifest.manifestDiff(context, body),
@@ -157,6 +194,7 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     serviceReadiness: (_input, { context }) => health.serviceReadiness(context, version, isStopping()),
     serviceMetrics: async (_input, { context, response }) => {
       await health.observeQueue(context);
+      await observeAxes(context);
       await breaker.observeBreakers(context);
       const { registry } = context.metrics;
       response

@@ -169,6 +169,7 @@ const tables = [
   ...["planes", "tenants", "tenantLabels", "tenantVersions", "targets", "targetObservations", "releases"],
   ...["operations", "operationJournal", "auditEvents", "auditHeads", "outbox", "apiKeys", "idempotencyKeys"],
   ...["driftScans", "driftScanTargets", "driftFindings", "rollouts", "rolloutTargets"],
+  ...["rolloutPlanes", "rolloutWaves", "rolloutPreviewGroups"],
   ...["routes", "routingVersions", "placements"],
   ...["stackLeases", "queueTurns", "breakers"],
   ...["tenantManifests"],

@@ -1,0 +1,195 @@
+import { z } from "zod";
+import { pageOf, pageQuery, uuid } from "./common.ts";
+import {
+  rolloutApproveSchema,
+  rolloutControlSchema,
+  rolloutCreatedSchema,
+  rolloutCreateSchema,
+  rolloutDetailSchema,
+  rolloutListQuerySchema,
+  rolloutPreviewSchema,
+  rolloutRetargetSchema,
+  rolloutRetrySchema,
+  rolloutRollbackSchema,
+  rolloutSchema,
+  rolloutSkipSchema,
+  rolloutStartSchema,
+  rolloutTargetListQuerySchema,
+  rolloutTargetSchema,
+} from "./rollout.ts";
+import { defineRoutes } from "./route.ts";
+
+const params = z.strictObject({ rolloutId: uuid });
+const at = "/v1/control-plane/rollouts/:rolloutId" as const;
+const control = {
+  method: "post",
+  tag: "Rollouts",
+  role: "operator",
+  params,
+  status: 202,
+  response: rolloutDetailSchema,
+} as const;
+const read = { method: "get", tag: "Rollouts", role: "auditor", params, status: 200 } as const;
+
+export const rolloutRoutes = defineRoutes({
+  rolloutCreate: {
+    method: "post",
+    path: "/v1/control-plane/rollouts",
+    tag: "Rollouts",
+    summary: "Describe a rollout and preview it",
+    description:
+      "Changes nothing: every target is previewed first, and the rollout begins when it is started.",
+    role: "operator",
+    body: rolloutCreateSchema,
+    status: 202,
+    response: rolloutCreatedSchema,
+    errors: [
+      "release_not_found",
+      "tenant_not_found",
+      "plane_missing",
+      "target_missing",
+      "managed_by_manifest",
+      "cohort_empty",
+      "cohort_too_large",
+    ],
+  },
+  rolloutList: {
+    method: "get",
+    path: "/v1/control-plane/rollouts",
+    tag: "Rollouts",
+    summary: "List rollouts, newest first",
+    role: "auditor",
+    query: rolloutListQuerySchema,
+    status: 200,
+    response: pageOf(rolloutSchema, "RolloutPage"),
+    errors: [],
+  },
+  rolloutGet: {
+    ...read,
+    path: at,
+    summary: "Get a rollout with its waves and counts",
+    response: rolloutDetailSchema,
+    errors: ["rollout_not_found"],
+  },
+  rolloutTargetList: {
+    ...read,
+    path: `${at}/targets`,
+    summary: "List a rollout's targets, wave by wave",
+    query: rolloutTargetListQuerySchema,
+    response: pageOf(rolloutTargetSchema, "RolloutTargetPage"),
+    errors: ["rollout_not_found"],
+  },
+  rolloutPreviewGet: {
+    ...read,
+    path: `${at}/preview`,
+    summary: "What the rollout would change, tenants grouped by identical change",
+    query: z.strictObject(pageQuery),
+    response: rolloutPreviewSchema,
+    errors: ["rollout_not_found"],
+  },
+  rolloutPreview: {
+    ...control,
+    path: `${at}/preview`,
+    summary: "Preview all targets again",
+    body: rolloutControlSchema,
+    bodyOptional: true,
+    errors: ["rollout_not_found", "rollout_status", "rollout_finished"],
+  },
+  rolloutStart: {
+    ...control,
+    path: `${at}/start`,
+    summary: "Begin what was previewed",
+    description:
+      "Refused with preview_outdated, each target named with what changed, when the preview is another one or no longer holds. " +
+      "While another rollout is under way on one of its planes it is queued or refused, as the rollout says.",
+    body: rolloutStartSchema,
+    errors: [
+      "rollout_not_found",
+      "rollout_status",
+      "rollout_finished",
+      "rollout_in_progress",
+      "preview_outdated",
+    ],
+  },
+  rolloutPause: {
+    ...control,
+    path: `${at}/pause`,
+    summary: "Start nothing more until it is resumed",
+    description: "What runs ends, and what bakes goes on baking.",
+    body: rolloutControlSchema,
+    bodyOptional: true,
+    errors: ["rollout_not_found", "rollout_status", "rollout_finished"],
+  },
+  rolloutResume: {
+    ...control,
+    path: `${at}/resume`,
+    summary: "Go on with a paused or halted rollout",
+    description:
+      "A halted one only when its tolerance is no longer exceeded: retry or skip what failed first.",
+    body: rolloutControlSchema,
+    bodyOptional: true,
+    errors: ["rollout_not_found", "rollout_status", "rollout_finished"],
+  },
+  rolloutCancel: {
+    ...control,
+    path: `${at}/cancel`,
+    summary: "Start nothing more of a rollout, for good",
+    description: "What has begun is left to end; what has not is skipped.",
+    body: rolloutControlSchema,
+    bodyOptional: true,
+    errors: ["rollout_not_found", "rollout_status", "rollout_finished"],
+  },
+  rolloutApprove: {
+    ...control,
+    path: `${at}/approve`,
+    summary: "Let a wave begin that waits for approval",
+    description: "May be given before the wave is reached.",
+    body: rolloutApproveSchema,
+    errors: ["rollout_not_found", "rollout_status", "rollout_finished"],
+  },
+  rolloutSkip: {
+    ...control,
+    path: `${at}/skip`,
+    summary: "Leave targets out",
+    description: "Those that have not begun, are held or have failed; a skipped failure no longer counts.",
+    body: rolloutSkipSchema,
+    errors: ["rollout_not_found", "rollout_status", "rollout_finished", "target_missing"],
+  },
+  rolloutRetry: {
+    ...control,
+    path: `${at}/retry`,
+    summary: "Try what failed again, and nothing else",
+    body: rolloutRetrySchema,
+    bodyOptional: true,
+    errors: [
+      "rollout_not_found",
+      "rollout_status",
+      "rollout_finished",
+      "rollout_in_progress",
+      "target_missing",
+    ],
+  },
+  rolloutRetarget: {
+    ...control,
+    path: `${at}/retarget`,
+    summary: "Bring another release to whoever has not got this one",
+    description:
+      "What has not begun or has failed is previewed anew, and goes on when the rollout is started again.",
+    body: rolloutRetargetSchema,
+    errors: ["rollout_not_found", "rollout_status", "rollout_finished", "release_not_found"],
+  },
+  rolloutRollback: {
+    ...control,
+    path: `${at}/rollback`,
+    summary: "Take targets, a wave or all back to what they had before",
+    description: "A target that is rolled back is held there until its pin is released.",
+    body: rolloutRollbackSchema,
+    errors: [
+      "rollout_not_found",
+      "rollout_status",
+      "rollout_finished",
+      "rollout_in_progress",
+      "target_missing",
+    ],
+  },
+});

@@ -1,0 +1,18 @@
+import type { RolloutDetail } from "../contract/rollout.ts";
+import { allowedActions } from "../contract/rolloutActions.ts";
+import type { Reader } from "./registry.ts";
+import { rolloutGet } from "./rollout.ts";
+import { rolloutCountsByWave, totalCounts } from "./rolloutTarget.ts";
+import { rolloutWaves } from "./rolloutWave.ts";
+
+/** With its waves and the number of targets in each status. */
+export async function rolloutDetail(db: Reader, rolloutId: string): Promise<RolloutDetail> {
+  const rollout = await rolloutGet(db, rolloutId);
+  const byWave = await rolloutCountsByWave(db, rolloutId);
+  return {
+    ...rollout,
+    counts: totalCounts(byWave),
+    waves: await rolloutWaves(db, rolloutId, byWave),
+    allowedActions: allowedActions(rollout.status),
+  };
+}

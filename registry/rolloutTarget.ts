@@ -1,0 +1,186 @@
+import { type Selectable, sql } from "kysely";
+import type { Page } from "../contract/common.ts";
+import type {
+  RolloutCounts,
+  RolloutHealth,
+  RolloutTarget,
+  RolloutTargetListQuery,
+} from "../contract/rollout.ts";
+import { ROLLOUT_TARGET_STATUSES } from "../contract/vocabulary.ts";
+import type { Bookkeeping } from "./bookkeeping.ts";
+import { pageAfter, toPage } from "./cursor.ts";
+import { fromJson, toJson } from "./json.ts";
+import { redactText } from "./redact.ts";
+import type { Reader } from "./registry.ts";
+import type { RolloutTargetTable } from "./schema.ts";
+
+/** Keeps a statement's parameters well under what both databases take. */
+const ROWS_PER_UPDATE = 500;
+
+/** What a rollout's books may set of a target; what is left out stays. */
+export interface RolloutTargetPatch {
+  readonly status?: RolloutTarget["status"];
+  readonly reason?: string | null;
+  readonly operationId?: string | null;
+  readonly previewGroup?: string | null;
+  readonly planDigest?: string | null;
+  readonly specDigest?: string | null;
+  readonly previewedAt?: string | null;
+  readonly previewError?: string | null;
+  readonly rollbackRequestedAt?: string | null;
+  readonly health?: RolloutHealth | null;
+  readonly startedAt?: string | null;
+  readonly endedAt?: string | null;
+  readonly progressAt?: string | null;
+}
+
+/**
+ * Sets the same of many targets, in one statement for every 500. The operation of a target audits itself: this only says how the
+ * rollout sees it.
+ */
+export async function rolloutTargetsSet(
+  record: Bookkeeping,
+  rolloutId: string,
+  targetIds: readonly string[],
+  patch: RolloutTargetPatch,
+): Promise<void> {
+  const { health, reason, previewError, ...plain } = patch;
+  for (let from = 0; from < targetIds.length; from += ROWS_PER_UPDATE) {
+    await record.db
+      .updateTable("rolloutTargets")
+      .set({
+        ...plain,
+        ...(reason === undefined ? {} : { reason: reason && redactText(reason) }),
+        ...(previewError === undefined ? {} : { previewError: previewError && redactText(previewError) }),
+        ...(health === undefined ? {} : { health: health && toJson(health) }),
+        updatedAt: record.now,
+      })
+      .where("rolloutId", "=", rolloutId)
+      .where("targetId", "in", targetIds.slice(from, from + ROWS_PER_UPDATE))
+      .execute();
+  }
+}
+
+/** Sets something else of each target, in as many statements as there are different patches (their operations apart). */
+export async function rolloutTargetsSetEach(
+  record: Bookkeeping,
+  rolloutId: string,
+  rows: readonly (RolloutTargetPatch & { readonly targetId: string })[],
+): Promise<void> {
+  const groups = new Map<string, { patch: RolloutTargetPatch; targetIds: string[] }>();
+  for (const { targetId, ...patch } of rows) {
+    const key = JSON.stringify(patch);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { patch, targetIds: [targetId] });
+    else group.targetIds.push(targetId);
+  }
+  for (const { patch, targetIds } of groups.values()) {
+    await rolloutTargetsSet(record, rolloutId, targetIds, patch);
+  }
+}
+
+/** Begins targets with an operation each: another attempt, whose outcome is open. */
+export async function rolloutTargetsBegin(
+  record: Bookkeeping,
+  rolloutId: string,
+  status: "running" | "rolling_back",
+  rows: readonly { readonly targetId: string; readonly operationId: string | null }[],
+): Promise<void> {
+  const { now, db } = record;
+  for (let from = 0; from < rows.length; from += ROWS_PER_UPDATE) {
+    const chunk = rows.slice(from, from + ROWS_PER_UPDATE);
+    const cases = chunk.map(({ targetId, operationId }) => sql`when ${targetId} then ${operationId}`);
+    await db
+      .updateTable("rolloutTargets")
+      .set(({ eb }) => ({
+        status,
+        reason: null,
+        operationId: sql<string | null>`case target_id ${sql.join(cases, sql` `)} end`,
+        attempt: eb("attempt", "+", 1),
+        health: null,
+        startedAt: now,
+        endedAt: null,
+        progressAt: now,
+        updatedAt: now,
+      }))
+      .where("rolloutId", "=", rolloutId)
+      .where(
+        "targetId",
+        "in",
+        chunk.map(({ targetId }) => targetId),
+      )
+      .execute();
+  }
+}
+
+/** Wave by wave, of a status or a preview group when asked. */
+export async function rolloutTargetList(
+  db: Reader,
+  rolloutId: string,
+  query: RolloutTargetListQuery,
+): Promise<Page<RolloutTarget>> {
+  let rows = db.selectFrom("rolloutTargets").selectAll().where("rolloutId", "=", rolloutId);
+  if (query.status) rows = rows.where("status", "=", query.status);
+  if (query.wave) rows = rows.where("wave", "=", query.wave);
+  if (query.previewGroup) rows = rows.where("previewGroup", "=", query.previewGroup);
+  if (query.cursor) {
+    const [wave, targetId] = pageAfter(query.cursor);
+    rows = rows.where(({ eb, refTuple, tuple }) =>
+      eb(refTuple("wave", "targetId"), ">", tuple(Number(wave), targetId)),
+    );
+  }
+  const found = await rows
+    .orderBy("wave")
+    .orderBy("targetId")
+    .limit(query.limit + 1)
+    .execute();
+  return toPage(found, query.limit, fromRow, (row) => [String(row.wave), row.targetId]);
+}
+
+/** Those named, in no order; all of them when none is named. */
+export async function rolloutTargetsOf(
+  db: Reader,
+  rolloutId: string,
+  targetIds?: readonly string[],
+): Promise<RolloutTarget[]> {
+  let rows = db.selectFrom("rolloutTargets").selectAll().where("rolloutId", "=", rolloutId);
+  if (targetIds) rows = rows.where("targetId", "in", [...targetIds]);
+  return (await rows.execute()).map(fromRow);
+}
+
+/** How many targets of each wave are in each status. */
+export async function rolloutCountsByWave(
+  db: Reader,
+  rolloutId: string,
+): Promise<Map<number, RolloutCounts>> {
+  const rows = await db
+    .selectFrom("rolloutTargets")
+    .select(({ fn }) => ["wave", "status", fn.countAll<number | string>().as("targets")])
+    .where("rolloutId", "=", rolloutId)
+    .groupBy(["wave", "status"])
+    .execute();
+  const waves = new Map<number, RolloutCounts>();
+  for (const { wave, status, targets } of rows) {
+    const counts = waves.get(wave) ?? noCounts();
+    counts[status] = Number(targets);
+    waves.set(wave, counts);
+  }
+  return waves;
+}
+
+export function noCounts(): RolloutCounts {
+  return Object.fromEntries(ROLLOUT_TARGET_STATUSES.map((status) => [status, 0])) as RolloutCounts;
+}
+
+export function totalCounts(byWave: ReadonlyMap<number, RolloutCounts>): RolloutCounts {
+  const total = noCounts();
+  for (const counts of byWave.values()) {
+    for (const status of ROLLOUT_TARGET_STATUSES) total[status] += counts[status];
+  }
+  return total;
+}
+
+function fromRow(row: Selectable<RolloutTargetTable>): RolloutTarget {
+  const { rolloutId: _rolloutId, previewedAt: _previewedAt, before, health, ...rest } = row;
+  return { ...rest, before: fromJson(before), health: health && fromJson(health) };
+}
