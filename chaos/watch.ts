@@ -42,13 +42,8 @@ export function watchOverlaps(world: World, ledger: Ledger): { stop(): void; rea
 async function bounded({ observer, replicas, bounds }: World, ledger: Ledger): Promise<void> {
   const live = new Set(replicas.flatMap(({ pid }) => pid ?? []));
   const held = (await observer.running()).filter(({ ownerPid }) => live.has(ownerPid ?? -1));
-  const most = (of: (step: (typeof held)[0]) => unknown) =>
-    Math.max(
-      0,
-      ...Map.groupBy(held, of)
-        .values()
-        .map((group) => group.length),
-    );
+  const most = (of: (step: RunningStep) => unknown) =>
+    Math.max(0, ...[...Map.groupBy(held, of).values()].map((group) => group.length));
   const counts = {
     perService: most(({ ownerPid }) => ownerPid),
     perPlane: held.length,
