@@ -1,18 +1,21 @@
 import type { Selectable } from "kysely";
-import type { Page, PageRequest } from "../contract/common.ts";
+import { LIMITS, type Page, type PageRequest } from "../contract/common.ts";
 import type { DriftScan, DriftScanDetail, DriftScanTarget } from "../contract/drift.ts";
 import { ProblemError } from "../contract/errors.ts";
+import type { DriftScanTargetStatus } from "../contract/vocabulary.ts";
 import type { Bookkeeping } from "./bookkeeping.ts";
 import { pageAfter, toPage } from "./cursor.ts";
 import { newId } from "./id.ts";
 import { fromJson, toJson } from "./json.ts";
 import { redactText } from "./redact.ts";
 import type { Change, Reader } from "./registry.ts";
-import type { DriftScanTable } from "./schema.ts";
+import type { DriftScanTable, DriftScanTargetTable } from "./schema.ts";
 
 export interface DriftScanCreateFacts {
   readonly scope: DriftScan["scope"];
   readonly targets: readonly { readonly targetId: string; readonly tenantId: string }[];
+  readonly scheduleId?: string;
+  readonly reason?: string | undefined;
 }
 
 /** Below the 32,766 parameters SQLite takes in a statement, and PostgreSQL's 65,535. */
@@ -24,10 +27,10 @@ export async function driftScanCreate(change: Change, input: DriftScanCreateFact
     scanId: newId(),
     status: "queued",
     scope: input.scope,
+    scheduleId: input.scheduleId ?? null,
     targetsTotal: input.targets.length,
-    targetsDone: 0,
-    targetsFailed: 0,
-    findingsOpen: 0,
+    ...{ targetsDone: 0, targetsFailed: 0, targetsSkipped: 0 },
+    ...{ findingsOpen: 0, findingsNew: 0, findingsIgnored: 0, findingsHidden: 0 },
     requestedBy: change.context.actor.id,
     requestId: change.context.requestId,
     createdAt: change.now,
@@ -44,8 +47,7 @@ export async function driftScanCreate(change: Change, input: DriftScanCreateFact
       targetId,
       tenantId,
       status: "pending" as const,
-      findings: 0,
-      error: null,
+      ...{ findings: 0, looks: 0, error: null },
       updatedAt: change.now,
     }));
     await change.db.insertInto("driftScanTargets").values(rows).execute();
@@ -53,7 +55,8 @@ export async function driftScanCreate(change: Change, input: DriftScanCreateFact
   await change.audit({
     action: "drift.scan_requested",
     target: { type: "drift_scan", id: scan.scanId },
-    details: { scope: scan.scope, targets: scan.targetsTotal },
+    reason: input.reason ?? null,
+    details: { scope: scan.scope, targets: scan.targetsTotal, scheduleId: scan.scheduleId },
   });
   return scan;
 }
@@ -67,43 +70,61 @@ export async function driftScanStart(record: Bookkeeping, scanId: string): Promi
     .execute();
 }
 
-/** One target's result; the scan's counts follow from its targets. */
+export interface DriftScanTargetResult
+  extends Pick<DriftScanTarget, "status">,
+    Partial<Pick<DriftScanTarget, "findings" | "error">> {
+  readonly findingsNew?: number;
+  readonly findingsIgnored?: number;
+  readonly findingsHidden?: number;
+  /** Something was in the way: it is looked at once more at the end. */
+  readonly deferred?: boolean;
+}
+
+/** One target's result, which counts once, however often it is written. */
 export async function driftScanTargetSet(
   record: Bookkeeping,
   scanId: string,
   targetId: string,
-  result: Pick<DriftScanTarget, "status"> & Partial<Pick<DriftScanTarget, "findings" | "error">>,
+  result: DriftScanTargetResult,
 ): Promise<void> {
   await record.lock(`drift_scan/${scanId}`);
+  const before = await record.db
+    .selectFrom("driftScanTargets")
+    .select(["status", "looks"])
+    .where("scanId", "=", scanId)
+    .where("targetId", "=", targetId)
+    .executeTakeFirstOrThrow();
+  const { status, findings = 0 } = result;
   await record.db
     .updateTable("driftScanTargets")
     .set({
-      status: result.status,
-      findings: result.findings ?? 0,
+      ...{ status, findings },
+      looks: before.looks + (result.deferred === true ? 1 : 0),
       error: result.error ? redactText(result.error) : null,
       updatedAt: record.now,
     })
     .where("scanId", "=", scanId)
     .where("targetId", "=", targetId)
     .execute();
-  const counts = await record.db
-    .selectFrom("driftScanTargets")
-    .select((eb) => [
-      eb.fn.countAll().filterWhere("status", "not in", ["pending", "running"]).as("done"),
-      eb.fn.countAll().filterWhere("status", "=", "failed").as("failed"),
-      eb.fn.sum("findings").as("findings"),
-    ])
-    .where("scanId", "=", scanId)
-    .executeTakeFirstOrThrow();
+  if (isDone(before.status) || !isDone(status)) return;
+  const { findingsNew = 0, findingsIgnored = 0, findingsHidden = 0 } = result;
   await record.db
     .updateTable("driftScans")
-    .set({
-      targetsDone: Number(counts.done),
-      targetsFailed: Number(counts.failed),
-      findingsOpen: Number(counts.findings ?? 0),
-    })
+    .set((eb) => ({
+      targetsDone: eb("targetsDone", "+", 1),
+      targetsFailed: eb("targetsFailed", "+", status === "failed" ? 1 : 0),
+      targetsSkipped: eb("targetsSkipped", "+", status === "skipped" ? 1 : 0),
+      findingsOpen: eb("findingsOpen", "+", findings),
+      findingsNew: eb("findingsNew", "+", findingsNew),
+      findingsIgnored: eb("findingsIgnored", "+", findingsIgnored),
+      findingsHidden: eb("findingsHidden", "+", findingsHidden),
+    }))
     .where("scanId", "=", scanId)
     .execute();
+}
+
+function isDone(status: DriftScanTargetStatus): boolean {
+  return status !== "pending" && status !== "running";
 }
 
 /** Audits `drift.scan_finished`. A scan of which any target failed has failed, whatever it found. */
@@ -117,12 +138,16 @@ export async function driftScanFinish(change: Change, scanId: string): Promise<D
     .set({ status, finishedAt: change.now })
     .where("scanId", "=", scanId)
     .execute();
-  const { targetsTotal, targetsDone, targetsFailed, findingsOpen } = before;
+  const { targetsTotal, targetsDone, targetsFailed, targetsSkipped, findingsOpen, findingsNew } = before;
   await change.audit({
     action: "drift.scan_finished",
     target: { type: "drift_scan", id: scanId },
     outcome: complete ? "succeeded" : "failed",
-    details: { targetsTotal, targetsDone, targetsFailed, findingsOpen },
+    details: { targetsTotal, targetsDone, targetsFailed, targetsSkipped, findingsOpen, findingsNew },
+  });
+  await change.outbox({
+    type: "drift.scan_finished",
+    payload: { scanId, status, targetsFailed, targetsSkipped, findingsOpen, findingsNew },
   });
   return { ...before, status, finishedAt: change.now };
 }
@@ -137,15 +162,60 @@ export async function driftScanGet(db: Reader, scanId: string): Promise<DriftSca
   });
 }
 
+/** With its first targets. */
 export async function driftScanDetail(db: Reader, scanId: string): Promise<DriftScanDetail> {
   const scan = await driftScanGet(db, scanId);
-  const targets = await db
+  const { items } = await driftScanTargetList(db, scanId, { limit: LIMITS.pageItems });
+  return { ...scan, targets: items };
+}
+
+export async function driftScanTargetList(
+  db: Reader,
+  scanId: string,
+  query: PageRequest & { readonly status?: DriftScanTargetStatus | undefined },
+): Promise<Page<DriftScanTarget>> {
+  let rows = db
     .selectFrom("driftScanTargets")
     .select(["targetId", "tenantId", "status", "findings", "error", "updatedAt"])
+    .where("scanId", "=", scanId);
+  if (query.status) rows = rows.where("status", "=", query.status);
+  if (query.cursor) rows = rows.where("targetId", ">", pageAfter(query.cursor)[1]);
+  const found = await rows
+    .orderBy("targetId")
+    .limit(query.limit + 1)
+    .execute();
+  return toPage(
+    found,
+    query.limit,
+    (row): DriftScanTarget => row,
+    (row) => [row.updatedAt, row.targetId],
+  );
+}
+
+/** What a scan has still to look at. */
+export async function driftScanTargetsLeft(
+  db: Reader,
+  scanId: string,
+): Promise<Pick<DriftScanTargetTable, "targetId" | "looks">[]> {
+  return db
+    .selectFrom("driftScanTargets")
+    .select(["targetId", "looks"])
     .where("scanId", "=", scanId)
+    .where("status", "in", ["pending", "running"])
+    .orderBy("looks")
     .orderBy("targetId")
     .execute();
-  return { ...scan, targets };
+}
+
+/** Whether a schedule's scan has not ended. */
+export async function driftScanUnderWay(db: Reader, scheduleId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom("driftScans")
+    .select("scanId")
+    .where("scheduleId", "=", scheduleId)
+    .where("finishedAt", "is", null)
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 /** Scans a stopped process left behind, oldest first. */

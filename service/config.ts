@@ -72,6 +72,8 @@ const settingsSchema = z.strictObject({
     ),
   /** Drift repairs that nobody asked for, at most, on one plane. */
   driftRepairsPerHour: whole(0, 10_000).default(10),
+  /** Targets that a drift scan looks at at the same time. */
+  scanConcurrency: whole(1, 64).default(2),
   /** What a rollout's health gate may ask besides public addresses: hosts, host:port or *.domain, with commas between. */
   gateHosts: z
     .string()
@@ -183,7 +185,12 @@ export const limits = {
   stepBackoffMs: 500,
   stepBackoffMaxMs: 15_000,
   healthConcurrency: 8,
-  scanConcurrency: 2,
+  driftSchedulesAtOnce: 100,
+  /** Between two runs of a drift schedule at least. */
+  driftScheduleEveryMs: 300_000,
+  driftIgnoresAtOnce: 100,
+  /** From now on, at most. */
+  driftIgnoreMs: 366 * 86_400_000,
   gateTimeoutMs: 5_000,
   gateBodyBytes: 64 * 1024,
   gateConcurrency: 8,
@@ -230,6 +237,7 @@ const flags = {
   "reconcile-backoff-ms": "reconcileBackoffMs",
   "drift-policy": "driftPolicy",
   "drift-repairs-per-hour": "driftRepairsPerHour",
+  "scan-concurrency": "scanConcurrency",
   "gate-hosts": "gateHosts",
   "gate-poll-ms": "gatePollMs",
   "breaker-failures": "breakerFailures",
@@ -280,6 +288,7 @@ const help: Readonly<Record<FlagName, string>> = {
   "gate-poll-ms": "how often a target that bakes is looked at (15000)",
   "breaker-failures": "targets of a plane that may fail before nothing new is started there, 0 for any (3)",
   "breaker-cool-down-ms": "how long it is then left alone at first (60000)",
+  "scan-concurrency": "targets that a drift scan looks at at once (2)",
   "drain-ms": "how long a stopping service waits for running operations (20000)",
   "decommission-grace-ms": "how long a decommissioning can be undone, 0 for not at all (604800000)",
   "archive-retention-days": "how long archives are kept at least (365)",

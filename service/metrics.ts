@@ -95,6 +95,41 @@ export function createMetrics() {
       labelNames: ["scope"] as const,
       registers,
     }),
+    driftScanSeconds: new Histogram({
+      name: "tenantry_drift_scan_duration_seconds",
+      help: "Time from the start of a drift scan to its end",
+      labelNames: ["status"] as const,
+      buckets: [1, 5, 30, 60, 300, 900, 3_600, 14_400],
+      registers,
+    }),
+    driftCausesOpen: new Gauge({
+      name: "tenantry_drift_causes_open",
+      help: "Causes of drift that are open and not ignored altogether",
+      registers,
+    }),
+    driftOldestSeconds: new Gauge({
+      name: "tenantry_drift_oldest_age_seconds",
+      help: "How long the oldest finding that counts as drift has been open; 0 without one",
+      registers,
+    }),
+    targetHealth: new Gauge({
+      name: "tenantry_targets_by_health",
+      help: "Targets by health, which says nothing of their version or drift",
+      labelNames: ["health"] as const,
+      registers,
+    }),
+    targetVersion: new Gauge({
+      name: "tenantry_targets_by_version",
+      help: "Targets by version, which says nothing of their health or drift",
+      labelNames: ["version"] as const,
+      registers,
+    }),
+    targetDrift: new Gauge({
+      name: "tenantry_targets_by_drift",
+      help: "Targets by drift, which says nothing of their health or version",
+      labelNames: ["drift"] as const,
+      registers,
+    }),
     denials: new Counter({
       name: "tenantry_denied_requests_total",
       help: "Requests refused before anything was done",

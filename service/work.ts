@@ -4,6 +4,7 @@ import type { ServiceContext } from "./app/context.ts";
 import { observeFleet } from "./app/health.ts";
 import { limits } from "./config.ts";
 import type { Dispatch } from "./dispatch/dispatch.ts";
+import { createDriftKeeper } from "./drift/keeper.ts";
 import { createScanner } from "./drift/scanner.ts";
 import { doAlone } from "./jobs.ts";
 import { purgeArchives } from "./operations/archivePurge.ts";
@@ -32,6 +33,7 @@ export async function startWork(context: ServiceContext, dispatch: Dispatch): Pr
   const runner = createRunner(context);
   const rollouts = createRolloutDriver(context);
   const scanner = createScanner(context);
+  const driftKeeper = createDriftKeeper(context);
   const reconciler = createReconciler(context);
   const poll = (name: string, everyMs: number, work: () => Promise<void>) =>
     createPoll(context, name, everyMs, async () => {
@@ -51,13 +53,14 @@ export async function startWork(context: ServiceContext, dispatch: Dispatch): Pr
   await dispatch.start(runner);
   rollouts.wake();
   scanner.wake();
+  driftKeeper.wake();
   reconciler.wake();
   return {
     wake: () => runner.wake(),
     cancel: runner.cancel,
     async stop() {
       await dispatch.stop();
-      const ends = [...polls, rollouts, scanner, reconciler].map((part) => part.stop());
+      const ends = [...polls, rollouts, scanner, driftKeeper, reconciler].map((part) => part.stop());
       await Promise.all([...ends, runner.stop(settings.drainMs)]);
     },
   };

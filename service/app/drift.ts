@@ -2,33 +2,34 @@ import type { Page, PageRequest } from "../../contract/common.ts";
 import type {
   DriftFinding,
   DriftFindingListQuery,
-  DriftRepairCreate,
   DriftScan,
   DriftScanCreate,
   DriftScanDetail,
+  DriftScanFinding,
+  DriftScanTarget,
 } from "../../contract/drift.ts";
-import type { Operation, OperationAccepted } from "../../contract/operation.ts";
-import type { Target } from "../../contract/target.ts";
-import { driftFindingList as registryFindingList } from "../../registry/driftFinding.ts";
+import type { DriftScanTargetStatus } from "../../contract/vocabulary.ts";
+import {
+  driftFindingList as registryFindingList,
+  driftScanFindingList as registryScanFindingList,
+} from "../../registry/driftFindingRead.ts";
 import * as registry from "../../registry/driftScan.ts";
-import { targetsMatching } from "../../registry/target.ts";
+import { driftPlacesIn } from "../../registry/driftScope.ts";
+import { SCANNABLE } from "../../registry/driftSeen.ts";
 import { authorize } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
-import { requireKnown } from "./fleetScope.ts";
-import { requestOperations } from "./requestOperations.ts";
+import { requireKnownCohort } from "./fleetScope.ts";
 
-/** Where there is something in the cloud to compare with. */
-const scannable = ["ready", "updating", "suspending", "suspended", "failed"] as const;
-
-export async function driftScanCreate(context: RequestContext, input: DriftScanCreate): Promise<DriftScan> {
+export async function driftScanCreate(
+  context: RequestContext,
+  { reason, ...scope }: DriftScanCreate,
+): Promise<DriftScan> {
   await authorize(context, "driftScanCreate");
   return changeAs(context, async (change) => {
-    await requireKnown(change.db, input);
-    const targets = await targetsMatching(change.db, { ...input, deploymentStates: scannable });
+    await requireKnownCohort(change.db, scope);
+    const targets = await driftPlacesIn(change.db, scope, SCANNABLE);
     change.afterCommit(() => context.nudges.nudge("scans"));
-    const { planes, tenantIds } = input;
-    const scope = { ...(planes && { planes }), ...(tenantIds && { tenantIds }) };
-    return registry.driftScanCreate(change, { scope, targets });
+    return registry.driftScanCreate(change, { scope, targets, reason });
   });
 }
 
@@ -42,43 +43,34 @@ export async function driftScanGet(context: RequestContext, scanId: string): Pro
   return context.registry.read((db) => registry.driftScanDetail(db, scanId));
 }
 
+export async function driftScanTargetList(
+  context: RequestContext,
+  scanId: string,
+  query: PageRequest & { readonly status?: DriftScanTargetStatus | undefined },
+): Promise<Page<DriftScanTarget>> {
+  await authorize(context, "driftScanTargetList");
+  return context.registry.read(async (db) => {
+    await registry.driftScanGet(db, scanId);
+    return registry.driftScanTargetList(db, scanId, query);
+  });
+}
+
+export async function driftScanFindingList(
+  context: RequestContext,
+  scanId: string,
+  page: PageRequest,
+): Promise<Page<DriftScanFinding>> {
+  await authorize(context, "driftScanFindingList");
+  return context.registry.read(async (db) => {
+    await registry.driftScanGet(db, scanId);
+    return registryScanFindingList(db, scanId, page);
+  });
+}
+
 export async function driftFindingList(
   context: RequestContext,
   query: DriftFindingListQuery,
 ): Promise<Page<DriftFinding>> {
   await authorize(context, "driftFindingList");
   return context.registry.read((db) => registryFindingList(db, query));
-}
-
-/**
- * One repair for each target with open findings; none when there are none. What is being taken down is left alone: a
- * repair would put back what a decommissioning or an archiving that failed half-way has deleted.
- */
-export async function driftRepairCreate(
-  context: RequestContext,
-  input: DriftRepairCreate,
-): Promise<OperationAccepted> {
-  await authorize(context, "driftRepairCreate");
-  return changeAs(context, async (change) => {
-    await requireKnown(change.db, input);
-    const targets = await targetsMatching(change.db, { ...input, deploymentStates: scannable });
-    change.afterCommit(() => context.nudges.nudge("operations"));
-    const operations: Operation[] = [];
-    for (const target of targets.filter(isToBeRepaired)) {
-      const release = target.currentReleaseNumber;
-      const pinned = release === null ? {} : { releaseNumber: release };
-      const request = {
-        kind: "drift_repair",
-        state: "updating",
-        input: pinned,
-        reason: input.reason,
-      } as const;
-      operations.push(...(await requestOperations(change, [target], request)));
-    }
-    return { operations };
-  });
-}
-
-function isToBeRepaired({ drift, requestedState }: Target): boolean {
-  return drift === "drifted" && (requestedState === "present" || requestedState === "suspended");
 }

@@ -1,3 +1,4 @@
+import type { Cohort } from "../../contract/cohort.ts";
 import { planeGet } from "../../registry/plane.ts";
 import type { Reader } from "../../registry/registry.ts";
 import { tenantGet } from "../../registry/tenant.ts";
@@ -11,4 +12,9 @@ export interface FleetScope {
 export async function requireKnown(db: Reader, scope: FleetScope): Promise<void> {
   for (const plane of scope.planes ?? []) await planeGet(db, plane);
   for (const tenantId of scope.tenantIds ?? []) await tenantGet(db, tenantId);
+}
+
+export async function requireKnownCohort(db: Reader, { exclude, ...selector }: Cohort): Promise<void> {
+  await requireKnown(db, selector);
+  if (exclude !== undefined) await requireKnown(db, exclude);
 }

@@ -47,6 +47,8 @@ export async function endOperation(
   await patiently(execution.stop, () => service.registry.change(controllerFor(operation), ending, scope));
   service.nudges.nudge(`operation:${operationId}`);
   service.nudges.nudge("rollouts");
+  // What it repaired or took away may have been the last finding of a cause.
+  if (kind === "drift_repair" || kind === "tenant_decommission") service.nudges.nudge("drift");
 }
 
 /** Whether the process has ended so often without the operation getting on that the operation may be why. */

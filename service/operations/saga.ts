@@ -80,6 +80,10 @@ export interface OperationInput {
   /** What was previewed: another spec or another plan is refused before anything is changed. */
   readonly plan?: PreviewedPlan;
   readonly archive?: ArchiveInput;
+  /** A drift repair only puts right what was seen: the digest of it. */
+  readonly findings?: { readonly digest: string };
+  /** A drift repair that nobody asked for deletes and replaces nothing. */
+  readonly automatic?: true;
   /** What a retry asks for again: the request had written it on the target and the tenant. */
   readonly wanted?: WantedState;
   /** A retry of what was not undone: the operation whose steps' results still hold. */

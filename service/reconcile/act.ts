@@ -7,7 +7,7 @@ import { targetsOfTenant } from "../../registry/target.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { tenantArchive, tenantRestore } from "../app/archive.ts";
 import type { RequestContext, ServiceContext } from "../app/context.ts";
-import { driftRepairCreate } from "../app/drift.ts";
+import { driftRepairAutomatic } from "../app/driftRepair.ts";
 import { operationRetry } from "../app/operation.ts";
 import { tenantActivate, tenantDeploy, tenantReactivate, tenantSuspend } from "../app/tenantLifecycle.ts";
 import type { TenantFacts } from "./facts.ts";
@@ -64,10 +64,8 @@ async function ask(context: RequestContext, tenantId: string, action: ReconcileA
       return void (await tenantRestore(context, tenantId, { reason }));
     case "retry":
       return void (await operationRetry(context, action.operationId, { reason }));
-    case "drift_repair": {
-      const scope = { tenantIds: [tenantId], planes: [...action.planes] };
-      return void (await driftRepairCreate(context, { ...scope, reason }));
-    }
+    case "drift_repair":
+      return void (await driftRepairAutomatic(context, tenantId, action.planes, reason));
   }
 }
 

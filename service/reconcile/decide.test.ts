@@ -14,7 +14,7 @@ const policy: ReconcilePolicy = {
   backoffMs: 1_000,
   backoffMaxMs: 60_000,
 };
-const noDrift = { changed: 0, deleted: 0, policy: "correct", budgetLeft: 10 } as const;
+const noDrift = { open: 0, needsPerson: undefined, policy: "correct", budgetLeft: 10 } as const;
 const planeNames = ["dev-eu-west-1", "dev-us-east-1", "prod-eu-west-1"];
 
 function target(more: Partial<TargetFacts> = {}): TargetFacts {
@@ -136,7 +136,7 @@ describe("what is declared is brought about", () => {
     ],
     [
       "drift",
-      { targets: [target({ drift: { ...noDrift, changed: 2 } })] },
+      { targets: [target({ drift: { ...noDrift, open: 2 } })] },
       { kind: "drift_repair", planes: ["dev-eu-west-1"] },
     ],
   ])("%s", (_name, shape, action) => {
@@ -178,15 +178,19 @@ describe("what is left alone", () => {
     ],
     [
       "drift on a plane whose policy is report",
-      { targets: [target({ drift: { ...noDrift, changed: 1, policy: "report" } })] },
+      { targets: [target({ drift: { ...noDrift, open: 1, policy: "report" } })] },
       "reported",
     ],
     [
       "drift past the hour's budget",
-      { targets: [target({ drift: { ...noDrift, changed: 1, budgetLeft: 0 } })] },
+      { targets: [target({ drift: { ...noDrift, open: 1, budgetLeft: 0 } })] },
       "reported",
     ],
-    ["deleted resources", { targets: [target({ drift: { ...noDrift, changed: 1, deleted: 1 } })] }, "person"],
+    [
+      "what only a person may repair",
+      { targets: [target({ drift: { ...noDrift, open: 1, needsPerson: "deleted" } })] },
+      "person",
+    ],
     [
       "a plane that is no longer named",
       {
@@ -274,8 +278,8 @@ const anyTarget = fc.record({
   desiredSpec: fc.constantFrom("a", "b", undefined),
   desiredReleaseNumber: fc.constantFrom(1, 2, null),
   drift: fc.record({
-    changed: fc.nat(2),
-    deleted: fc.nat(1),
+    open: fc.nat(2),
+    needsPerson: fc.constantFrom(undefined, "deleted"),
     policy: fc.constantFrom("report", "correct"),
     budgetLeft: fc.integer({ min: -1, max: 2 }),
   }),
@@ -327,7 +331,9 @@ describe("whatever the facts", () => {
           if (action.kind === "archive") expect(given.tenant.legalHold).toBeNull();
           if (action.kind === "drift_repair") {
             for (const { drift } of touched)
-              expect(drift.policy === "correct" && drift.deleted === 0 && drift.budgetLeft > 0).toBe(true);
+              expect(
+                drift.policy === "correct" && drift.needsPerson === undefined && drift.budgetLeft > 0,
+              ).toBe(true);
           }
           for (const { failures: last } of action.kind === "retry" ? [] : touched) {
             expect(gateOf(last, given.policy, given.nowMs)).toEqual({ verdict: "requested" });

@@ -55,9 +55,11 @@ export interface Failures {
   readonly jitter: number;
 }
 
+/** Of what counts as drift: neither hidden nor ignored. */
 export interface DriftFacts {
-  readonly changed: number;
-  readonly deleted: number;
+  readonly open: number;
+  /** Why no repair may be made that nobody asked for; undefined when one may. */
+  readonly needsPerson: string | undefined;
   readonly policy: "report" | "correct";
   /** Repairs that the plane's budget still allows in this hour. */
   readonly budgetLeft: number;

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
+import type { DriftFinding } from "../../contract/drift.ts";
 import type { AppliedManifest, Manifest } from "../../contract/manifest.ts";
 import type { Operation } from "../../contract/operation.ts";
 import type { Plane } from "../../contract/plane.ts";
 import type { Release } from "../../contract/release.ts";
 import type { Target } from "../../contract/target.ts";
 import type { Tenant } from "../../contract/tenant.ts";
-import { driftFindingsOpen } from "../../registry/driftFinding.ts";
+import { driftFindingsOpenOf } from "../../registry/driftFindingRead.ts";
 import { manifestsOf } from "../../registry/manifest.ts";
 import { operationList } from "../../registry/operation.ts";
 import { placementOf } from "../../registry/placement.ts";
@@ -16,6 +17,7 @@ import { releaseFind, releaseLatest } from "../../registry/release.ts";
 import { targetAppliedSpec, targetsMatching } from "../../registry/target.ts";
 import { specDigest, type TenantSpec } from "../../stacks/tenant/spec.ts";
 import { limits, type Settings } from "../config.ts";
+import { judgeFindings } from "../drift/policy.ts";
 import { resolveSpec } from "../operations/resolveSpec.ts";
 import type { DriftFacts, Failures, ReconcilePolicy, TargetFacts, TenantFacts } from "./facts.ts";
 
@@ -44,17 +46,20 @@ export function createFactsReader(settings: Settings, cache: SpecCache): FactsRe
       const ids = tenants.map(({ tenantId }) => tenantId);
       const manifests = await manifestsOf(db, ids);
       const targets = await targetsOf(db, ids);
+      const findings = await findingsOf(db, [...targets.values()].flat());
       const facts: TenantFacts[] = [];
       for (const tenant of tenants) {
         const applied = tenant.managedBy === "manifest" ? manifests.get(tenant.tenantId) : undefined;
         const declared = applied && { manifest: applied.manifest, applied };
-        facts.push(await factsOf(db, shared, tenant, declared, targets.get(tenant.tenantId) ?? [], nowMs));
+        const its = targets.get(tenant.tenantId) ?? [];
+        facts.push(await factsOf(db, shared, tenant, declared, { targets: its, findings }, nowMs));
       }
       return facts;
     },
     async readAs(db, tenant, manifest, nowMs) {
       const targets = (await targetsOf(db, [tenant.tenantId])).get(tenant.tenantId) ?? [];
-      return factsOf(db, shared, tenant, { manifest, applied: undefined }, targets, nowMs);
+      const findings = await findingsOf(db, targets);
+      return factsOf(db, shared, tenant, { manifest, applied: undefined }, { targets, findings }, nowMs);
     },
   };
 }
@@ -78,18 +83,31 @@ async function targetsOf(db: Reader, tenantIds: readonly string[]): Promise<Map<
   return Map.groupBy(found, ({ tenantId }) => tenantId);
 }
 
+type FindingsByTarget = ReadonlyMap<string, readonly DriftFinding[]>;
+
+/** One query for a batch of tenants. */
+function findingsOf(db: Reader, targets: readonly Target[]): Promise<FindingsByTarget> {
+  const drifted = targets.filter(({ drift }) => drift === "drifted");
+  return driftFindingsOpenOf(
+    db,
+    drifted.map(({ targetId }) => targetId),
+  );
+}
+
 async function factsOf(
   db: Reader,
   shared: PassReads,
   tenant: Tenant,
   by: DeclaredBy | undefined,
-  targets: readonly Target[],
+  { targets, findings }: { readonly targets: readonly Target[]; readonly findings: FindingsByTarget },
   nowMs: number,
 ): Promise<TenantFacts> {
   const release = by && (await releaseNumberOf(db, shared, by.manifest));
   const facts: TargetFacts[] = [];
-  for (const target of targets)
-    facts.push(await targetFacts(db, shared, { tenant, by, release, target, nowMs }));
+  for (const target of targets) {
+    const its = findings.get(target.targetId) ?? [];
+    facts.push(await targetFacts(db, shared, { tenant, by, release, target, findings: its, nowMs }));
+  }
   const declared = by && {
     state: by.manifest.spec.state,
     planes: by.manifest.spec.planes,
@@ -126,6 +144,7 @@ interface TargetQuestion {
   readonly by: DeclaredBy | undefined;
   readonly release: number | null | undefined;
   readonly target: Target;
+  readonly findings: readonly DriftFinding[];
   readonly nowMs: number;
 }
 
@@ -239,18 +258,16 @@ export const PREVIEW = "preview";
 async function driftOf(
   db: Reader,
   shared: PassReads,
-  { target, nowMs }: TargetQuestion,
+  { target, nowMs, findings }: TargetQuestion,
 ): Promise<DriftFacts> {
   const { settings } = shared;
   const { planeName, environment, drift } = target;
   const named = settings.driftPolicy[planeName] ?? settings.driftPolicy[environment];
   const policy = named === "correct" && settings.reconcile === "correct" ? "correct" : "report";
-  if (drift !== "drifted") return { changed: 0, deleted: 0, policy, budgetLeft: 0 };
-  const open = await driftFindingsOpen(db, target.targetId);
-  const deleted = open.filter(({ kind }) => kind === "deleted").length;
+  if (drift !== "drifted") return { open: 0, needsPerson: undefined, policy, budgetLeft: 0 };
   const since = new Date(nowMs - HOUR_MS).toISOString();
   const done = await once(shared.budgets, planeName, () => repairsSince(db, RECONCILER.id, planeName, since));
-  return { changed: open.length - deleted, deleted, policy, budgetLeft: settings.driftRepairsPerHour - done };
+  return { ...judgeFindings(findings), policy, budgetLeft: settings.driftRepairsPerHour - done };
 }
 
 function once<T>(kept: Map<string, Promise<T>>, key: string, read: () => Promise<T>): Promise<T> {

@@ -153,17 +153,12 @@ function whyDeploy(target: TargetFacts): string | undefined {
 }
 
 function driftWish(target: TargetFacts, wish: Omit<Wish, "action" | "reason">): Wish | undefined {
-  const { changed, deleted, policy, budgetLeft } = target.drift;
-  if (changed + deleted === 0) return undefined;
-  const seen = `${changed + deleted} resources are not as recorded`;
+  const { open, needsPerson, policy, budgetLeft } = target.drift;
+  if (open === 0) return undefined;
+  const seen = `${open} resources are not as recorded`;
   const action = { kind: "drift_repair", planes: [target.planeName] } as const;
-  if (deleted > 0) {
-    return {
-      ...wish,
-      action: undefined,
-      reason: `${seen}, ${deleted} of them deleted: that is for a person`,
-      person: true,
-    };
+  if (needsPerson !== undefined) {
+    return { ...wish, action: undefined, reason: `${seen}; needs a person: ${needsPerson}`, person: true };
   }
   if (policy === "report")
     return { ...wish, action, reason: seen, reported: "the plane's drift policy is report" };

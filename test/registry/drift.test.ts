@@ -1,13 +1,8 @@
 import { expect, it } from "vitest";
 import type { Target } from "../../contract/target.ts";
 import { auditEventList } from "../../registry/audit.ts";
-import {
-  driftFindingList,
-  driftFindingsOpen,
-  driftFindingsReport,
-  driftFindingsResolve,
-  type SeenDrift,
-} from "../../registry/driftFinding.ts";
+import { driftFindingsReport, driftFindingsResolve, type SeenDrift } from "../../registry/driftFinding.ts";
+import { driftFindingList, driftFindingsOpen } from "../../registry/driftFindingRead.ts";
 import {
   driftScanCreate,
   driftScanDetail,

@@ -168,7 +168,8 @@ export async function run(service: TestService, at: string, body: object = {}): 
 const tables = [
   ...["planes", "tenants", "tenantLabels", "tenantVersions", "targets", "targetObservations", "releases"],
   ...["operations", "operationJournal", "auditEvents", "auditHeads", "outbox", "apiKeys", "idempotencyKeys"],
-  ...["driftScans", "driftScanTargets", "driftFindings", "rollouts", "rolloutTargets"],
+  ...["driftScans", "driftScanTargets", "driftFindings", "driftScanFindings", "driftSchedules"],
+  ...["driftCauses", "driftCauseEpisodes", "driftIgnores", "rollouts", "rolloutTargets"],
   ...["rolloutPlanes", "rolloutWaves", "rolloutPreviewGroups"],
   ...["routes", "routingVersions", "placements"],
   ...["stackLeases", "queueTurns", "breakers"],

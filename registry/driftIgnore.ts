@@ -1,0 +1,155 @@
+import type { Cohort } from "../contract/cohort.ts";
+import type { Page, PageRequest } from "../contract/common.ts";
+import type { DriftIgnore } from "../contract/driftCause.ts";
+import { ProblemError } from "../contract/errors.ts";
+import { pageAfter, toPage } from "./cursor.ts";
+import { driftAxisSet } from "./driftFinding.ts";
+import { driftFindingsOpenOf } from "./driftFindingRead.ts";
+import { driftIgnoresInForce, ignoreFor } from "./driftIgnoreMatch.ts";
+import { driftPlacesOf } from "./driftScope.ts";
+import { newId } from "./id.ts";
+import { fromJson, toJson } from "./json.ts";
+import type { Change, Reader } from "./registry.ts";
+
+/**
+ * Ignores: a cause does not count as drift for a time, everywhere or for a cohort. What is ignored is still looked for and still
+ * listed; the drift axis, policies and exit codes leave it out. Each has a reason and an end, at which what it covered counts again.
+ */
+export interface DriftIgnoreFacts {
+  readonly causeId: string;
+  readonly scope: Cohort;
+  readonly reason: string;
+  readonly expiresAt: string;
+}
+
+/** Audits `drift.ignored`. */
+export async function driftIgnoreCreate(change: Change, facts: DriftIgnoreFacts): Promise<DriftIgnore> {
+  const ignore: DriftIgnore = {
+    ignoreId: newId(),
+    ...facts,
+    createdBy: change.context.actor.id,
+    createdAt: change.now,
+    endedAt: null,
+    endedBy: null,
+  };
+  await change.db
+    .insertInto("driftIgnores")
+    .values({ ...ignore, scope: toJson(ignore.scope) })
+    .execute();
+  const { ignoreId, causeId, scope, reason, expiresAt } = ignore;
+  await change.audit({
+    action: "drift.ignored",
+    target: { type: "drift_cause", id: causeId },
+    reason,
+    details: { ignoreId, scope, expiresAt },
+  });
+  await change.outbox({ type: "drift.ignored", payload: { ignoreId, causeId, expiresAt } });
+  await applyIgnores(change, causeId);
+  return ignore;
+}
+
+/** Audits `drift.ignore_ended`; one that has ended stays as it is. */
+export async function driftIgnoreEnd(
+  change: Change,
+  ignoreId: string,
+  endedBy: string,
+  reason: string | null,
+): Promise<DriftIgnore> {
+  const before = await driftIgnoreGet(change.db, ignoreId);
+  if (before.endedAt !== null) return before;
+  const ended = { endedAt: change.now, endedBy };
+  await change.db.updateTable("driftIgnores").set(ended).where("ignoreId", "=", ignoreId).execute();
+  const { causeId, expiresAt } = before;
+  await change.audit({
+    action: "drift.ignore_ended",
+    target: { type: "drift_cause", id: causeId },
+    reason,
+    details: { ignoreId, endedBy, expiresAt },
+  });
+  await change.outbox({ type: "drift.ignore_ended", payload: { ignoreId, causeId, endedBy } });
+  await applyIgnores(change, causeId);
+  return { ...before, ...ended };
+}
+
+/** Writes on a cause's open findings who covers them now, and on their targets whether they have drifted. */
+async function applyIgnores(change: Change, causeId: string): Promise<void> {
+  const findings = await change.db
+    .selectFrom("driftFindings")
+    .select(["findingId", "targetId", "ignoreId"])
+    .where("causeId", "=", causeId)
+    .where("resolvedAt", "is", null)
+    .execute();
+  const ignores = await driftIgnoresInForce(change.db, [causeId]);
+  const places = await driftPlacesOf(change.db, [...new Set(findings.map(({ targetId }) => targetId))]);
+  const byTarget = new Map(places.map((place) => [place.targetId, place]));
+  const changed = new Set<string>();
+  for (const { findingId, targetId, ignoreId } of findings) {
+    const place = byTarget.get(targetId);
+    const ignore = place && ignoreFor(ignores, causeId, place);
+    if ((ignore?.ignoreId ?? null) === ignoreId) continue;
+    await change.db
+      .updateTable("driftFindings")
+      .set({ ignoreId: ignore?.ignoreId ?? null, ignoredUntil: ignore?.expiresAt ?? null })
+      .where("findingId", "=", findingId)
+      .execute();
+    changed.add(targetId);
+  }
+  const open = await driftFindingsOpenOf(change.db, [...changed]);
+  for (const targetId of changed) await driftAxisSet(change, targetId, open.get(targetId) ?? []);
+}
+
+/** In force, but past their end; those that ended first come first. */
+export async function driftIgnoresExpired(db: Reader, now: string, limit: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom("driftIgnores")
+    .select("ignoreId")
+    .where("endedAt", "is", null)
+    .where("expiresAt", "<=", now)
+    .orderBy("expiresAt")
+    .limit(limit)
+    .execute();
+  return rows.map(({ ignoreId }) => ignoreId);
+}
+
+export async function driftIgnoreGet(db: Reader, ignoreId: string): Promise<DriftIgnore> {
+  const row = await db
+    .selectFrom("driftIgnores")
+    .selectAll()
+    .where("ignoreId", "=", ignoreId)
+    .executeTakeFirst();
+  if (row !== undefined) return { ...row, scope: fromJson(row.scope) };
+  throw new ProblemError("drift_ignore_not_found", {
+    detail: `Cannot find an ignore with the id ${ignoreId}.`,
+    hint: "List ignores with GET /v1/control-plane/drift/ignores.",
+    errors: [{ path: "path.ignoreId", message: "is no ignore's id", value: ignoreId }],
+  });
+}
+
+/** Newest first. */
+export async function driftIgnoreList(
+  db: Reader,
+  query: PageRequest & { readonly causeId?: string | undefined; readonly ended: boolean },
+): Promise<Page<DriftIgnore>> {
+  let rows = db
+    .selectFrom("driftIgnores")
+    .selectAll()
+    .where("endedAt", query.ended ? "is not" : "is", null);
+  if (query.causeId) rows = rows.where("causeId", "=", query.causeId);
+  if (query.cursor) {
+    const [createdAt, ignoreId] = pageAfter(query.cursor);
+    rows = rows.where(({ eb, refTuple, tuple }) =>
+      eb(refTuple("createdAt", "ignoreId"), "<", tuple(createdAt, ignoreId)),
+    );
+  }
+  const found = await rows
+    .orderBy("createdAt", "desc")
+    .orderBy("ignoreId", "desc")
+    .limit(query.limit + 1)
+    .execute();
+  return toPage(
+    found,
+    query.limit,
+    (row): DriftIgnore => ({ ...row, scope: fromJson(row.scope) }),
+    (row) => [row.createdAt, row.ignoreId],
+  );
+}
