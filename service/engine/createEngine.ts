@@ -6,6 +6,7 @@ import { TenantSpec } from "../../stacks/tenant/spec.ts";
 import { assertPlan } from "./changes.ts";
 import {
   type Deployment,
+  ignoredPaths,
   pendingOperations,
   realResources,
   recordedIdentifiers,
@@ -178,8 +179,8 @@ async function drift(
   target: StackTarget,
   hooks?: RunHooks,
 ): Promise<DriftResult> {
-  await existing(store, target);
-  return (await runs.run({ kind: "drift", target }, hooks)) as DriftResult;
+  const ignored = ignoredPaths(await existing(store, target));
+  return (await runs.run({ kind: "drift", target, ignored }, hooks)) as DriftResult;
 }
 
 async function destroy(

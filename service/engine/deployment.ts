@@ -12,6 +12,7 @@ const Resource = z.looseObject({
   id: z.string().optional(),
   delete: z.boolean().optional(),
   external: z.boolean().optional(),
+  ignoreChanges: z.array(z.string()).optional(),
   inputs: z.record(z.string(), z.unknown()).optional(),
   outputs: z.record(z.string(), z.unknown()).optional(),
 });
@@ -62,6 +63,15 @@ export function recordedIdentifiers(deployment: Deployment): ReadonlySet<string>
     if (typeof outputs?.arn === "string") found.add(outputs.arn);
   }
   return found;
+}
+
+/** By URN; only of resources that have any. */
+export function ignoredPaths(deployment: Deployment): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(
+    realResources(deployment).flatMap(({ urn, ignoreChanges = [] }) =>
+      ignoreChanges.length > 0 ? [[urn, ignoreChanges]] : [],
+    ),
+  );
 }
 
 export function withoutPendingOperations(deployment: Deployment): Deployment {

@@ -1,5 +1,5 @@
 import type { StepEventMetadata } from "@pulumi/pulumi/automation/events.js";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { driftResult } from "./drift.ts";
 
 const SECRET = {
@@ -63,5 +63,60 @@ it("says that a secret differs, never how", () => {
 it("ignores what stayed the same, components and providers", () => {
   const component = { ...step("same", {}), old: { custom: false } } as unknown as StepEventMetadata;
   const provider = { ...step("same", {}), type: "pulumi:providers:aws" };
-  expect(driftResult([step("same", { new: {} }), component, provider])).toEqual({ findings: [], checked: 1 });
+  expect(driftResult([step("same", { new: {} }), component, provider])).toEqual({
+    findings: [],
+    hidden: [],
+    checked: 1,
+  });
+});
+
+describe("what ignoreChanges hides", () => {
+  const urn = step("same", {}).urn;
+
+  it("is listed apart, where the engine says that all is the same", () => {
+    const scaled = step("same", {
+      old: { inputs: { count: 1, size: 2 } },
+      new: { inputs: { count: 4, size: 3 } },
+    });
+    expect(driftResult([scaled], { [urn]: ["count"] })).toEqual({
+      findings: [],
+      hidden: [
+        expect.objectContaining({ kind: "changed", properties: [{ path: "count", recorded: 1, actual: 4 }] }),
+      ],
+      checked: 1,
+    });
+  });
+
+  it("is no part of what else has drifted, whether the engine names the paths or not", () => {
+    const both = {
+      old: { inputs: { count: 1, tags: { a: "1", b: "1" } } },
+      new: { inputs: { count: 4, tags: { a: "2", b: "2" } } },
+    };
+    const named = { ...both, detailedDiff: { "tags.b": { diffKind: "update" } } };
+    for (const change of [both, named]) {
+      const { findings, hidden } = driftResult([step("update", change)], { [urn]: ["count", "tags.a"] });
+      expect(findings.flatMap(({ properties }) => properties.map(({ path }) => path))).toEqual(["tags.b"]);
+      expect(hidden.flatMap(({ properties }) => properties.map(({ path }) => path))).toEqual([
+        "count",
+        "tags.a",
+      ]);
+    }
+  });
+
+  it("may be named by a pattern", () => {
+    const change = {
+      old: { inputs: { rules: [{ port: 1, to: 1 }] } },
+      new: { inputs: { rules: [{ port: 2, to: 2 }] } },
+    };
+    const { findings, hidden } = driftResult([step("update", change)], { [urn]: ["rules[*].port"] });
+    expect(findings[0]?.properties.map(({ path }) => path)).toEqual(["rules[0].to"]);
+    expect(hidden[0]?.properties.map(({ path }) => path)).toEqual(["rules[0].port"]);
+  });
+
+  it("does not hide that the resource is gone", () => {
+    expect(driftResult([step("delete", {})], { [urn]: ["count"] })).toMatchObject({
+      findings: [{ kind: "deleted" }],
+      hidden: [],
+    });
+  });
 });

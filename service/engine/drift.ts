@@ -3,20 +3,46 @@ import type { StepEventMetadata } from "@pulumi/pulumi/automation/events.js";
 import { maskSecrets } from "./deployment.ts";
 import type { DriftFinding, DriftProperty, DriftResult } from "./engine.ts";
 import { resourceOf } from "./errors.ts";
-import { differences, valueAt } from "./propertyPath.ts";
+import { differences, isWithin, valueAt } from "./propertyPath.ts";
 
-export function driftResult(steps: readonly StepEventMetadata[]): DriftResult {
+/** Paths that the program has told the engine to leave alone, by URN. */
+export type IgnoredPaths = Readonly<Record<string, readonly string[]>>;
+
+export function driftResult(steps: readonly StepEventMetadata[], ignored: IgnoredPaths = {}): DriftResult {
   const compared = steps.filter((step) => step.old?.custom === true && !step.type.startsWith("pulumi:"));
-  return { findings: compared.flatMap((step) => finding(step) ?? []), hidden: [], checked: compared.length };
+  return {
+    findings: compared.flatMap((step) => finding(step, ignored[step.urn] ?? []) ?? []),
+    hidden: compared.flatMap((step) => hidden(step, ignored[step.urn] ?? []) ?? []),
+    checked: compared.length,
+  };
 }
 
-function finding(step: StepEventMetadata): DriftFinding | undefined {
-  const base = { ...resourceOf(step.urn), physicalId: step.old?.id ?? "" };
-  if (step.op === "delete" || (step.op === "refresh" && step.new === undefined)) {
-    return { ...base, kind: "deleted", properties: [] };
-  }
-  const properties = step.op === "update" ? changedProperties(step) : [];
-  return properties.length > 0 ? { ...base, kind: "changed", properties } : undefined;
+function finding(step: StepEventMetadata, ignored: readonly string[]): DriftFinding | undefined {
+  if (isDeleted(step)) return { ...subject(step), kind: "deleted", properties: [] };
+  const all = step.op === "update" ? changedProperties(step) : [];
+  const properties = all.filter(({ path }) => !isIgnored(path, ignored));
+  return properties.length > 0 ? { ...subject(step), kind: "changed", properties } : undefined;
+}
+
+/** The engine's diff says nothing of ignored paths, so the states are compared; a secret looks the same in both. */
+function hidden(step: StepEventMetadata, ignored: readonly string[]): DriftFinding | undefined {
+  if (ignored.length === 0 || isDeleted(step) || !step.old || !step.new) return undefined;
+  const properties = differingProperties(masked(step.old), masked(step.new), (path) =>
+    isIgnored(path, ignored),
+  );
+  return properties.length > 0 ? { ...subject(step), kind: "changed", properties } : undefined;
+}
+
+function isDeleted(step: StepEventMetadata): boolean {
+  return step.op === "delete" || (step.op === "refresh" && step.new === undefined);
+}
+
+function subject(step: StepEventMetadata) {
+  return { ...resourceOf(step.urn), physicalId: step.old?.id ?? "" };
+}
+
+function isIgnored(path: string, ignored: readonly string[]): boolean {
+  return ignored.some((pattern) => isWithin(path, pattern));
 }
 
 /**
@@ -31,8 +57,17 @@ function changedProperties(step: StepEventMetadata): DriftProperty[] {
     const found = named.flatMap((path) => propertiesAt(path, before, after));
     if (found.length > 0) return found;
   }
-  const inputs = differences(before.inputs ?? {}, after.inputs ?? {});
-  return inputs.length > 0 ? inputs : differences(before.outputs ?? {}, after.outputs ?? {});
+  return differingProperties(before, after, () => true);
+}
+
+function differingProperties(
+  before: State,
+  after: State,
+  counts: (path: string) => boolean,
+): DriftProperty[] {
+  const inputs = differences(before.inputs ?? {}, after.inputs ?? {}).filter(({ path }) => counts(path));
+  if (inputs.length > 0) return inputs;
+  return differences(before.outputs ?? {}, after.outputs ?? {}).filter(({ path }) => counts(path));
 }
 
 type State = Pick<NonNullable<StepEventMetadata["old"]>, "inputs" | "outputs">;

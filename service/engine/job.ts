@@ -1,5 +1,6 @@
 /** What the service and its worker processes say to each other. All plain JSON. */
 import type { TenantSpec } from "../../stacks/tenant/spec.ts";
+import type { IgnoredPaths } from "./drift.ts";
 import type {
   DestroyResult,
   DriftResult,
@@ -33,8 +34,13 @@ export interface ProgramJob extends JobBase {
   readonly expectedPlan?: string;
 }
 
-export interface StateJob extends JobBase {
-  readonly kind: "drift" | "destroy";
+export interface DestroyJob extends JobBase {
+  readonly kind: "destroy";
+}
+
+export interface DriftJob extends JobBase {
+  readonly kind: "drift";
+  readonly ignored: IgnoredPaths;
 }
 
 /** Reads some of the stack's resources from the cloud into its state. */
@@ -43,7 +49,7 @@ export interface RefreshJob extends JobBase {
   readonly urns: readonly string[];
 }
 
-export type Job = ProgramJob | StateJob | RefreshJob;
+export type Job = ProgramJob | DriftJob | DestroyJob | RefreshJob;
 
 export type JobResult = PreviewResult | UpResult | DriftResult | DestroyResult | RefreshResult;
 

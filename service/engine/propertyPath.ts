@@ -6,7 +6,7 @@ const MAX_DEPTH = 12;
 
 export function parsePath(path: string): readonly (string | number)[] {
   const parts: (string | number)[] = [];
-  for (const match of path.matchAll(/\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.[\]]+)/g)) {
+  for (const match of path.matchAll(/\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|\[?([^.[\]]+)\]?/g)) {
     const [, quoted, index, name] = match;
     if (quoted !== undefined) parts.push(quoted.replace(/\\(.)/g, "$1"));
     else if (index !== undefined) parts.push(Number(index));
@@ -28,6 +28,14 @@ export function valueAt(root: unknown, path: string): unknown {
     value = (value as Record<string | number, unknown>)[part];
   }
   return value;
+}
+
+/** Whether a path is what a pattern names, or below it; `*` in a pattern stands for any one key or index. */
+export function isWithin(path: string, pattern: string): boolean {
+  const [parts, wanted] = [parsePath(path), parsePath(pattern)];
+  return (
+    wanted.length <= parts.length && wanted.every((part, index) => part === "*" || part === parts[index])
+  );
 }
 
 /** Keys Pulumi and bridged providers keep for themselves. */

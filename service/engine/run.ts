@@ -129,7 +129,7 @@ async function runJob(context: Context, factory: ProgramFactory): Promise<JobRes
     }
     case "drift":
       await stack.previewRefresh(options);
-      return driftResult(log.steps);
+      return driftResult(log.steps, job.ignored);
     case "refresh":
       await stack.refresh({ ...options, target: [...job.urns] });
       return { summary: log.summary };

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { forgetCli, recordedCli } from "./cliFile.ts";
 import type { EngineEvent, RunHooks, StackTarget } from "./engine.ts";
 import { EngineError } from "./errors.ts";
-import type { Job, JobResult, ProgramJob, RefreshJob, StateJob, WorkerEnd } from "./job.ts";
+import type { DestroyJob, DriftJob, Job, JobResult, ProgramJob, RefreshJob, WorkerEnd } from "./job.ts";
 import type { Pool, PoolRun } from "./pool.ts";
 import { isAlive, type ProcessIdentity, type StopLimits, stopProcess } from "./processes.ts";
 import type { StateStore } from "./stateStore.ts";
@@ -23,7 +23,8 @@ export interface RunsOptions {
 /** What a run is, without what all runs have. */
 export type JobRequest =
   | Pick<ProgramJob, "kind" | "spec" | "target" | "createStack" | "expectedPlan">
-  | Pick<StateJob, "kind" | "target">
+  | Pick<DriftJob, "kind" | "target" | "ignored">
+  | Pick<DestroyJob, "kind" | "target">
   | Pick<RefreshJob, "kind" | "target" | "urns">;
 
 /** Runs from their folder to their end: run ids, cancelling, time limits, and tidying up after force was used. */
