@@ -2,84 +2,184 @@ import { expect, it } from "vitest";
 import { auditEventList } from "../../registry/audit.ts";
 import type { Registry } from "../../registry/registry.ts";
 import {
-  rolloutCreate,
-  rolloutDetail,
+  planeReleaseAfter,
   rolloutGet,
   rolloutList,
+  rolloutsUnderWay,
   rolloutsUnfinished,
-  rolloutTargetSet,
-  rolloutUpdate,
 } from "../../registry/rollout.ts";
-import { addRelease, addTarget, context } from "./fixtures.ts";
+import { rolloutActivate, rolloutStart } from "../../registry/rolloutControl.ts";
+import { rolloutDetail } from "../../registry/rolloutDetail.ts";
+import {
+  rolloutFinish,
+  rolloutHalt,
+  rolloutStuck,
+  rolloutUnstuck,
+  rolloutView,
+} from "../../registry/rolloutDrive.ts";
+import { rolloutPreviewed } from "../../registry/rolloutPreview.ts";
+import { rolloutTargetList, rolloutTargetsBegin, rolloutTargetsSet } from "../../registry/rolloutTarget.ts";
+import {
+  rolloutWaveAwaitApproval,
+  rolloutWaveBake,
+  rolloutWaveEnd,
+  rolloutWaveStart,
+} from "../../registry/rolloutWave.ts";
+import { beginRollout, changeBy } from "./rolloutFixtures.ts";
 import { describeDialects } from "./support.ts";
 
+const operationId = "0b9f6c0e-5a0c-4b7e-9f59-0d6a1f6c2f11";
+
 describeDialects("rollouts", (create) => {
-  it("begin queued with their targets by wave", async () => {
+  it("begin as documents that are being previewed", async () => {
     const registry = await (await create()).open();
-    const { rollout, acme, bolt } = await begin(registry);
-    expect(rollout).toMatchObject({ status: "queued", currentWave: 0, waveCount: 2, releaseNumber: 1 });
-    expect(rollout.targets.map((target) => [target.wave, target.targetId, target.status])).toEqual([
-      [1, bolt, "pending"],
-      [2, acme, "pending"],
+    const { rollout } = await beginRollout(registry, [1, 2, 2]);
+    expect(rollout).toMatchObject({
+      status: "previewing",
+      change: { kind: "release", releaseNumber: 1 },
+      planes: ["dev-eu-west-1"],
+      waveCount: 2,
+      currentWave: 0,
+      targetCount: 3,
+      counts: { pending: 3, running: 0 },
+      allowedActions: ["cancel", "skip"],
+    });
+    expect(
+      rollout.waves.map(({ wave, size, status, counts }) => [wave, size, status, counts.pending]),
+    ).toEqual([
+      [1, 1, "pending", 1],
+      [2, 2, "pending", 2],
     ]);
     expect(await registry.read((db) => rolloutDetail(db, rollout.rolloutId))).toEqual(rollout);
   });
 
-  it("are driven on with each step audited on the fleet's chain", async () => {
+  it("are driven wave by wave, each step audited on the fleet's chain", async () => {
     const registry = await (await create()).open();
-    const { rolloutId } = (await begin(registry)).rollout;
-    const update = (patch: Parameters<typeof rolloutUpdate>[2]) =>
-      registry.change(context, (change) => rolloutUpdate(change, rolloutId, patch));
-    const running = await update({ status: "running", currentWave: 1 });
-    expect(running.startedAt).not.toBeNull();
-    await update({ currentWave: 2 });
-    expect(await update({ currentWave: 2 })).toMatchObject({ currentWave: 2 });
-    expect(await registry.read(rolloutsUnfinished)).toHaveLength(1);
-    const ended = await update({ status: "failed", haltReason: "bolt failed" });
-    expect(ended).toMatchObject({
-      status: "failed",
-      haltReason: "bolt failed",
-      startedAt: running.startedAt,
+    const { rolloutId } = (await beginRollout(registry, [1, 2])).rollout;
+    await changeBy(registry, async (change) => {
+      await rolloutPreviewed(change, rolloutId, "digest");
+      await rolloutStart(change, rolloutId, { queue: true, reason: "go on" });
+      await rolloutActivate(change, rolloutId);
+      await rolloutWaveStart(change, rolloutId, 1);
+      await rolloutWaveBake(change, rolloutId, 1, "2026-03-01T10:00:00.000Z");
+      await rolloutWaveEnd(change, rolloutId, 1);
+      await rolloutWaveAwaitApproval(change, rolloutId, 2);
     });
+    const running = await registry.read((db) => rolloutDetail(db, rolloutId));
+    expect(running).toMatchObject({ status: "running", currentWave: 1, previewDigest: "digest" });
+    expect(running.waves.map(({ status }) => status)).toEqual(["ended", "awaiting_approval"]);
+    await changeBy(registry, (change) => rolloutHalt(change, rolloutId, "postgres://a:hunter2@db/x is gone"));
+    expect(await registry.read(rolloutsUnfinished)).toHaveLength(1);
+    await changeBy(registry, (change) => rolloutFinish(change, rolloutId, "failed", null));
+    const ended = await registry.read((db) => rolloutGet(db, rolloutId));
+    expect(ended).toMatchObject({ status: "failed", statusReason: "[redacted] is gone" });
     expect(ended.finishedAt).not.toBeNull();
     expect(await registry.read(rolloutsUnfinished)).toEqual([]);
-    const { items } = await registry.read((db) => auditEventList(db, { limit: 50, chain: "fleet" }));
-    expect(items.map((event) => event.action).filter((action) => action.startsWith("rollout."))).toEqual([
-      "rollout.created",
-      "rollout.running",
-      "rollout.wave_started",
-      "rollout.failed",
+    expect(await actions(registry)).toEqual([
+      ...[
+        "rollout.created",
+        "rollout.previewed",
+        "rollout.queued",
+        "rollout.started",
+        "rollout.wave_started",
+      ],
+      ...["rollout.wave_baking", "rollout.wave_ended", "rollout.approval_asked"],
+      ...["rollout.halted", "rollout.failed"],
     ]);
   });
 
-  it("keep what became of each target", async () => {
+  it("say that they are stuck until they move again", async () => {
     const registry = await (await create()).open();
-    const { rollout, acme } = await begin(registry);
+    const { rollout, targetIds } = await beginRollout(registry, [1]);
+    const { rolloutId, progressAt } = rollout;
+    const reason = "nothing has moved for an hour";
+    await changeBy(registry, (change) => rolloutStuck(change, rolloutId, { targetIds, reason }));
+    const stuck = await registry.read((db) => rolloutGet(db, rolloutId));
+    expect(stuck).toMatchObject({ stuckReason: reason, progressAt });
+    await changeBy(registry, (change) => rolloutUnstuck(change, rolloutId));
+    expect(await registry.read((db) => rolloutGet(db, rolloutId))).toMatchObject({ stuckSince: null });
+  });
+
+  it("tell what a decision needs: targets that have not ended for good, with their operations", async () => {
+    const registry = await (await create()).open();
+    const { rollout, targetIds } = await beginRollout(registry, [1, 1, 2]);
     const { rolloutId } = rollout;
-    const set = (patch: Parameters<typeof rolloutTargetSet>[3]) =>
-      registry.record((record) => rolloutTargetSet(record, rolloutId, acme, patch));
-    await set({ status: "running", operationId: "0b9f6c0e-5a0c-4b7e-9f59-0d6a1f6c2f11" });
-    await set({ status: "failed", error: "cannot reach postgres://a:hunter2@db/x" });
-    const { targets } = await registry.read((db) => rolloutDetail(db, rolloutId));
-    expect(targets.find((target) => target.targetId === acme)).toMatchObject({
-      status: "failed",
-      operationId: "0b9f6c0e-5a0c-4b7e-9f59-0d6a1f6c2f11",
-      error: "cannot reach [redacted]",
+    const [first = "", second = "", third = ""] = targetIds;
+    await registry.record(async (record) => {
+      const rows = [first, second].map((targetId) => ({
+        targetId,
+        operationId: `${operationId}-${targetId}`,
+      }));
+      await rolloutTargetsBegin(record, rolloutId, "running", rows);
+      await rolloutTargetsSet(record, rolloutId, [second], { status: "succeeded" });
     });
+    const view = await registry.read((db) => rolloutView(db, rolloutId));
+    expect(view.targets.map(({ targetId, status }) => [targetId, status])).toEqual([
+      [first, "running"],
+      [third, "pending"],
+    ]);
+    expect(view.targets[0]).toMatchObject({ operationId: `${operationId}-${first}`, operation: null });
+    await registry.record((record) =>
+      rolloutTargetsSet(record, rolloutId, [second], { rollbackRequestedAt: record.now }),
+    );
+    expect((await registry.read((db) => rolloutView(db, rolloutId))).targets).toHaveLength(3);
+  });
+
+  it("page their targets wave by wave, and by status", async () => {
+    const registry = await (await create()).open();
+    const { rollout, targetIds } = await beginRollout(registry, [1, 2, 2, 2]);
+    const { rolloutId } = rollout;
+    const failed = targetIds[3] ?? "";
+    const reason = "cannot reach postgres://a:hunter2@db/x";
+    await registry.record((record) =>
+      rolloutTargetsSet(record, rolloutId, [failed], { status: "failed", reason }),
+    );
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const query = { limit: 2, ...(cursor && { cursor }) };
+      const page = await registry.read((db) => rolloutTargetList(db, rolloutId, query));
+      seen.push(...page.items.map(({ targetId }) => targetId));
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor);
+    expect(seen[0]).toBe(targetIds[0]);
+    expect([...seen].sort()).toEqual([...targetIds].sort());
+    const query = { limit: 9, status: "failed" } as const;
+    const { items } = await registry.read((db) => rolloutTargetList(db, rolloutId, query));
+    expect(items).toMatchObject([{ targetId: failed, status: "failed", reason: "cannot reach [redacted]" }]);
+    expect((await registry.read((db) => rolloutDetail(db, rolloutId))).counts).toMatchObject({
+      pending: 3,
+      failed: 1,
+    });
+  });
+
+  it("have their planes to themselves while they are under way, and leave their release behind", async () => {
+    const registry = await (await create()).open();
+    const { rolloutId } = (await beginRollout(registry, [1])).rollout;
+    expect(await registry.read((db) => rolloutsUnderWay(db, ["dev-eu-west-1"]))).toEqual([]);
+    await changeBy(registry, async (change) => {
+      await rolloutPreviewed(change, rolloutId, "digest");
+      await rolloutStart(change, rolloutId, { queue: false });
+    });
+    const there = await registry.read((db) => rolloutsUnderWay(db, ["dev-eu-west-1", "x"]));
+    expect(there.map((rollout) => rollout.rolloutId)).toEqual([rolloutId]);
+    expect(await registry.read((db) => rolloutsUnderWay(db, ["prod-eu-west-1"]))).toEqual([]);
+    const released = () => registry.read((db) => planeReleaseAfter(db, "dev-eu-west-1", "2000"));
+    expect(await released()).toBeUndefined();
+    await changeBy(registry, (change) => rolloutFinish(change, rolloutId, "succeeded", null));
+    expect(await released()).toBe(1);
+    expect(await registry.read((db) => rolloutsUnderWay(db))).toEqual([]);
   });
 
   it("are listed newest first by status, and a missing one is a problem", async () => {
     const registry = await (await create()).open();
-    const { rollout } = await begin(registry);
-    const facts = { release: { releaseId: await releaseId(registry), number: 1 }, waveCount: 0, targets: [] };
-    const second = await registry.change(context, (change) =>
-      rolloutCreate(change, { ...facts, strategy: { waves: [], maxConcurrency: 1 } }),
-    );
-    const first = await registry.read((db) => rolloutList(db, { limit: 1 }));
-    const rest = await registry.read((db) => rolloutList(db, { limit: 1, cursor: first.nextCursor ?? "" }));
-    expect([...first.items, ...rest.items].map((item) => item.rolloutId)).toEqual([
+    const first = (await beginRollout(registry, [1])).rollout;
+    const second = (await beginRollout(registry, [1])).rollout;
+    const page = await registry.read((db) => rolloutList(db, { limit: 1 }));
+    const rest = await registry.read((db) => rolloutList(db, { limit: 1, cursor: page.nextCursor ?? "" }));
+    expect([...page.items, ...rest.items].map((item) => item.rolloutId)).toEqual([
       second.rolloutId,
-      rollout.rolloutId,
+      first.rolloutId,
     ]);
     expect((await registry.read((db) => rolloutList(db, { limit: 9, status: "running" }))).items).toEqual([]);
     const missing = registry.read((db) => rolloutGet(db, "none"));
@@ -87,25 +187,7 @@ describeDialects("rollouts", (create) => {
   });
 });
 
-async function begin(registry: Registry) {
-  const release = await addRelease(registry);
-  const acme = (await addTarget(registry, "acme")).target;
-  const bolt = (await addTarget(registry, "bolt")).target;
-  const inWave = (target: typeof acme, wave: number) => {
-    const { targetId, tenantId, planeName } = target;
-    return { targetId, tenantId, planeName, wave, fromReleaseNumber: null };
-  };
-  const rollout = await registry.change(context, (change) =>
-    rolloutCreate(change, {
-      release,
-      strategy: { waves: [{ tenantIds: [bolt.tenantId] }], maxConcurrency: 2 },
-      waveCount: 2,
-      targets: [inWave(acme, 2), inWave(bolt, 1)],
-    }),
-  );
-  return { rollout, acme: acme.targetId, bolt: bolt.targetId };
-}
-
-async function releaseId(registry: Registry): Promise<string> {
-  return (await addRelease(registry)).releaseId;
+async function actions(registry: Registry): Promise<string[]> {
+  const { items } = await registry.read((db) => auditEventList(db, { limit: 50, chain: "fleet" }));
+  return items.map((event) => event.action).filter((action) => action.startsWith("rollout."));
 }
