@@ -21,6 +21,9 @@ export interface CloudThing {
 
 export interface RealService {
   readonly dataDir: string;
+  url(): string;
+  adminKey(): string;
+  pid(): number;
   start(flags?: readonly string[]): Promise<void>;
   /** Starts a second one and gives what it said when it ended. */
   startSecond(): Promise<{ code: number | null; output: string }>;
@@ -38,8 +41,9 @@ export interface RealService {
 /** Drift is repaired by the tests themselves, not by the reconcile loop when it comes by. */
 const byHand = ["--drift-policy", "dev=report"];
 
-export function createRealService(): RealService {
-  const dataDir = mkdtempSync(path.join(tmpdir(), "tenantry-e2e-"));
+/** With another's data folder, when there is one to go beside; then this one's flags name the database that they share. */
+export function createRealService(beside?: RealService): RealService {
+  const dataDir = beside?.dataDir ?? mkdtempSync(path.join(tmpdir(), "tenantry-e2e-"));
   const environment = { ...process.env, TENANTRY_DATA: dataDir };
   let child: ChildProcess | undefined;
   let adminKey = "";
@@ -67,6 +71,9 @@ export function createRealService(): RealService {
   return {
     dataDir,
     control,
+    url: () => url,
+    adminKey: () => adminKey,
+    pid: () => child?.pid ?? Number.NaN,
     async start(flags = []) {
       const started = spawnService(flags);
       child = started;
@@ -83,6 +90,7 @@ export function createRealService(): RealService {
         60_000,
       );
       // What was printed may come through its pipe after the file is seen.
+      adminKey ||= beside?.adminKey() ?? "";
       adminKey ||= await waitFor(
         "the admin key",
         async () => /tk_[a-z0-9]{12}_[\w-]{43}/.exec(said)?.[0],
