@@ -6,9 +6,13 @@ import { decommissionRoutes } from "./decommission.ts";
 import { driftRoutes } from "./drift.ts";
 import { driftCauseRoutes } from "./driftCause.ts";
 import { driftScheduleRoutes } from "./driftSchedule.ts";
+import { flagRoutes } from "./flag.ts";
 import { healthRoutes } from "./health.ts";
+import { impactRoutes } from "./impact.ts";
+import { incidentRoutes } from "./incident.ts";
 import { manifestRoutes } from "./manifest.ts";
 import { operationRoutes } from "./operation.ts";
+import { pinRoutes } from "./pin.ts";
 import { placementRoutes } from "./placement.ts";
 import { planeRoutes } from "./plane.ts";
 import { preflightRoutes } from "./preflight.ts";
@@ -18,6 +22,8 @@ import { rolloutRoutes } from "./rolloutRoutes.ts";
 import { targetRoutes } from "./target.ts";
 import { tenantRoutes } from "./tenant.ts";
 import { tenantLifecycleRoutes } from "./tenantLifecycle.ts";
+import { tenantStatusRoutes } from "./tenantStatus.ts";
+import { windowRoutes } from "./window.ts";
 
 /**
  * The HTTP contract: every operation of the API by its operation id, which is also the name of the function that carries
@@ -28,6 +34,7 @@ import { tenantLifecycleRoutes } from "./tenantLifecycle.ts";
 export const routes = {
   ...tenantRoutes,
   ...tenantLifecycleRoutes,
+  ...tenantStatusRoutes,
   ...archiveRoutes,
   ...decommissionRoutes,
   ...targetRoutes,
@@ -36,11 +43,16 @@ export const routes = {
   ...placementRoutes,
   ...preflightRoutes,
   ...releaseRoutes,
+  ...pinRoutes,
+  ...windowRoutes,
+  ...flagRoutes,
   ...rolloutRoutes,
   ...breakerRoutes,
   ...driftRoutes,
   ...driftCauseRoutes,
   ...driftScheduleRoutes,
+  ...incidentRoutes,
+  ...impactRoutes,
   ...manifestRoutes,
   ...reconcileRoutes,
   ...auditRoutes,

@@ -1,5 +1,8 @@
 import type { Selectable } from "kysely";
-import type { Pin } from "../contract/pin.ts";
+import type { Page } from "../contract/common.ts";
+import { ProblemError } from "../contract/errors.ts";
+import type { Pin, PinListQuery } from "../contract/pin.ts";
+import { pageAfter, toPage } from "./cursor.ts";
 import { newId } from "./id.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { PinTable } from "./schema.ts";
@@ -36,11 +39,58 @@ export async function pinCreate(change: Change, input: PinCreateFacts): Promise<
 }
 
 /** Audits `pin.released`. One that was released before stays as it is. */
-export async function pinRelease(change: Change, pinId: string, reason: string): Promise<Pin | undefined> {
-  const row = await change.db.selectFrom("pins").selectAll().where("pinId", "=", pinId).executeTakeFirst();
-  if (row === undefined) return undefined;
+export async function pinRelease(change: Change, pinId: string, reason: string): Promise<Pin> {
+  const row = await pinRow(change.db, pinId);
   if (row.releasedAt !== null) return toPin(row, change.now);
   return toPin(await pinEnd(change, row, reason), change.now);
+}
+
+export async function pinGet(db: Reader, pinId: string, now: string): Promise<Pin> {
+  return toPin(await pinRow(db, pinId), now);
+}
+
+async function pinRow(db: Reader, pinId: string): Promise<Row> {
+  const row = await db.selectFrom("pins").selectAll().where("pinId", "=", pinId).executeTakeFirst();
+  if (row !== undefined) return row;
+  throw new ProblemError("pin_not_found", {
+    detail: `Cannot find pin ${pinId}.`,
+    hint: "List pins with GET /v1/control-plane/pins.",
+    errors: [{ path: "pinId", message: "is no pin's id", value: pinId }],
+  });
+}
+
+/** Newest first. */
+export async function pinList(db: Reader, query: PinListQuery, now: string): Promise<Page<Pin>> {
+  const rows = await pinListQuery(db, query).execute();
+  return toPage(
+    rows,
+    query.limit,
+    (row) => toPin(row, now),
+    (row) => [row.createdAt, row.pinId],
+  );
+}
+
+/** The statement of `pinList`, so that a test can ask the database how it would run it. */
+export function pinListQuery(db: Reader, query: PinListQuery) {
+  let rows = query.released ? db.selectFrom("pins").selectAll() : openPins(db);
+  if (query.tenantId) rows = rows.where("tenantId", "=", query.tenantId);
+  if (query.kind) rows = rows.where("kind", "=", query.kind);
+  if (query.cursor) {
+    const [createdAt, pinId] = pageAfter(query.cursor);
+    rows = rows.where(({ eb, refTuple, tuple }) =>
+      eb(refTuple("createdAt", "pinId"), "<", tuple(createdAt, pinId)),
+    );
+  }
+  return rows
+    .orderBy("createdAt", "desc")
+    .orderBy("pinId", "desc")
+    .limit(query.limit + 1);
+}
+
+/** The open pins and holds that say something of a tenant or one of its targets, newest first, expired ones too. */
+export async function pinsOfTenant(db: Reader, tenantId: string, now: string): Promise<Pin[]> {
+  const rows = await openPins(db).where("tenantId", "=", tenantId).orderBy("pinId", "desc").execute();
+  return rows.map((row) => toPin(row, now));
 }
 
 async function pinEnd(change: Change, row: Row, reason: string): Promise<Row> {

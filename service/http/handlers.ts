@@ -11,10 +11,14 @@ import * as drift from "../app/drift.ts";
 import * as driftCause from "../app/driftCause.ts";
 import * as driftRepair from "../app/driftRepair.ts";
 import * as driftSchedule from "../app/driftSchedule.ts";
+import * as flag from "../app/flag.ts";
 import * as health from "../app/health.ts";
+import * as impact from "../app/impact.ts";
+import * as incident from "../app/incident.ts";
 import * as legalHold from "../app/legalHold.ts";
 import * as manifest from "../app/manifest.ts";
 import * as operation from "../app/operation.ts";
+import * as pin from "../app/pin.ts";
 import * as placement from "../app/placement.ts";
 import * as plane from "../app/plane.ts";
 import * as preflight from "../app/preflight.ts";
@@ -24,6 +28,8 @@ import * as rollout from "../app/rollout.ts";
 import * as tenant from "../app/tenant.ts";
 import * as lifecycle from "../app/tenantLifecycle.ts";
 import * as reconfigure from "../app/tenantReconfigure.ts";
+import * as status from "../app/tenantStatus.ts";
+import * as window from "../app/window.ts";
 import { observeAxes } from "../drift/figures.ts";
 import type { CallTools } from "./deps.ts";
 import { sendEventStream } from "./eventStream.ts";
@@ -121,6 +127,52 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     releaseCreate: ({ body }, { context }) => release.releaseCreate(context, body),
     releaseList: ({ query }, { context }) => release.releaseList(context, query),
     releaseGet: ({ params }, { context }) => release.releaseGet(context, params.releaseNumber),
+
+    pinCreate: ({ body }, { context }) => pin.pinCreate(context, body),
+    pinList: ({ query }, { context }) => pin.pinList(context, query),
+    pinRelease: ({ params, body }, { context }) => pin.pinRelease(context, params.pinId, body.reason),
+
+    windowCreate: ({ body }, { context }) => window.windowCreate(context, body),
+    windowList: ({ query }, { context }) => window.windowList(context, query),
+    windowEvaluation: ({ query }, { context }) => window.windowEvaluation(context, query),
+    windowGet: ({ params }, { context }) => window.windowGet(context, params.windowId),
+    windowDelete: ({ params, query }, { context }) =>
+      window.windowDelete(context, params.windowId, query.reason),
+
+    flagCreate: async ({ body }, tools) => tagged(tools, await flag.flagCreate(tools.context, body)),
+    flagList: ({ query }, { context }) => flag.flagList(context, query),
+    flagGet: async ({ params }, tools) => tagged(tools, await flag.flagGet(tools.context, params.flagKey)),
+    flagUpdate: async ({ params, body }, tools) =>
+      tagged(tools, await flag.flagUpdate(tools.context, params.flagKey, body, expectedVersion(tools))),
+    flagArchive: async ({ params, query }, tools) =>
+      tagged(tools, await flag.flagArchive(tools.context, params.flagKey, query.reason)),
+    flagOverrideSet: ({ params, body }, { context }) => flag.flagOverrideSet(context, params, body),
+    flagOverrideRemove: ({ params, query }, { context }) =>
+      flag.flagOverrideRemove(context, params, query.reason),
+    flagOverrideList: ({ params, query }, { context }) =>
+      flag.flagOverrideList(context, params.flagKey, query),
+    tenantFlags: async ({ params, query }, { context, request, response }) => {
+      const flags = await flag.tenantFlags(context, params.tenantId, query.plane);
+      response.set({ ETag: flag.flagsEtag(flags), "Cache-Control": "private, no-cache" });
+      if (request.fresh) response.status(304).end();
+      return flags;
+    },
+
+    incidentCreate: async ({ body }, tools) =>
+      tagged(tools, await incident.incidentCreate(tools.context, body)),
+    incidentList: ({ query }, { context }) => incident.incidentList(context, query),
+    incidentGet: async ({ params }, tools) =>
+      tagged(tools, await incident.incidentGet(tools.context, params.incidentId)),
+    incidentUpdate: async ({ params, body }, tools) => {
+      const updated = incident.incidentUpdate(tools.context, params.incidentId, body, expectedVersion(tools));
+      return tagged(tools, await updated);
+    },
+    incidentNoteCreate: ({ params, body }, { context }) =>
+      incident.incidentNoteCreate(context, params.incidentId, body),
+    incidentNoteList: ({ params, query }, { context }) =>
+      incident.incidentNoteList(context, params.incidentId, query),
+    impactGet: ({ query }, { context }) => impact.impactGet(context, query),
+    tenantStatus: ({ params }, { context }) => status.tenantStatus(context, params.tenantId),
 
     rolloutCreate: ({ body }, { context }) => rollout.rolloutCreate(context, body),
     rolloutList: ({ query }, { context }) => rollout.rolloutList(context, query),

@@ -17,6 +17,16 @@ export interface WindowClosed {
   readonly why: string;
 }
 
+/** The same for the answer of a request. */
+export function windowAnswerOf(answer: WindowAnswer): {
+  open: boolean;
+  opensAt: string | null;
+  why: string | null;
+} {
+  if (answer.open) return { open: true, opensAt: null, why: null };
+  return { open: false, opensAt: answer.opensAt?.toISOString() ?? null, why: answer.why };
+}
+
 const LOOK_AHEAD_MS = 366 * 86_400_000;
 /** Of rules that follow on each other; more are taken for a way that never opens. */
 const LOOK_AHEAD_STEPS = 800;
