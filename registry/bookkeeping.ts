@@ -43,7 +43,7 @@ const BOOKKEEPING: Readonly<Record<string, readonly Verb[]>> = {
   drift_scan_targets: ["insert", "update"],
   drift_findings: ["update"],
   drift_scan_findings: ["insert", "update"],
-  drift_causes: ["update"],
+  drift_causes: ["insert", "update"],
   drift_cause_episodes: ["update"],
   drift_schedules: ["update"],
   rollout_targets: ["insert", "update"],

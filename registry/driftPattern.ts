@@ -41,7 +41,7 @@ export function driftPattern(finding: Patternable, tenant: TenantFacts): DriftPa
   const seen = new Map(
     finding.properties.map(({ path, actual }) => {
       const property = { path: plainPath(path, words), actual: plain(actual ?? null, words) };
-      return [canonicalJson(property), property] as const;
+      return [canonicalJson([property.path, property.actual]), property] as const;
     }),
   );
   return {

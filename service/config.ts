@@ -191,6 +191,14 @@ export const limits = {
   driftIgnoresAtOnce: 100,
   /** From now on, at most. */
   driftIgnoreMs: 366 * 86_400_000,
+  /** Targets whose specs are read at once for previews, and changes of one plan that are kept to be shown. */
+  previewBatch: 50,
+  previewChanges: 200,
+  /** How long a preview waits for a stack on which something runs. */
+  previewPatienceMs: 30_000,
+  previewLookMs: 500,
+  /** Targets that are begun in one change. */
+  rolloutStartsAtOnce: 25,
   gateTimeoutMs: 5_000,
   gateBodyBytes: 64 * 1024,
   gateConcurrency: 8,

@@ -13,6 +13,7 @@ export async function driftScheduleCreate(
   await authorize(context, "driftScheduleCreate");
   return changeAs(context, async (change) => {
     await requireKnownCohort(change.db, input.scope);
+    change.afterCommit(() => context.nudges.nudge("drift"));
     const nextRunAt = requireSchedule(input.cron, input.timeZone, new Date(change.now));
     return registry.driftScheduleCreate(change, { ...input, reason: reason ?? null }, nextRunAt);
   });

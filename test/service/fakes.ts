@@ -21,6 +21,10 @@ export interface FakeStack {
   findings: DriftFinding[];
   /** What a drift scan finds behind `ignoreChanges`. */
   hidden?: DriftFinding[];
+  /** Objects with the tenant's tag that the stack's state does not know. */
+  stray?: CloudResource[];
+  /** What the stack says of itself instead of what its spec has. */
+  outputs?: Readonly<Record<string, unknown>>;
   /** Left behind by destroy when set, as a secret in its recovery window would be. */
   leftovers: CloudResource[];
   healthy: boolean;
@@ -144,7 +148,8 @@ function fakeEngine(world: FakeWorld): Engine {
       }),
     outputs: async (target) => {
       const stack = world.stacks.get(keyOf(target));
-      return stack === undefined ? {} : outputsOf(stack.spec);
+      if (stack === undefined) throw new EngineError("stack_not_found", "there is no such stack");
+      return { ...outputsOf(stack.spec), ...stack.outputs };
     },
     planeOutputs: async () => {
       if (world.planeOutputs === undefined)
@@ -188,7 +193,7 @@ function fakeCloud(world: FakeWorld): CloudRuntime {
       const stack = [...world.stacks.values()].find(({ spec }) => spec.tenant.tenantId === tenantId);
       return stack === undefined
         ? world.leftovers
-        : [{ arn: SERVICE_ARN, type: "ecs:service", id: "a", state: "present" }];
+        : [{ arn: SERVICE_ARN, type: "ecs:service", id: "a", state: "present" }, ...(stack.stray ?? [])];
     },
   };
 }
