@@ -166,8 +166,7 @@ function createCloud({ cloud, dataDir, awsEndpoints }: Settings): CloudRuntime {
       controlUrl: async () => (await ensureLocalCloud({ dataDir })).controlUrl,
     });
   }
-  const endpoints = awsEndpoints === undefined ? undefined : parseEndpoints(awsEndpoints);
-  return createAwsCloudRuntime(typeof endpoints === "string" ? { endpoint: endpoints } : {});
+  return createAwsCloudRuntime(awsEndpoints === undefined ? {} : { endpoint: parseEndpoints(awsEndpoints) });
 }
 
 function greet(settings: Settings, { url, firstAdminKey }: RunningService): void {

@@ -1,8 +1,24 @@
-import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { lockDataFolder } from "./processLock.ts";
+
+/** Called once, when a file has been created and nothing is written to it yet. */
+const between = vi.hoisted(() => ({ call: undefined as (() => void) | undefined }));
+vi.mock("node:fs", async (original) => {
+  const fs = await original<typeof import("node:fs")>();
+  const writeFileSync: typeof fs.writeFileSync = (file, data, options) => {
+    const { flag = "w" } = typeof options === "object" ? { ...options } : {};
+    const opened = fs.openSync(String(file), flag);
+    const call = between.call;
+    between.call = undefined;
+    call?.();
+    fs.writeSync(opened, String(data));
+    fs.closeSync(opened);
+  };
+  return { ...fs, writeFileSync };
+});
 
 const folder = () => mkdtempSync(path.join(tmpdir(), "tenantry-lock-"));
 
@@ -14,6 +30,23 @@ describe("lockDataFolder", () => {
     lock.release();
     lockDataFolder(dataDir).release();
     expect(existsSync(path.join(dataDir, "service.lock"))).toBe(false);
+  });
+
+  it("gives one of two that start in the same instant the folder, and leaves nothing beside the lock", () => {
+    const dataDir = folder();
+    let held = 0;
+    const start = () => {
+      try {
+        lockDataFolder(dataDir);
+        held += 1;
+      } catch {
+        // The other has it.
+      }
+    };
+    between.call = start;
+    start();
+    expect(held).toBe(1);
+    expect(readdirSync(dataDir)).toEqual(["service.lock"]);
   });
 
   it.each([

@@ -1,4 +1,5 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { startOf } from "./host.ts";
 
@@ -39,13 +40,18 @@ export function lockDataFolder(dataDir: string): ProcessLock {
   );
 }
 
+/** Written first and then given its name: created empty, it would look to another start like the lock of a dead service. */
 function create(file: string, owner: Owner): boolean {
+  const draft = `${file}.${randomUUID()}`;
+  writeFileSync(draft, JSON.stringify(owner), { mode: 0o600 });
   try {
-    writeFileSync(file, JSON.stringify(owner), { flag: "wx", mode: 0o600 });
+    linkSync(draft, file);
     return true;
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw cause;
+  } finally {
+    rmSync(draft, { force: true });
   }
 }
 

@@ -18,8 +18,8 @@ interface AwsCredentials {
 }
 
 export interface AwsClientOptions {
-  /** One URL for every service: LocalStack, moto. Default: AWS. */
-  readonly endpoint?: string;
+  /** One URL for every service (LocalStack, moto), or one for each by the names that the aws provider has for them. Default: AWS. */
+  readonly endpoint?: string | Readonly<Record<string, string>>;
   /** The service's own; a place's role is assumed with them. Default: the credentials chain. */
   readonly credentials?: AwsCredentials;
 }
@@ -63,29 +63,38 @@ export function createAwsClients(options: AwsClientOptions): (place: CloudPlace)
 
 function createClients(place: CloudPlace, { endpoint, credentials }: AwsClientOptions): AwsClients {
   const { region, roleArn, externalId } = place;
-  const own = {
-    region,
-    maxAttempts: MAX_ATTEMPTS,
-    ...(endpoint !== undefined && { endpoint }),
-    ...(credentials !== undefined && { credentials }),
+  const own = { region, maxAttempts: MAX_ATTEMPTS, ...(credentials !== undefined && { credentials }) };
+  const at = (...names: readonly string[]) => {
+    const url = endpointOf(endpoint, names);
+    return url === undefined ? {} : { endpoint: url };
   };
-  const settings =
-    roleArn === undefined
-      ? own
-      : { ...own, credentials: () => assume(new STSClient(own), roleArn, externalId) };
+  const assumed = (role: string) => assume(new STSClient({ ...own, ...at("sts") }), role, externalId);
+  const settings = roleArn === undefined ? own : { ...own, credentials: () => assumed(roleArn) };
+  const s3 = at("s3");
   return {
-    ecs: new ECSClient(settings),
-    tagging: new ResourceGroupsTaggingAPIClient(settings),
-    secrets: new SecretsManagerClient(settings),
-    kms: new KMSClient(settings),
-    iam: new IAMClient(settings),
-    ec2: new EC2Client(settings),
-    loadBalancing: new ElasticLoadBalancingV2Client(settings),
-    logs: new CloudWatchLogsClient(settings),
-    quotas: new ServiceQuotasClient(settings),
-    // A bucket's name in the host name has no address where one URL stands for every service.
-    s3: new S3Client({ ...settings, forcePathStyle: endpoint !== undefined }),
+    ecs: new ECSClient({ ...settings, ...at("ecs") }),
+    tagging: new ResourceGroupsTaggingAPIClient({
+      ...settings,
+      ...at("resourcegroupstaggingapi", "resourcegroupstagging"),
+    }),
+    secrets: new SecretsManagerClient({ ...settings, ...at("secretsmanager") }),
+    kms: new KMSClient({ ...settings, ...at("kms") }),
+    iam: new IAMClient({ ...settings, ...at("iam") }),
+    ec2: new EC2Client({ ...settings, ...at("ec2") }),
+    loadBalancing: new ElasticLoadBalancingV2Client({
+      ...settings,
+      ...at("elbv2", "elasticloadbalancingv2"),
+    }),
+    logs: new CloudWatchLogsClient({ ...settings, ...at("logs", "cloudwatchlogs", "cloudwatchlog") }),
+    quotas: new ServiceQuotasClient({ ...settings, ...at("servicequotas") }),
+    // A bucket's name in the host name has no address where one URL stands for every bucket.
+    s3: new S3Client({ ...settings, ...s3, forcePathStyle: s3.endpoint !== undefined }),
   };
+}
+
+function endpointOf(endpoint: AwsClientOptions["endpoint"], names: readonly string[]): string | undefined {
+  if (endpoint === undefined || typeof endpoint === "string") return endpoint;
+  return names.map((name) => endpoint[name]).find((url) => url !== undefined);
 }
 
 /** The SDK calls it again shortly before the credentials expire. */
