@@ -2,7 +2,7 @@ import type { OperationKind } from "../../contract/vocabulary.ts";
 import { LeaseLostError } from "../../registry/journal.ts";
 import { type Step, StepError, type StepRun } from "../../service/operations/saga.ts";
 import { sagas } from "../../service/operations/sagas.ts";
-import { controlPlane, createTenant, plane, run, type TestService } from "./harness.ts";
+import { controlPlane, createTenant, plane, run, type TestService, waitFor } from "./harness.ts";
 
 /** What goes wrong, where, for one tenant's operation. */
 export interface Plan {
@@ -119,19 +119,26 @@ async function archived(service: TestService, slug: string): Promise<string> {
 
 async function drifted(service: TestService, slug: string): Promise<string> {
   const tenantId = await active(service, slug);
-  await service.registry().record(async ({ db, now }) => {
-    const { targetId } = await db
-      .selectFrom("targets")
-      .select("targetId")
-      .where("tenantId", "=", tenantId)
-      .executeTakeFirstOrThrow();
-    await db
-      .updateTable("targetObservations")
-      .set({ drift: "drifted", driftCheckedAt: now })
-      .where("targetId", "=", targetId)
-      .execute();
+  const resource = { resourceType: "aws:sqs/queue:Queue", logicalName: "work", physicalId: "work" };
+  const properties = [{ path: "delaySeconds", recorded: 0, actual: 9 }];
+  const finding = { urn: "urn:pulumi:s::p::aws:sqs/queue:Queue::work", ...resource, properties };
+  const [, stack] = [...service.world.stacks].find(([key]) => key.includes(tenantId)) ?? [];
+  stack?.findings.push({ ...finding, kind: "changed" });
+  const asked = await service.call("POST", `${controlPlane}/drift/scans`, {
+    body: { tenantIds: [tenantId] },
+  });
+  await waitFor("the scan", async () => {
+    const { body } = await service.call("GET", `${controlPlane}/drift/scans/${asked.body.scanId}`);
+    return body.finishedAt ?? undefined;
   });
   return tenantId;
+}
+
+/** A repair that is bound to what was seen looks again first. */
+async function boundToFindings(service: TestService, tenantId: string): Promise<object> {
+  const scope = { tenantIds: [tenantId] };
+  const { body } = await service.call("POST", `${controlPlane}/drift/repairs/preview`, { body: scope });
+  return { ...scope, findingsDigest: body.findingsDigest };
 }
 
 /** One for each kind: a saga that is added without one does not compile. */
@@ -162,7 +169,7 @@ export async function begin(
 ): Promise<string> {
   const { action, body } = setups[kind];
   const at = kind === "drift_repair" ? "/drift/repairs" : `/tenants/${tenantId}/${action}`;
-  const more = kind === "drift_repair" ? { tenantIds: [tenantId] } : {};
+  const more = kind === "drift_repair" ? await boundToFindings(service, tenantId) : {};
   const answer = await service.call("POST", `${controlPlane}${at}`, { body: { ...body(slug), ...more } });
   const [operation] = answer.body.operations ?? [];
   if (answer.status !== 202 || operation === undefined) {
