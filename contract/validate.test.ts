@@ -197,20 +197,49 @@ describe("validation of other requests", () => {
     );
   });
 
-  it("takes waves by cohort or by percentage, never both", () => {
+  it("takes waves by cohort, percentage and count, and fills in what a rollout leaves out", () => {
     const tenantIds = ["0b9f6c0e-5a0c-4b7e-9f59-0d6a1f6c2f11"];
-    const rollout = { releaseNumber: 2, waves: [{ tenantIds }, { percentage: 50 }] };
-    expect(validate(rolloutCreateSchema, rollout, "body")).toEqual({ ...rollout, maxConcurrency: 2 });
+    const waves = [{ cohort: { tenantIds }, count: 1 }, { percentage: 50, maxConcurrency: "25%" }, {}];
+    const rollout = { change: { kind: "release", releaseNumber: 2 }, waves };
+    expect(validate(rolloutCreateSchema, rollout, "body")).toEqual({
+      ...rollout,
+      scope: {},
+      maxConcurrency: "10%",
+      failureTolerance: 0,
+      concurrencyMode: "soft",
+      bakeMs: 0,
+      healthGate: { cloud: true },
+      approval: false,
+      onExceeded: "halt",
+      whenBusy: "refuse",
+      stuckAfterMs: 1_800_000,
+    });
     for (const wave of [
-      { tenantIds, percentage: 50 },
-      {},
+      { percentage: 50, count: 1 },
       { percentage: 0 },
       { percentage: 101 },
-      { tenantIds: [] },
+      { cohort: { tenantIds: [] } },
+      { cohort: { exclude: {} } },
+      { maxConcurrency: 0 },
+      { maxConcurrency: "0%" },
+      { failureTolerance: "101%" },
+      { healthGate: { metric: { url: "https://prom.example", query: "up" } } },
     ]) {
-      const error = refused(() => validate(rolloutCreateSchema, { releaseNumber: 2, waves: [wave] }, "body"));
+      const error = refused(() => validate(rolloutCreateSchema, { ...rollout, waves: [wave] }, "body"));
       expect(error?.path).toMatch(/^body\.waves\.0/);
     }
+  });
+
+  it("takes a change of a field only with a value that the field takes", () => {
+    const withChange = (field: string, value: string | null) => () =>
+      validate(rolloutCreateSchema, { change: { kind: "field", field, value } }, "body");
+    expect(withChange("settings.LOG_LEVEL", "debug")().change).toMatchObject({ value: "debug" });
+    expect(withChange("settings.LOG_LEVEL", null)().change).toMatchObject({ value: null });
+    expect(withChange("dataClassification", "restricted")().change).toMatchObject({ value: "restricted" });
+    expect(refused(withChange("settings.DB_PASSWORD", "hunter2"))?.path).toBe("body.change.value");
+    expect(refused(withChange("secretRefs.SMTP", "hunter2"))?.path).toBe("body.change.value");
+    expect(refused(withChange("dataClassification", "loud"))?.path).toBe("body.change.value");
+    expect(refused(withChange("slug", "acme"))?.path).toBe("body.change.field");
   });
 });
 
