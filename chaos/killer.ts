@@ -44,9 +44,9 @@ const LONGEST_DELAY_MS = 4_000;
 const BRIEF_MS = 150;
 /** How many needed steps a moment must have, by how long it has been waited for one. */
 const CHOOSY_MS = [
-  { beforeMs: 2_000, least: 3 },
-  { beforeMs: 4_000, least: 2 },
-  { beforeMs: 30_000, least: 1 },
+  { beforeMs: 2_500, least: 3 },
+  { beforeMs: 6_000, least: 2 },
+  { beforeMs: 40_000, least: 1 },
 ] as const;
 /** Engine processes serve one operation, and few kinds of steps. */
 const ENGINE_PATIENCE_MS = 6_000;

@@ -63,7 +63,14 @@ export function observeSqlite(file: string): Observer {
   const db = open();
   const running = db.prepare(RUNNING);
   return {
-    running: async () => (running.all() as Row[]).map(stepOf),
+    async running() {
+      try {
+        return (running.all() as Row[]).map(stepOf);
+      } catch (thrown) {
+        if (isHeld(thrown)) return [];
+        throw thrown;
+      }
+    },
     operations: async () => (db.prepare(ALL).all() as Row[]).map(operationOf),
     async texts() {
       const tables = db
@@ -81,6 +88,12 @@ export function observeSqlite(file: string): Observer {
       db.close();
     },
   };
+}
+
+/** A service that stands still may do so with its hand on the file; then there is nothing to be seen until it goes on. */
+function isHeld(thrown: unknown): boolean {
+  const { code = "" } = thrown as { code?: string };
+  return code.startsWith("SQLITE_BUSY") || code === "SQLITE_PROTOCOL";
 }
 
 /** Claimed and not yet taken up, an operation still shows the step in which its former owner died; it runs none. */

@@ -50,8 +50,8 @@ export interface WorldOptions {
   readonly ledger: Ledger;
 }
 
-/** Small delays, so that a kill meets calls in flight, and a run does not take a day. */
-const PROFILE = { latencyMs: 8, jitterMs: 8, ecsSteadyMs: 250 };
+/** A cloud that takes its time, as clouds do: then what is brief here is not over at once, and several steps run side by side. */
+const PROFILE = { latencyMs: 30, jitterMs: 40, ecsSteadyMs: 1_500 };
 const BOUNDS: Bounds = { perService: 5, perPlane: 5, perTenant: 1 };
 export const LOCAL_FLAGS = [
   ...["--steady-poll-ms", "150"],
