@@ -9,7 +9,7 @@ const only = (from, allowed) => ({
   from: { path: `^${from}/` },
   to: {
     path: "^(contract|components|stacks|registry|service|emulator|launcher|toolchain|cli|console|router|bench|chaos|demo|test|script)/",
-    pathNot: [`^${from}/`, ...allowed.map((name) => `^${name}/`)],
+    pathNot: [`^${from}/`, ...allowed.map((name) => `^${name.includes("/") ? name : `${name}/`}`)],
   },
 });
 const packageOnlyIn = (name, pattern, folders) => ({
@@ -34,7 +34,7 @@ module.exports = {
     only("launcher", ["toolchain"]),
     only("toolchain", []),
     only("router", ["contract"]),
-    only("cli", ["contract"]),
+    only("cli", ["contract", "registry/(auditChain|canonicalJson)\\.ts$"]),
     packageOnlyIn("express-in-http", "express/", ["service/http/"]),
     packageOnlyIn("automation-in-engine", "@pulumi/pulumi/automation", [
       "service/engine/",
@@ -44,6 +44,7 @@ module.exports = {
     packageOnlyIn("pulumi-in-programs", "@pulumi/(aws|awsx)/", ["components/", "stacks/"]),
     packageOnlyIn("aws-sdk-in-cloud", "@aws-sdk/", [
       "service/cloud/",
+      "service/images/ecrImages",
       "service/engine/stateLocks",
       "router/s3Source",
     ]),

@@ -2,9 +2,11 @@ import { Argument, Command, CommanderError, Option } from "commander";
 import { createClient } from "./api/client.ts";
 import { commandsOf, NOUNS, nouns } from "./commands/catalog.ts";
 import { type CommandSpec, type Input, OPTIONS, type OptionSpec, type Session } from "./commands/spec.ts";
+import { candidates, completionScript, SHELLS, type Shell } from "./completion.ts";
 import { EXIT, type ExitCode, Failure } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { access, exposure } from "./settings/profiles.ts";
+import { version } from "./version.ts";
 
 const AFTER = `
 Where the service is and which key opens it: TENANTRY_URL and TENANTRY_API_KEY, or \`tenantry profile set\`.
@@ -12,24 +14,12 @@ Exit codes: 0 done, 1 failed, 2 drift or differences, 3 incomplete, 64 usage, 69
 `;
 
 /** Parses the command line with the commands of one noun, and runs the one that was named. */
-export async function runProgram(argv: readonly string[], io: Io, version: string): Promise<ExitCode> {
-  const program = quiet(new Command("tenantry"), io)
-    .description("The command line of Tenantry, a control plane for tenants.")
-    .version(version, "-V, --version")
-    .addHelpText("after", AFTER);
+export async function runProgram(argv: readonly string[], io: Io): Promise<ExitCode> {
+  if (argv[0] === "__complete") return complete(argv.slice(1), io);
   let code: ExitCode = EXIT.done;
-  const named = argv.filter((word) => !word.startsWith("-") && word !== "help")[0];
-  for (const noun of nouns()) {
-    const group = quiet(program.command(noun), io).description(NOUNS[noun] ?? "");
-    if (noun !== named) continue;
-    for (const spec of await commandsOf(noun))
-      addCommand(group, spec, io, async (input, options) => {
-        const session = sessionOf(io, options, version);
-        code = await spec.run(input, session).catch((thrown: unknown) => {
-          throw spec.plainExit === true ? plain(thrown) : thrown;
-        });
-      });
-  }
+  const program = await makeProgram(argv, io, (ended) => {
+    code = ended;
+  });
   if (argv.length === 0) {
     program.outputHelp();
     return EXIT.done;
@@ -38,15 +28,61 @@ export async function runProgram(argv: readonly string[], io: Io, version: strin
     await program.parseAsync(argv as string[], { from: "user" });
   } catch (thrown) {
     if (!(thrown instanceof CommanderError)) throw thrown;
-    return thrown.exitCode === 0 ? EXIT.done : EXIT.usage;
+    if (thrown.exitCode === 0) return EXIT.done;
+    return (await endsPlainly(argv)) ? EXIT.failed : EXIT.usage;
   }
   return code;
+}
+
+async function makeProgram(argv: readonly string[], io: Io, end: (code: ExitCode) => void): Promise<Command> {
+  const program = quiet(new Command("tenantry"), io)
+    .description("The command line of Tenantry, a control plane for tenants.")
+    .version(version(), "-V, --version")
+    .addHelpText("after", AFTER);
+  const named = argv.filter((word) => !word.startsWith("-") && word !== "help")[0];
+  for (const noun of nouns()) {
+    const group = quiet(program.command(noun), io).description(NOUNS[noun] ?? "");
+    if (noun !== named) continue;
+    for (const spec of await commandsOf(noun)) {
+      const command = spec.verb === "" ? group : quiet(group.command(spec.verb), io);
+      describe(command, spec, async (input, options) => {
+        const session = sessionOf(io, options);
+        const ended = spec.run(input, session).catch((thrown: unknown) => {
+          throw spec.plainExit === true ? plain(thrown) : thrown;
+        });
+        end(await ended);
+      });
+    }
+  }
+  addCompletion(program, io);
+  return program;
+}
+
+async function endsPlainly(argv: readonly string[]): Promise<boolean> {
+  const [noun = "", verb] = argv.filter((word) => !word.startsWith("-"));
+  if (!nouns().includes(noun)) return false;
+  return (await commandsOf(noun)).some((spec) => spec.verb === verb && spec.plainExit === true);
+}
+
+function addCompletion(program: Command, io: Io): void {
+  quiet(program.command("completion"), io)
+    .description("Print the script that lets a shell complete commands")
+    .addArgument(new Argument("<shell>").choices([...SHELLS]))
+    .addHelpText("after", "\nFor example: source <(tenantry completion bash)")
+    .action((shell: Shell) => io.out(completionScript(shell)));
+}
+
+async function complete(words: readonly string[], io: Io): Promise<ExitCode> {
+  const offered = await candidates(words);
+  io.out(offered.map((word) => `${word}\n`).join(""));
+  return EXIT.done;
 }
 
 function quiet(command: Command, io: Io): Command {
   return command
     .exitOverride()
     .showSuggestionAfterError(true)
+    .configureOutput({ writeOut: io.out, writeErr: io.err })
     .configureHelp({ helpWidth: Number.isFinite(io.columns) ? io.columns : 100 });
 }
 
@@ -57,14 +93,12 @@ function plain(thrown: unknown): unknown {
 
 type Options = Record<string, string | boolean | string[] | undefined>;
 
-function addCommand(
-  group: Command,
+function describe(
+  command: Command,
   spec: CommandSpec,
-  io: Io,
   run: (input: Input, options: Options) => Promise<void>,
 ): void {
-  const command = quiet(group.command(spec.verb), io).summary(spec.summary);
-  command.description([spec.summary, spec.description].filter(Boolean).join(".\n"));
+  command.summary(spec.summary).description([spec.summary, spec.description].filter(Boolean).join(".\n"));
   for (const { name, description, required, many } of spec.args) {
     const word = many === true ? `${name}...` : name;
     command.addArgument(new Argument(required ? `<${word}>` : `[${word}]`, description));
@@ -99,7 +133,7 @@ function optionsOf({ name, value, many, short, choices, description }: OptionSpe
   ];
 }
 
-function sessionOf(io: Io, options: Options, version: string): Session {
+function sessionOf(io: Io, options: Options): Session {
   const profile = typeof options.profile === "string" ? options.profile : undefined;
   let client: ReturnType<typeof createClient> | undefined;
   return {
@@ -112,7 +146,7 @@ function sessionOf(io: Io, options: Options, version: string): Session {
       if (warning !== undefined) io.err(`Warning: ${warning}\n`);
       client = createClient({
         access: access(io.env, profile),
-        userAgent: `tenantry-cli/${version}`,
+        userAgent: `tenantry-cli/${version()}`,
         onRetry: (why, waitMs) => {
           if (waitMs >= TOLD_WAIT_MS)
             io.err(`${why.split("\n")[0]} Trying again in ${Math.ceil(waitMs / 1_000)} s.\n`);

@@ -35,6 +35,7 @@ export const NOUNS: Readonly<Record<string, string>> = {
   "api-key": "Keys of the API",
   service: "The control service itself",
   profile: "Where the service is, and with which key",
+  api: "Any request, for what has no command of its own",
 };
 
 /** Beginnings of operation ids that are not the noun of their command. */
@@ -47,8 +48,12 @@ const WORDS = [...Object.keys(NOUNS).map(camel), ...Object.keys(PREFIXES)].sort(
 const NAMED: Readonly<Partial<Record<string, string>>> = {
   driftScanCreate: "drift scan",
   driftFindingList: "drift list",
+  driftCauseList: "drift causes",
+  driftCauseGet: "drift cause",
+  driftCauseFindingList: "drift cause-findings",
+  driftIgnoreCreate: "drift ignore",
   driftRepairCreate: "drift repair",
-  tenantHealthList: "tenant status",
+  tenantHealthList: "tenant health",
   auditVerification: "audit verification",
 };
 
@@ -61,10 +66,18 @@ const LEFT_OUT: ReadonlySet<string> = new Set<OperationId>([
   "manifestDiff",
   "manifestExport",
   "manifestList",
+  "rolloutPreview",
+  "rolloutPreviewGet",
 ]);
 
 const BY_HAND: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> = {
+  api: async () => [(await import("./rawCommand.ts")).rawCommand],
+  audit: async () => (await import("../audit/commands.ts")).auditCommands,
+  drift: async () => (await import("../drift/commands.ts")).driftCommands,
+  manifest: async () => (await import("../manifest/commands.ts")).manifestCommands,
   operation: async () => (await import("../follow/commands.ts")).operationCommands,
+  release: async () => (await import("../release/commands.ts")).releaseCommands,
+  rollout: async () => (await import("../rollout/commands.ts")).rolloutCommands,
   profile: async () => (await import("../settings/commands.ts")).profileCommands,
 };
 

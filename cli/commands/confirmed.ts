@@ -13,6 +13,4 @@ export const CONFIRMED: Readonly<Partial<Record<string, (typed: Typed) => string
   legalHoldLift: ({ tenant }) => `Lift the legal hold on ${tenant}: its data may be deleted from then on.`,
   apiKeyRevoke: ({ "key-id": keyId }) => `Revoke the key ${keyId}: whoever uses it is refused at once.`,
   driftRepairCreate: () => "Repair drift: what differs in the cloud is set back to what is recorded.",
-  rolloutCancel: ({ "rollout-id": rolloutId }) =>
-    `Cancel the rollout ${rolloutId}: nothing more of it is started.`,
 } satisfies Partial<Record<OperationId, (typed: Typed) => string>>;

@@ -33,19 +33,21 @@ const NAMES: Readonly<Record<string, string>> = {
   tenantId: "tenant",
   tenantIds: "tenant",
   labels: "label",
+  regions: "region",
+  plans: "plan",
+  states: "state",
   releaseNumber: "release",
   confirmSlug: "confirm",
   "config.settings": "setting",
   "config.secretRefs": "secret-ref",
   "regions.allowed": "allowed-region",
   "regions.preferred": "preferred-region",
-  "If-Match": "if-match",
   "X-Tenantry-Force-Reason": "force-reason",
 };
 /** The client sets these itself. */
 const OWN_HEADERS = new Set(["X-Correlation-Id", "Idempotency-Key", "Last-Event-ID"]);
-/** Its members are options as if they were the body's own. */
-const OPENED = "change";
+/** Their members are options as if they were the body's own. */
+const OPENED = new Set(["change", "scope"]);
 
 export function fieldsOf(operation: ApiOperation): Field[] {
   const parameters = operation.parameters
@@ -143,7 +145,9 @@ function mapOf({ additionalProperties: values }: Schema): FieldKind {
 }
 
 export function optionName(at: readonly string[]): string {
-  const path = at[0] === OPENED && at.length > 1 ? at.slice(1) : at;
+  const path = OPENED.has(at[0] ?? "") && at.length > 1 ? at.slice(1) : at;
+  const [first = "", ...rest] = path;
+  if (first === "exclude" && rest.length > 0) return `exclude-${optionName(rest)}`;
   return NAMES[path.join(".")] ?? path.map(kebab).join("-");
 }
 

@@ -92,7 +92,8 @@ export const OPTIONS = {
   timeout: {
     name: "timeout",
     value: "duration",
-    description: "how long to wait, such as 15m; 1h when left out. It goes on without you; exit code 3",
+    description:
+      "how long to wait, such as 15m; 1h when left out, a day for a rollout. What was begun goes on; exit code 3",
   },
   all: { name: "all", description: "all pages" },
   idempotencyKey: {

@@ -100,7 +100,7 @@ function tellEntry({ io, json }: Session, live: Live, { operation }: Followed, e
     return;
   }
   const words = [entry.type.replaceAll("_", " "), entry.step, entry.message].filter(Boolean).join(" ");
-  live.say(harmless(`${entry.at.slice(11, 19)} ${label(operation)} ${words}`));
+  live.say(harmless(`${entry.at.slice(11, 19)} ${label(operation)} ${words}`), io.out);
 }
 
 function label({ kind, planeName, tenantId }: Operation): string {

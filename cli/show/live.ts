@@ -6,8 +6,8 @@ import { shortened } from "./table.ts";
  * was asked for. Without a terminal nothing is drawn; `say` still prints.
  */
 export interface Live {
-  /** A line that stays, above those that are drawn anew. */
-  say(line: string): void;
+  /** A line that stays, above those that are drawn anew; by `write`, on standard error when left out. */
+  say(line: string, write?: (text: string) => void): void;
   draw(lines: readonly string[]): void;
   /** Takes the drawn lines away. */
   end(): void;
@@ -33,9 +33,9 @@ export function createLive(io: Io): Live {
   };
   return {
     draw,
-    say(line) {
+    say(line, write = io.err) {
       clear();
-      io.err(`${line}\n`);
+      write(`${line}\n`);
       if (last.length > 0) draw(last);
     },
     end() {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { run } from "../../cli/main.ts";
 import type { TestService } from "../service/harness.ts";
 
 const bin = fileURLToPath(new URL("../../bin/tenantry.mjs", import.meta.url));
@@ -49,4 +50,36 @@ export function commandOf(service: TestService) {
       ...options,
       env: { TENANTRY_URL: service.url(), TENANTRY_API_KEY: service.adminKey, ...options.env },
     });
+}
+
+/** The command in this process, on a terminal of the test's: as fast as its requests. */
+export async function inProcess(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  terminal: { readonly columns?: number; readonly rows?: number; readonly colour?: boolean } = {},
+): Promise<Ended> {
+  let [out, err] = ["", ""];
+  const { columns = Number.POSITIVE_INFINITY, rows = 24, colour = false } = terminal;
+  const code = await run(args, {
+    env: { XDG_CONFIG_HOME: nobodys, ...env },
+    stdinIsTerminal: false,
+    stdoutIsTerminal: Number.isFinite(columns),
+    stderrIsTerminal: Number.isFinite(columns),
+    columns,
+    rows,
+    colour,
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+  });
+  return { code, out, err };
+}
+
+/** In this process against one service. */
+export function quickCommandOf(service: TestService) {
+  return (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> =>
+    inProcess(args, { TENANTRY_URL: service.url(), TENANTRY_API_KEY: service.adminKey, ...env });
 }

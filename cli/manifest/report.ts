@@ -1,9 +1,8 @@
-import type { Problem } from "../contract/errors.ts";
-import type { ManifestResult, ManifestResults } from "../contract/manifest.ts";
+import type { ManifestResult, ManifestResults } from "../../contract/manifest.ts";
+import { EXIT, type ExitCode } from "../exit.ts";
+import { harmless } from "../io.ts";
 
-export const EXIT = { done: 0, failed: 1, differences: 2 } as const;
-
-export function exitCodeOf({ tenants }: ManifestResults): number {
+export function exitCodeOf({ tenants }: ManifestResults): ExitCode {
   return tenants.some(({ result }) => result !== "none") ? EXIT.differences : EXIT.done;
 }
 
@@ -14,13 +13,16 @@ const WOULD = { create: "would be created", change: "would change", none: "as it
 /** A line a tenant, and one for each field that differs and each step that follows. */
 export function resultsText({ dryRun, tenants }: ManifestResults): string {
   const words = dryRun ? WOULD : DONE;
-  return tenants.map((tenant) => tenantText(tenant, words[tenant.result])).join("");
+  return tenants
+    .flatMap((tenant) => tenantLines(tenant, words[tenant.result]))
+    .map((line) => `${harmless(line)}\n`)
+    .join("");
 }
 
-function tenantText(
+function tenantLines(
   { slug, file, line, result, changes, operations }: ManifestResult,
   words: string,
-): string {
+): string[] {
   const fields = result === "create" ? [] : changes;
   return [
     `${MARKS[result]} ${slug} (${file}:${line}) ${words}`,
@@ -30,23 +32,9 @@ function tenantText(
         " ",
       ),
     ),
-    "",
-  ].join("\n");
+  ];
 }
 
 function shown(value: unknown): string {
   return value === undefined ? "nothing" : JSON.stringify(value);
-}
-
-/** As compilers say it, so that editors and pipelines find the place. */
-export function problemText({ detail, hint, errors, requestId }: Problem): string {
-  const placed = errors.filter(({ file }) => file !== undefined);
-  if (placed.length === 0)
-    return [detail, hint, requestId && `(request ${requestId})`].filter(Boolean).join(" ");
-  return placed
-    .map(({ file, line, column, path, message, hint: way }) => {
-      const said = [path, message].filter((part) => part !== "").join(" ");
-      return `${file}:${line}:${column}: ${said}${way === undefined ? "" : `. ${way}`}`;
-    })
-    .join("\n");
 }

@@ -1,0 +1,137 @@
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ManifestResults } from "../../contract/manifest.ts";
+import { itemsOf } from "../commands/apiCommand.ts";
+import { argumentList, type CommandSpec, isOn, OPTIONS, type Session, text } from "../commands/spec.ts";
+import { EXIT, Failure } from "../exit.ts";
+import { exitCodeOf, resultsText } from "./report.ts";
+
+/**
+ * A folder of YAML as the source of truth, from a terminal or a pipeline. Files are sent as they are; the service reads and
+ * checks them, so that what it says here is what it says to everybody.
+ */
+const MANIFESTS = "/v1/control-plane/manifests";
+/** A thousand manifests are checked and written in one request. */
+const REQUEST_TIMEOUT_MS = 300_000;
+const paths = {
+  name: "paths",
+  description: "files, or folders of .yaml files",
+  required: true,
+  many: true,
+} as const;
+
+export const manifestCommands: readonly CommandSpec[] = [
+  {
+    noun: "manifest",
+    verb: "apply",
+    summary: "Make manifests the records of their tenants; all are checked before the first is written",
+    args: [paths],
+    plainExit: true,
+    options: [
+      { name: "dry-run", description: "check and compare only" },
+      { name: "reason", value: "text", description: "kept in the audit trail" },
+      OPTIONS.idempotencyKey,
+    ],
+    async run(input, session) {
+      const reason = text(input, "reason");
+      const query = {
+        ...(isOn(input, "dry-run") ? { dryRun: "true" } : {}),
+        ...(reason === undefined ? {} : { reason }),
+      };
+      const key = text(input, "idempotency-key");
+      tell(session, await send(session, "/apply", argumentList(input, "paths"), query, key));
+      return EXIT.done;
+    },
+  },
+  {
+    noun: "manifest",
+    verb: "diff",
+    summary: "Say what applying manifests would change, field by field, and change nothing",
+    description: "Exit code: 0 no difference, 2 differences, 1 it could not compare.",
+    args: [paths],
+    plainExit: true,
+    options: [],
+    async run(input, session) {
+      const results = await send(session, "/diff", argumentList(input, "paths"), {});
+      tell(session, results);
+      return exitCodeOf(results);
+    },
+  },
+  {
+    noun: "manifest",
+    verb: "export",
+    summary: "Write tenants as manifests; all when none is named",
+    args: [{ name: "slugs", description: "of tenants", required: false, many: true }],
+    plainExit: true,
+    options: [
+      {
+        name: "output",
+        value: "folder",
+        description: "one file a tenant in this folder instead of all to standard output",
+      },
+    ],
+    async run(input, session) {
+      const slugs = argumentList(input, "slugs");
+      const found: Text[] = [];
+      for (const slug of slugs) found.push(await one(session, slug));
+      if (slugs.length === 0)
+        for await (const item of itemsOf<Text>(session, { path: `${MANIFESTS}/tenants` })) found.push(item);
+      const folder = text(input, "output");
+      if (folder !== undefined) {
+        mkdirSync(folder, { recursive: true });
+        for (const { slug, text: manifest } of found) writeFileSync(join(folder, `${slug}.yaml`), manifest);
+      }
+      if (session.json) session.io.out(`${JSON.stringify({ items: found })}\n`);
+      else if (folder === undefined)
+        session.io.out(found.map(({ text: manifest }) => manifest).join("---\n"));
+      return EXIT.done;
+    },
+  },
+];
+
+interface Text {
+  readonly slug: string;
+  readonly text: string;
+}
+
+function tell({ io, json }: Session, results: ManifestResults): void {
+  io.out(json ? `${JSON.stringify(results)}\n` : resultsText(results));
+}
+
+async function send(
+  session: Session,
+  path: string,
+  named: readonly string[],
+  query: Readonly<Record<string, string>>,
+  idempotencyKey?: string,
+): Promise<ManifestResults> {
+  const documents = filesOf(named).map((file) => ({ file, text: readFileSync(file, "utf8") }));
+  const call = { method: "post", path: MANIFESTS + path, query, body: { documents } };
+  const answer = await session
+    .client()
+    .call<ManifestResults>({ ...call, idempotencyKey, timeoutMs: REQUEST_TIMEOUT_MS });
+  return answer.body;
+}
+
+async function one(session: Session, slug: string): Promise<Text> {
+  const path = `${MANIFESTS}/tenants/${encodeURIComponent(slug)}`;
+  return { slug, text: (await session.client().call({ method: "get", path })).text };
+}
+
+/** YAML files as named, and those of folders in the order of their names, folders within them included. */
+function filesOf(named: readonly string[]): string[] {
+  return named.flatMap((path) => {
+    const entry = statSync(path, { throwIfNoEntry: false });
+    if (entry === undefined) throw cannotRead(path, "it must be a file or a folder, and is not there");
+    if (!entry.isDirectory()) return [path];
+    const found = readdirSync(path, { recursive: true, encoding: "utf8" }).filter((name) =>
+      /\.ya?ml$/.test(name),
+    );
+    if (found.length === 0) throw cannotRead(path, "it must hold .yaml files, and holds none");
+    return found.sort().map((name) => join(path, name));
+  });
+}
+
+function cannotRead(path: string, why: string): Failure {
+  return new Failure(EXIT.failed, `Cannot read ${path}: ${why}.`);
+}
