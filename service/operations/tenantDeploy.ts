@@ -1,3 +1,4 @@
+import { isDataInPlace } from "./dataInPlace.ts";
 import { provisionDatabaseStep, restartServicesStep } from "./dataSteps.ts";
 import { recordDeployed, recordUnfinished } from "./observed.ts";
 import type { Workload } from "./resolveSpec.ts";
@@ -13,12 +14,22 @@ function unlessUnchanged(step: Step): Step {
   };
 }
 
+/** The tasks are new ones in any case; with the credentials as they were none has to start once more. */
+const provisionStep: Step = {
+  ...provisionDatabaseStep,
+  async run(run) {
+    if (!(await isDataInPlace(run))) return provisionDatabaseStep.run(run);
+    await run.say("The database and its credentials are in place since the last deployment");
+    return { kept: true, credentialsWritten: false };
+  },
+};
+
 /** Brings a target to the current record and a release; a suspended one stays suspended. */
 export const tenantDeploy: Saga = {
   kind: "tenant_deploy",
   steps: [
     ...[resolveSpecStep(workloadOf), deployStep],
-    ...[provisionDatabaseStep, restartServicesStep].map(unlessUnchanged),
+    ...[provisionStep, restartServicesStep].map(unlessUnchanged),
     ...[steadyStep, unlessUnchanged(publishRoutingStep)],
   ],
   async end(change, run) {
