@@ -234,7 +234,7 @@ function nextVersion(): string {
 function withImages(spec: TenantSpec, version: string): TenantSpec {
   const services = Object.entries(spec.release.services).map(([name, service]) => [
     name,
-    { ...service, image: service.image.replace(/:[^:]*$/, `:${version}`) },
+    { ...service, image: service.image.replace(/:[^:/@]*(?:@.*)?$/, `:${version}`) },
   ]);
   return { ...spec, release: { ...spec.release, services: Object.fromEntries(services) } };
 }

@@ -161,7 +161,12 @@ export const manifestProblemSchema = fieldErrorSchema;
 
 const bySlug = z.strictObject({ slug: slugSchema });
 const base = "/v1/control-plane/manifests";
-const text = { body: manifestBodySchema, acceptsYaml: true, status: 200, response: resultsSchema } as const;
+const text = {
+  body: manifestBodySchema,
+  acceptsYaml: "documents",
+  status: 200,
+  response: resultsSchema,
+} as const;
 
 export const manifestRoutes = defineRoutes({
   manifestApply: {

@@ -102,7 +102,10 @@ function describeOperation(operationId: string, route: Route): ZodOpenApiOperati
             required: route.bodyOptional !== true,
             content: {
               "application/json": { schema: route.body },
-              ...(route.acceptsYaml === true ? { "application/yaml": { schema: { type: "string" } } } : {}),
+              ...(route.acceptsYaml === "documents" && {
+                "application/yaml": { schema: { type: "string" } },
+              }),
+              ...(route.acceptsYaml === "body" && { "application/yaml": { schema: route.body } }),
             },
           },
         }),

@@ -19,8 +19,8 @@ export interface Route {
   readonly body?: z.ZodType;
   /** A request without a body counts as `{}`. */
   readonly bodyOptional?: boolean;
-  /** YAML text is taken too, as the body `{ documents: [text] }`. */
-  readonly acceptsYaml?: true;
+  /** YAML is taken too: as text in the body `{ documents: [text] }`, or as the body itself. */
+  readonly acceptsYaml?: "documents" | "body";
   readonly status: 200 | 201 | 202 | 204;
   /** Absent when the answer is no JSON; `produces` then says what it is. */
   readonly response?: z.ZodType;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Selectable } from "kysely";
 import type { Page, PageRequest } from "../contract/common.ts";
 import { ProblemError } from "../contract/errors.ts";
-import type { Release, ReleaseCreate } from "../contract/release.ts";
+import type { Release } from "../contract/release.ts";
 import { canonicalJson } from "./canonicalJson.ts";
 import { pageAfterNumber, toPage } from "./cursor.ts";
 import { newId } from "./id.ts";
@@ -10,31 +10,36 @@ import { fromJson, toJson } from "./json.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { ReleaseTable } from "./schema.ts";
 
+/** A release as it is to be: whole, and with images that mean one thing each. */
+export interface ReleaseFacts extends Pick<Release, "description" | "services"> {
+  readonly notes?: string;
+  readonly schemaVersion?: number | null;
+  readonly compatibleSchemas?: Release["compatibleSchemas"];
+  readonly fromNumber?: number | null;
+  readonly reason?: string | undefined;
+}
+
 /** Numbers have no gap: the next is taken inside the change. Audits `release.created`. */
-export async function releaseCreate(change: Change, input: ReleaseCreate): Promise<Release> {
+export async function releaseCreate(change: Change, input: ReleaseFacts): Promise<Release> {
   const latest = await releaseLatest(change.db);
+  const { description, services, notes = "", schemaVersion = null } = input;
+  const { compatibleSchemas = null, fromNumber = null } = input;
   const release: Release = {
     releaseId: newId(),
     number: (latest?.number ?? 0) + 1,
-    description: input.description,
-    services: input.services,
-    digest: createHash("sha256").update(canonicalJson(input.services)).digest("hex"),
+    ...{ description, notes, schemaVersion, compatibleSchemas, fromNumber, services },
+    digest: createHash("sha256").update(canonicalJson(services)).digest("hex"),
     createdBy: change.context.actor.id,
     createdAt: change.now,
   };
-  await change.db
-    .insertInto("releases")
-    .values({
-      ...{ ...release, services: toJson(release.services) },
-      ...{ notes: "", schemaVersion: null, compatibleFrom: null, compatibleTo: null, fromNumber: null },
-    })
-    .execute();
+  await change.db.insertInto("releases").values(toRow(release)).execute();
   await change.db.insertInto("releaseImages").values(imageRows(release)).execute();
-  const { releaseId, number, digest, description } = release;
+  const { releaseId, number, digest } = release;
   await change.audit({
     action: "release.created",
     target: { type: "release", id: releaseId },
-    details: { number, digest, description, images: imagesOf(release) },
+    reason: input.reason ?? null,
+    details: { number, digest, description, fromNumber, schemaVersion, images: imagesOf(release) },
   });
   await change.outbox({ type: "release.created", payload: { releaseId, number, digest } });
   return release;
@@ -87,8 +92,19 @@ function imagesOf(release: Release): Record<string, string> {
   return Object.fromEntries(Object.entries(release.services).map(([name, { image }]) => [name, image]));
 }
 
-function fromRow(row: Selectable<ReleaseTable>): Release {
-  const { releaseId, number, description, digest, createdBy, createdAt } = row;
-  const services = fromJson(row.services) as Release["services"];
-  return { releaseId, number, description, services, digest, createdBy, createdAt };
+function toRow({ services, compatibleSchemas, ...rest }: Release): Selectable<ReleaseTable> {
+  const range = {
+    compatibleFrom: compatibleSchemas?.from ?? null,
+    compatibleTo: compatibleSchemas?.to ?? null,
+  };
+  return { ...rest, ...range, services: toJson(services) };
+}
+
+function fromRow({ services, compatibleFrom, compatibleTo, ...row }: Selectable<ReleaseTable>): Release {
+  const isRange = compatibleFrom !== null && compatibleTo !== null;
+  return {
+    ...row,
+    services: fromJson(services) as Release["services"],
+    compatibleSchemas: isRange ? { from: compatibleFrom, to: compatibleTo } : null,
+  };
 }

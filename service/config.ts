@@ -109,6 +109,17 @@ const settingsSchema = z.strictObject({
     .transform((names) => names.split(",").filter((name) => name !== "")),
   /** PEM file with the authorities of tenants' database servers; on AWS the bundle that RDS publishes. */
   databaseCaFile: z.string().min(1).optional(),
+  /** What is done about a release's image that is named by a tag alone: look up its digest and keep that, or refuse it. */
+  imageTags: z.enum(["resolve", "refuse"]).default("resolve"),
+  /** Hosts that images may come from, `*` standing for anything; without it the large registries, and locally any. */
+  imageRegistries: z
+    .string()
+    .max(4_000)
+    .regex(
+      /^[a-z0-9.*:-]+(,[a-z0-9.*:-]+)*$/i,
+      "must be hosts with commas between, such as ghcr.io,*.dkr.ecr.*.amazonaws.com",
+    )
+    .optional(),
   /** cloud: aws only. One URL for every AWS service, or service=url pairs separated by commas. */
   awsEndpoints: z.string().optional(),
   /**
@@ -217,6 +228,8 @@ export const limits = {
   /** How long preflight's counts of a plane are believed, and how long the cloud may take for them. */
   preflightFreshMs: 60_000,
   preflightMs: 10_000,
+  /** For the images of a release together. */
+  imageLookUpMs: 20_000,
   idempotencyKeyChars: 128,
 } as const;
 
@@ -257,6 +270,8 @@ const flags = {
   "log-level": "logLevel",
   "plane-project": "planeProject",
   "plane-stacks": "planeStacks",
+  "image-tags": "imageTags",
+  "image-registries": "imageRegistries",
   "aws-endpoints": "awsEndpoints",
   "aws-assume-role": "awsAssumeRole",
   "database-ca-file": "databaseCaFile",
@@ -305,6 +320,10 @@ const help: Readonly<Record<FlagName, string>> = {
   "json-log": "log lines as JSON on stdout instead of service.log in the data folder",
   "plane-project": "Pulumi project of the planes (tenantry)",
   "plane-stacks": "its stacks to record at the start, with commas between (dev)",
+  "image-tags":
+    "images of releases named by a tag: resolve (keep the digest it stands for) or refuse (resolve)",
+  "image-registries":
+    "hosts that images may come from, with commas and * (the large registries; locally any)",
   "aws-endpoints": "cloud aws: one URL for all services, or service=url pairs with commas between",
   "database-ca-file": "PEM file with the authorities of tenants' databases: on AWS the bundle of RDS",
   "aws-assume-role":

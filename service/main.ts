@@ -1,5 +1,5 @@
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { pulumiEnvironment } from "../launcher/environment.ts";
 import { ensureLocalCloud } from "../launcher/localCloud.ts";
 import { OtherHostError } from "../registry/host.ts";
@@ -7,13 +7,16 @@ import { openRegistry, type Registry } from "../registry/registry.ts";
 import { RegistryProblem } from "../registry/registryProblem.ts";
 import { createAwsCloudRuntime } from "./cloud/awsCloudRuntime.ts";
 import type { CloudRuntime } from "./cloud/cloudRuntime.ts";
+import { createLocalImages } from "./cloud/localCloudImages.ts";
 import { createLocalCloudRuntime } from "./cloud/localCloudRuntime.ts";
 import { readSettings, type Settings, SettingsError, usage } from "./config.ts";
 import { createTenantDatabases } from "./database/createTenantDatabases.ts";
 import { createEngine } from "./engine/createEngine.ts";
 import { stopLimitsFor } from "./engine/processes.ts";
 import { CannotListen } from "./http/server.ts";
-import { createLog } from "./log.ts";
+import { createRegistryImages } from "./images/createImages.ts";
+import type { ImageResolver } from "./images/imageResolver.ts";
+import { createLog, type Logger } from "./log.ts";
 import { parseEndpoints } from "./operations/resolveSpec.ts";
 import { signerOf } from "./operations/signing.ts";
 import { createPoll } from "./poll.ts";
@@ -32,8 +35,10 @@ async function main(): Promise<void> {
   checkSigningKey(settings);
   // Several processes may share a registry in PostgreSQL, and a data folder with it.
   const lock = settings.databaseUrl === undefined ? lockDataFolder(settings.dataDir) : undefined;
+  // Before there is a log: a process that ends while its log is being opened says that instead.
+  const registry = await open(settings);
   const log = createLog(settings);
-  const { service, stopParts } = await start(settings, log);
+  const { service, stopParts } = await start(settings, registry, log);
   // First what is shown once: whoever waits for the file finds the key printed.
   greet(settings, service);
   const forget = announce(settings, service.url);
@@ -56,13 +61,25 @@ async function main(): Promise<void> {
 
 function makeDataFolder({ dataDir }: Settings): void {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    accessSync(dataDir, constants.W_OK | constants.X_OK);
+    makeFolder(dataDir);
+    // Asked for permission, some file systems say yes and then take nothing.
+    rmdirSync(mkdtempSync(join(dataDir, "start-")));
   } catch (cause) {
     throw new SettingsError(
       `Cannot start: --data-dir must be a folder that can be written, got ${dataDir} (${messageOf(cause)}).`,
       { cause },
     );
+  }
+}
+
+/** One after the other: Node's own way of making all at once never ends below /proc, where nothing can be made. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (cause) {
+    if (!existsSync(folder)) throw cause;
   }
 }
 
@@ -80,18 +97,17 @@ function checkSigningKey(settings: Settings): void {
   }
 }
 
-async function start(settings: Settings, log: ReturnType<typeof createLog>) {
+async function start(settings: Settings, registry: Registry, log: Logger) {
   const { dataDir, cloud, role } = settings;
   // Who only answers requests reads states at most, which needs no worker.
   const workers = role === "api" ? 0 : settings.engineWorkers;
-  const registry = await open(settings);
   if (cloud === "local") await ensureLocalCloud({ dataDir });
   const stop = stopLimitsFor(settings.killTimeMs);
   const engine = createEngine({ dataDir, workers, stop, environment: () => engineEnvironment(settings) });
   const runtime = createCloud(settings);
   const databases = createTenantDatabases({ cloud: runtime, caFile: settings.databaseCaFile });
   const service = await startService({
-    ...{ settings, registry, engine, cloud: runtime, databases, log },
+    ...{ settings, registry, engine, cloud: runtime, databases, log, images: createImages(settings) },
     stateInFolder: isStateInFolder(settings),
   });
   const keepAlive =
@@ -128,7 +144,7 @@ function pidIn(file: string): number | undefined {
 class CannotOpenRegistry extends Error {}
 
 async function open({ dataDir, databaseUrl, databaseConnections }: Settings): Promise<Registry> {
-  if (databaseUrl === undefined) return openRegistry({ file: join(dataDir, "registry.sqlite") });
+  if (databaseUrl === undefined) return openFile(join(dataDir, "registry.sqlite"));
   try {
     return await openRegistry({ url: databaseUrl, poolSize: Math.floor(databaseConnections / 2) });
   } catch (cause) {
@@ -138,6 +154,23 @@ async function open({ dataDir, databaseUrl, databaseConnections }: Settings): Pr
     throw new CannotOpenRegistry(
       `Cannot start: PostgreSQL at ${host}${pathname} must answer, and does not (${why}). ` +
         "Start it, or correct --database-url.",
+      { cause },
+    );
+  }
+}
+
+/** A file that is damaged or none of ours is for a person to mend, who needs no stack trace. */
+async function openFile(file: string): Promise<Registry> {
+  try {
+    return await openRegistry({ file });
+  } catch (cause) {
+    const message = messageOf(cause);
+    const isDatabases = cause instanceof Error && "code" in cause && String(cause.code).startsWith("SQLITE_");
+    if (message.startsWith("Cannot ")) throw new CannotOpenRegistry(message, { cause });
+    if (!isDatabases) throw cause;
+    throw new CannotOpenRegistry(
+      `Cannot open the registry: ${file} must be a SQLite database in good order, got "${message}". ` +
+        "Put its last backup in its place, or name another folder with --data-dir.",
       { cause },
     );
   }
@@ -160,13 +193,22 @@ function isStateInFolder({ dataDir, cloud }: Settings): boolean {
   return pulumiEnvironment({ dataDir, cloud }).PULUMI_BACKEND_URL?.startsWith("file:") === true;
 }
 
-function createCloud({ cloud, dataDir, awsEndpoints }: Settings): CloudRuntime {
-  if (cloud === "local") {
-    return createLocalCloudRuntime({
-      controlUrl: async () => (await ensureLocalCloud({ dataDir })).controlUrl,
-    });
-  }
-  return createAwsCloudRuntime(awsEndpoints === undefined ? {} : { endpoint: parseEndpoints(awsEndpoints) });
+function createCloud(settings: Settings): CloudRuntime {
+  if (settings.cloud === "local") return createLocalCloudRuntime(localCloudOf(settings));
+  return createAwsCloudRuntime(awsEndpointOf(settings));
+}
+
+function createImages(settings: Settings): ImageResolver {
+  if (settings.cloud === "local") return createLocalImages(localCloudOf(settings));
+  return createRegistryImages(awsEndpointOf(settings));
+}
+
+function localCloudOf({ dataDir }: Settings) {
+  return { controlUrl: async () => (await ensureLocalCloud({ dataDir })).controlUrl };
+}
+
+function awsEndpointOf({ awsEndpoints }: Settings) {
+  return awsEndpoints === undefined ? {} : { endpoint: parseEndpoints(awsEndpoints) };
 }
 
 function greet(settings: Settings, { url, firstAdminKey }: RunningService): void {

@@ -18,6 +18,7 @@ import { createHandlers } from "./http/handlers.ts";
 import { createIdempotencyStore } from "./http/idempotency.ts";
 import { createApp, listen } from "./http/server.ts";
 import { createStreams } from "./http/streams.ts";
+import type { ImageResolver } from "./images/imageResolver.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { createNudges } from "./nudges.ts";
@@ -40,6 +41,7 @@ export interface ServiceParts {
   readonly engine: Engine;
   readonly cloud: CloudRuntime;
   readonly databases: TenantDatabases;
+  readonly images: ImageResolver;
   readonly log: Logger;
   /** The stacks' state lies in a folder, which services on other hosts cannot share. */
   readonly stateInFolder?: boolean;
@@ -81,6 +83,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
   const shared = { nudges: createNudges(), planeReads: createPlaneReads(), metrics };
   const context: ServiceContext = {
     ...{ settings, registry, engine, cloud: parts.cloud, databases: parts.databases, log: parts.log },
+    images: parts.images,
     ...{ ...shared, process: own, storage },
     cancelOperation(operationId) {
       work?.cancel(operationId);

@@ -12,6 +12,7 @@ import type { ObjectFiles } from "../objectFiles.ts";
 import { Profile } from "../profile.ts";
 import type { DatabaseServers } from "../rds/databaseServers.ts";
 import { ecsRoutes } from "./ecs.ts";
+import { imageRoutes } from "./images.ts";
 import { Problem } from "./problem.ts";
 import { rdsRoutes } from "./rds.ts";
 import { resourceRoutes } from "./resources.ts";
@@ -55,6 +56,7 @@ export async function startControlServer(options: ControlOptions): Promise<Contr
     ...s3Routes(options.cloud, options.objectFiles),
     ...rdsRoutes(options.cloud, options.databases),
     ...usageRoutes(options.cloud),
+    ...imageRoutes(),
   });
   const server = createServer((request, response) => {
     options.onRequest();

@@ -5,6 +5,7 @@ import type { CloudRuntime } from "../cloud/cloudRuntime.ts";
 import type { Settings } from "../config.ts";
 import type { TenantDatabases } from "../database/tenantDatabases.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { ImageResolver } from "../images/imageResolver.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Nudges } from "../nudges.ts";
@@ -19,6 +20,7 @@ export interface ServiceContext {
   readonly engine: Engine;
   readonly cloud: CloudRuntime;
   readonly databases: TenantDatabases;
+  readonly images: ImageResolver;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly nudges: Nudges;

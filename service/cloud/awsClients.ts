@@ -92,7 +92,10 @@ function createClients(place: CloudPlace, { endpoint, credentials }: AwsClientOp
   };
 }
 
-function endpointOf(endpoint: AwsClientOptions["endpoint"], names: readonly string[]): string | undefined {
+export function endpointOf(
+  endpoint: AwsClientOptions["endpoint"],
+  names: readonly string[],
+): string | undefined {
   if (endpoint === undefined || typeof endpoint === "string") return endpoint;
   return names.map((name) => endpoint[name]).find((url) => url !== undefined);
 }

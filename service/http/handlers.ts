@@ -127,6 +127,8 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     releaseCreate: ({ body }, { context }) => release.releaseCreate(context, body),
     releaseList: ({ query }, { context }) => release.releaseList(context, query),
     releaseGet: ({ params }, { context }) => release.releaseGet(context, params.releaseNumber),
+    releaseDiff: ({ params, query }, { context }) =>
+      release.releaseDiff(context, params.releaseNumber, query.with),
 
     pinCreate: ({ body }, { context }) => pin.pinCreate(context, body),
     pinList: ({ query }, { context }) => pin.pinList(context, query),

@@ -1,7 +1,6 @@
 import type { Request } from "express";
 import { reasonSchema } from "../../contract/common.ts";
 import { ProblemError } from "../../contract/errors.ts";
-import type { ManifestBody } from "../../contract/manifest.ts";
 import { isMutation, type Route } from "../../contract/route.ts";
 import { FORCE_HEADER } from "../app/managed.ts";
 
@@ -14,9 +13,9 @@ export function isYaml(request: Request): boolean {
 }
 
 /** Bytes that are no UTF-8 are refused: read leniently, a name would be stored that nobody wrote. */
-export function yamlBody(bytes: Buffer): ManifestBody {
+export function yamlText(bytes: Buffer): string {
   try {
-    return { documents: [new TextDecoder("utf-8", { fatal: true }).decode(bytes)] };
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new ProblemError("unsupported_media_type", {
       detail: "Cannot read the body: it must be YAML in UTF-8, and it holds other bytes.",

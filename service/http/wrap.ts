@@ -7,11 +7,13 @@ import { validate } from "../../contract/validate.ts";
 import { type IdempotencyRequest, requestDigest } from "../../registry/idempotency.ts";
 import type { Change } from "../../registry/registry.ts";
 import type { Principal } from "../app/context.ts";
+import { FORCE_HEADER } from "../app/managed.ts";
 import { limits } from "../config.ts";
 import type { AnyHandler, CallTools, HttpDeps, ValidInput } from "./deps.ts";
 import type { KeptAnswer } from "./idempotency.ts";
 import { asProblem, sendProblem } from "./problem.ts";
-import { forceReason, isYaml, yamlBody } from "./requestExtras.ts";
+import { forceReason, isYaml, yamlText } from "./requestExtras.ts";
+import { placed, readYamlBody } from "./yamlBody.ts";
 
 interface RequestFacts {
   readonly requestId: string;
@@ -72,7 +74,7 @@ export function wrap(deps: HttpDeps, operationId: string, route: Route, handler:
     // Before the body is looked at: whoever may not do this learns nothing of what it would take.
     await deps.authorize(tools.context, operationId, request.params.tenantId);
     if (route.body !== undefined) await readBody(route, request, response);
-    const input = check(route, request);
+    const input = checked(route, request);
     if (isMutation(route)) refuseWhenReadOnly(deps);
     const key = isMutation(route) ? idempotencyKey(request) : undefined;
     if (key === undefined) return answer(deps, route, response, await handler(input, tools));
@@ -132,6 +134,14 @@ async function authenticate(deps: HttpDeps, request: Request): Promise<Principal
   });
 }
 
+function checked(route: Route, request: Request): ValidInput {
+  try {
+    return check(route, request);
+  } catch (thrown) {
+    throw placed(request, thrown);
+  }
+}
+
 function check(route: Route, request: Request): ValidInput {
   const body = request.body === undefined && route.bodyOptional === true ? {} : request.body;
   return {
@@ -145,13 +155,14 @@ async function readBody(route: Route, request: Request, response: Response): Pro
   const empty =
     request.get("transfer-encoding") === undefined && Number(request.get("content-length") ?? 0) === 0;
   if (empty) return;
-  if (route.acceptsYaml === true && isYaml(request)) {
+  if (route.acceptsYaml !== undefined && isYaml(request)) {
     await parsed(parseBytes, request, response);
-    request.body = yamlBody(request.body as Buffer);
+    const text = yamlText(request.body as Buffer);
+    request.body = route.acceptsYaml === "body" ? await readYamlBody(request, text) : { documents: [text] };
     return;
   }
   if (request.is(["json", "+json"]) === false) {
-    const taken = `application/json${route.acceptsYaml === true ? " or application/yaml" : ""}`;
+    const taken = `application/json${route.acceptsYaml !== undefined ? " or application/yaml" : ""}`;
     throw new ProblemError("unsupported_media_type", {
       detail: `Cannot read the body: it must be ${taken}, got ${request.get("content-type") ?? "no type"}.`,
       hint: `Say what the body is: Content-Type: ${taken}.`,
@@ -178,9 +189,15 @@ function idempotencyKey(request: Request): string | undefined {
   });
 }
 
+/** Headers that make another request of it: what it may overwrite, and whether it may. */
+const TELLING_HEADERS = ["if-match", FORCE_HEADER];
+
 function digestOf(request: Request, input: ValidInput): string {
   const { query = null, body = null } = input;
-  return requestDigest({ method: request.method, path: request.path, body: { query, body } });
+  const sent = TELLING_HEADERS.filter((name) => request.get(name) !== undefined);
+  const headers = Object.fromEntries(sent.map((name) => [name, request.get(name)]));
+  const said = { query, body, ...(sent.length > 0 && { headers }) };
+  return requestDigest({ method: request.method, path: request.path, body: said });
 }
 
 function withoutSecret(body: unknown): unknown {

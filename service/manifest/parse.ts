@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { isMap, isScalar, isSeq } from "yaml";
 import type { z } from "zod";
 import { type FieldError, ProblemError } from "../../contract/errors.ts";
 import { issueText } from "../../contract/issueText.ts";
@@ -11,18 +10,10 @@ import {
 } from "../../contract/manifest.ts";
 import { namesSecret, secretShapeOf } from "../../contract/secretShape.ts";
 import { canonicalJson } from "../../registry/canonicalJson.ts";
+import { locate } from "./locate.ts";
 import { nearest } from "./nearest.ts";
 import { withStandIn } from "./ownId.ts";
-import {
-  inOrder,
-  nameOf,
-  type Place,
-  placeOf,
-  readYaml,
-  startOf,
-  type YamlDocument,
-  type YamlText,
-} from "./readYaml.ts";
+import { inOrder, placeOf, readYaml, startOf, type YamlDocument, type YamlText } from "./readYaml.ts";
 
 /** Manifests out of texts, or all that is wrong with them, each with file, line and column. */
 export interface ParsedManifest {
@@ -192,25 +183,6 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
     value = (value as Record<PropertyKey, unknown>)[key];
   }
   return value;
-}
-
-/** The place of the value, or of its key; where there is none, of the last thing on the way to it. */
-function locate(document: YamlDocument, path: readonly string[], ofKey = false): Place {
-  let node: unknown = document.contents;
-  let offset = startOf(node);
-  for (const [index, name] of path.entries()) {
-    if (isMap(node)) {
-      const pair = node.items.find(({ key }) => isScalar(key) && nameOf(key) === name.slice(0, 80));
-      if (pair === undefined) break;
-      const last = index === path.length - 1;
-      offset = last && !ofKey && pair.value !== null ? startOf(pair.value) : startOf(pair.key);
-      node = pair.value;
-    } else if (isSeq(node)) {
-      node = node.items[Number(name)];
-      offset = startOf(node);
-    } else break;
-  }
-  return placeOf(document.lines, offset);
 }
 
 /** Of the object at the path, from the schema itself, so that a hint never names a field that is not there. */

@@ -6,6 +6,7 @@ import { readSettings } from "../../service/config.ts";
 import { createLog } from "../../service/log.ts";
 import { type RunningService, startService } from "../../service/service.ts";
 import { SERVICE_NAMES } from "../../stacks/tenant/spec.ts";
+import { createFakeImages } from "./fakeImages.ts";
 import { createFakeWorld, type FakeWorld } from "./fakes.ts";
 
 export interface Answer {
@@ -24,6 +25,8 @@ export interface CallOptions {
 
 export interface TestService {
   readonly world: FakeWorld;
+  /** Every image that was looked up. */
+  readonly imagesAsked: readonly string[];
   readonly dataDir: string;
   readonly adminKey: string;
   readonly registry: () => Registry;
@@ -43,6 +46,7 @@ export async function startTestService(
 ): Promise<TestService> {
   const dataDir = mkdtempSync(path.join(tmpdir(), "tenantry-service-"));
   const world = createFakeWorld();
+  const images = createFakeImages();
   let registry: Registry;
   let running: RunningService;
   let adminKey = "";
@@ -71,7 +75,7 @@ export async function startTestService(
     registry = await openRegistry({ file: path.join(dataDir, "registry.sqlite"), ...tuning });
     const { engine, cloud, databases } = world;
     running = await startService({
-      ...{ settings, registry, engine, cloud, databases, log: createLog(settings) },
+      ...{ settings, registry, engine, cloud, databases, images, log: createLog(settings) },
       checkAnswers: true,
     });
     adminKey = running.firstAdminKey ?? adminKey;
@@ -80,6 +84,7 @@ export async function startTestService(
 
   return {
     world,
+    imagesAsked: images.asked,
     dataDir,
     get adminKey() {
       return adminKey;

@@ -30,6 +30,7 @@ import { createFactsReader } from "../../service/reconcile/readFacts.ts";
 import { createReconciler } from "../../service/reconcile/reconciler.ts";
 import { addRelease, addTenant, context, settableClock } from "../registry/fixtures.ts";
 import { describeDialects } from "../registry/support.ts";
+import { createFakeImages } from "./fakeImages.ts";
 import { createFakeWorld, planeOutputsFixture } from "./fakes.ts";
 import { waitFor } from "./harness.ts";
 
@@ -42,6 +43,7 @@ function processOn(registry: Registry, processId: string): ServiceContext {
   const { engine, cloud, databases } = createFakeWorld();
   return {
     ...{ settings, registry, engine, cloud, databases, log: createLog(settings) },
+    images: createFakeImages(),
     ...{ metrics: createMetrics(), nudges: createNudges(), planeReads: createPlaneReads() },
     process: { processId, alone: false, gone: async () => [], stop: async () => undefined },
     storage: { problem: () => undefined, notice: () => undefined, stop: () => undefined },

@@ -14,6 +14,7 @@ import { readSettings } from "../../service/config.ts";
 import type { Engine } from "../../service/engine/engine.ts";
 import { createLog } from "../../service/log.ts";
 import { startService } from "../../service/service.ts";
+import { createFakeImages } from "./fakeImages.ts";
 import { createFakeWorld, type FakeStack, keyOf } from "./fakes.ts";
 
 /**
@@ -95,6 +96,7 @@ const registry = await openRegistry({ url: settings.databaseUrl ?? "", poolSize:
 const { cloud, databases } = world;
 const service = await startService({
   ...{ settings, registry, engine, cloud, databases, log: createLog(settings) },
+  images: createFakeImages(),
   checkAnswers: true,
 });
 process.stdout.write(`${JSON.stringify({ url: service.url, adminKey: service.firstAdminKey ?? null })}\n`);
