@@ -51,6 +51,9 @@ export const rolloutRoutes = defineRoutes({
       "managed_by_manifest",
       "cohort_empty",
       "cohort_too_large",
+      "findings_changed",
+      "flag_not_found",
+      "flag_archived",
     ],
   },
   rolloutList: {

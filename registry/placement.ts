@@ -67,6 +67,21 @@ export async function placementOf(db: Reader, targetId: string): Promise<Placeme
   return row && fromRow(row);
 }
 
+/** Of each target the newest, at most some hundreds at once. */
+export async function placementsOf(
+  db: Reader,
+  targetIds: readonly string[],
+): Promise<Map<string, Placement>> {
+  const rows = await db
+    .selectFrom("placements")
+    .selectAll()
+    .where("targetId", "in", [...targetIds])
+    .orderBy("decidedAt")
+    .orderBy("placementId")
+    .execute();
+  return new Map(rows.map((row) => [row.targetId, fromRow(row)]));
+}
+
 /** Newest first. */
 export async function placementList(
   db: Reader,

@@ -178,6 +178,16 @@ export async function tenantFind(db: Reader, tenantId: string): Promise<Tenant |
   return row && fromRow(row);
 }
 
+/** Those named that there are, at most some hundreds at once. */
+export async function tenantsOf(db: Reader, tenantIds: readonly string[]): Promise<Map<string, Tenant>> {
+  const rows = await db
+    .selectFrom("tenants")
+    .selectAll()
+    .where("tenantId", "in", [...tenantIds])
+    .execute();
+  return new Map(rows.map((row) => [row.tenantId, fromRow(row)]));
+}
+
 /** The tenant that has the slug now; a deleted one has none. */
 export async function tenantFindBySlug(db: Reader, slug: string): Promise<Tenant | undefined> {
   const row = await db

@@ -89,6 +89,11 @@ export function createMetrics() {
       labelNames: ["controller", "manifest_version", "verdict"] as const,
       registers,
     }),
+    rolloutsStuck: new Gauge({
+      name: "tenantry_rollouts_stuck",
+      help: "Rollouts of which nothing has moved for longer than they allow",
+      registers,
+    }),
     breakers: new Gauge({
       name: "tenantry_breaker_open",
       help: "1 for each plane or region where nothing new is started because too much has failed there",

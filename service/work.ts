@@ -12,7 +12,8 @@ import { destroyDue } from "./operations/decommissionDue.ts";
 import { createRunner } from "./operations/runner.ts";
 import { createPoll } from "./poll.ts";
 import { createReconciler } from "./reconcile/reconciler.ts";
-import { createRolloutDriver } from "./rollout/apply.ts";
+import { createRolloutDriver } from "./rollout/driver.ts";
+import { createPreviewer } from "./rollout/preview.ts";
 import { runFoldersPurge } from "./runFolders.ts";
 
 /**
@@ -32,6 +33,7 @@ export async function startWork(context: ServiceContext, dispatch: Dispatch): Pr
   const { settings, registry } = context;
   const runner = createRunner(context);
   const rollouts = createRolloutDriver(context);
+  const previews = createPreviewer(context);
   const scanner = createScanner(context);
   const driftKeeper = createDriftKeeper(context);
   const reconciler = createReconciler(context);
@@ -52,6 +54,7 @@ export async function startWork(context: ServiceContext, dispatch: Dispatch): Pr
   ];
   await dispatch.start(runner);
   rollouts.wake();
+  previews.wake();
   scanner.wake();
   driftKeeper.wake();
   reconciler.wake();
@@ -60,7 +63,9 @@ export async function startWork(context: ServiceContext, dispatch: Dispatch): Pr
     cancel: runner.cancel,
     async stop() {
       await dispatch.stop();
-      const ends = [...polls, rollouts, scanner, driftKeeper, reconciler].map((part) => part.stop());
+      const ends = [...polls, rollouts, previews, scanner, driftKeeper, reconciler].map((part) =>
+        part.stop(),
+      );
       await Promise.all([...ends, runner.stop(settings.drainMs)]);
     },
   };

@@ -17,22 +17,96 @@ import type {
   RolloutTarget,
   RolloutTargetListQuery,
 } from "../../contract/rollout.ts";
+import { mayAct } from "../../contract/rolloutActions.ts";
+import type { Amount, WaveSettings } from "../../contract/rolloutStrategy.ts";
 import type { OperationId } from "../../contract/routes.ts";
 import type { Change } from "../../registry/registry.ts";
 import { releaseGet } from "../../registry/release.ts";
 import * as registry from "../../registry/rollout.ts";
 import * as control from "../../registry/rolloutControl.ts";
+import * as create from "../../registry/rolloutCreate.ts";
 import { rolloutDetail } from "../../registry/rolloutDetail.ts";
 import * as preview from "../../registry/rolloutPreview.ts";
 import * as rows from "../../registry/rolloutTarget.ts";
+import { rolloutWarnings } from "../preflight/rolloutWarnings.ts";
+import { amountOf } from "../rollout/amount.ts";
+import { type Chosen, chooseTargets } from "../rollout/candidates.ts";
+import { refuseOutdated } from "../rollout/outdated.ts";
+import { type PlannedWave, planWaves } from "../rollout/waves.ts";
 import { authorize } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
+import { busyWith, othersOnPlanes, refuseBusyAgain, rollBackOnPurpose } from "./rolloutPlanes.ts";
 
 export async function rolloutCreate(context: RequestContext, input: RolloutCreate): Promise<RolloutCreated> {
   await authorize(context, "rolloutCreate");
-  throw new ProblemError("cohort_empty", {
-    detail: `Cannot roll out a ${input.change.kind}: nobody is selected.`,
+  // Asked before the change is opened: no cloud is waited for while others wait for the registry.
+  const warnings = await warningsOf(context, input);
+  return changeAs(context, async (change) => {
+    const { change: what, scope } = input;
+    const waves = plannedWaves(await chooseTargets(change.db, what, scope, change.now), input);
+    const { onExceeded, whenBusy, stuckAfterMs, emergency, onFailure } = input;
+    change.afterCommit(() => context.nudges.nudge("previews"));
+    const rollout = await create.rolloutCreate(change, {
+      ...{ change: what, scope, reason: input.reason ?? null },
+      rules: {
+        onExceeded,
+        whenBusy,
+        stuckAfterMs,
+        ...(emergency && { emergency }),
+        ...(onFailure && { onFailure }),
+      },
+      waves: waves.map(({ name, size, settings }) => ({ name, size, settings })),
+      targets: waves.flatMap(({ targets }, index) => targets.map((target) => factsFor(target, index + 1))),
+    });
+    return { ...rollout, warnings };
   });
+}
+
+interface PlannedWaves extends Omit<PlannedWave, "targets"> {
+  readonly targets: readonly Chosen[];
+}
+
+function plannedWaves(chosen: readonly Chosen[], input: RolloutCreate): PlannedWaves[] {
+  const byId = new Map(chosen.map((one) => [one.targetId, one]));
+  const { maxConcurrency, failureTolerance, concurrencyMode, bakeMs, healthGate, approval } = input;
+  const defaults = { maxConcurrency, failureTolerance, concurrencyMode, bakeMs, healthGate, approval };
+  return planWaves(chosen, input.waves, defaults).map((wave) => ({
+    ...wave,
+    targets: wave.targets.flatMap(({ targetId }) => byId.get(targetId) ?? []),
+  }));
+}
+
+function factsFor(
+  { targetId, tenantId, planeName, before, skip }: Chosen,
+  wave: number,
+): create.RolloutTargetFacts {
+  return { targetId, tenantId, planeName, wave, before, ...(skip && { skip }) };
+}
+
+/** A flag starts no task; all other changes replace some. */
+async function warningsOf(
+  context: RequestContext,
+  input: RolloutCreate,
+): Promise<RolloutCreated["warnings"]> {
+  if (input.change.kind === "flag") return [];
+  return context.registry.read(async (db) => {
+    try {
+      const chosen = await chooseTargets(db, input.change, input.scope, new Date().toISOString());
+      const waves = plannedWaves(chosen, input);
+      const atOnce = Math.max(1, ...waves.map(({ settings, size }) => atOnceIn(settings, size)));
+      return await rolloutWarnings(context, atOnce, async () =>
+        chosen.filter(({ skip }) => skip === undefined),
+      );
+    } catch (thrown) {
+      // What is wrong with the request is said where it is carried out.
+      if (thrown instanceof ProblemError) return [];
+      throw thrown;
+    }
+  });
+}
+
+function atOnceIn({ maxConcurrency }: WaveSettings, size: number): number {
+  return Math.min(size, Math.max(1, amountOf(maxConcurrency as Amount, size)));
 }
 
 export async function rolloutList(context: RequestContext, query: RolloutListQuery): Promise<Page<Rollout>> {
@@ -66,14 +140,11 @@ export async function rolloutPreviewGet(
   return context.registry.read((db) => preview.rolloutPreviewGet(db, rolloutId, page));
 }
 
-type Id = string;
-type On<T> = (context: RequestContext, rolloutId: Id, body: T) => Promise<RolloutDetail>;
+type On<T> = (context: RequestContext, rolloutId: string, body: T) => Promise<RolloutDetail>;
+type Work<T> = (change: Change, rolloutId: string, body: T, context: RequestContext) => Promise<unknown>;
 
 export const rolloutPreview: On<RolloutControl> = controlled("rolloutPreview", (change, id, { reason }) =>
   control.rolloutPreview(change, id, reason),
-);
-export const rolloutStart: On<RolloutStart> = controlled("rolloutStart", (change, id, { reason }) =>
-  control.rolloutStart(change, id, { queue: false, reason }),
 );
 export const rolloutPause: On<RolloutControl> = controlled("rolloutPause", (change, id, { reason }) =>
   control.rolloutPause(change, id, reason),
@@ -91,9 +162,10 @@ export const rolloutApprove: On<RolloutApprove> = controlled(
 export const rolloutSkip: On<RolloutSkip> = controlled("rolloutSkip", (change, id, { targetIds, reason }) =>
   control.rolloutSkip(change, id, targetIds, reason),
 );
-export const rolloutRetry: On<RolloutRetry> = controlled("rolloutRetry", (change, id, body) =>
-  control.rolloutRetry(change, id, body),
-);
+export const rolloutRetry: On<RolloutRetry> = controlled("rolloutRetry", async (change, id, body) => {
+  await refuseBusyAgain(change, id);
+  await control.rolloutRetry(change, id, body);
+});
 export const rolloutRetarget: On<RolloutRetarget> = controlled(
   "rolloutRetarget",
   async (change, id, { releaseNumber, reason }) => {
@@ -101,21 +173,54 @@ export const rolloutRetarget: On<RolloutRetarget> = controlled(
     await control.rolloutRetarget(change, id, releaseNumber, reason);
   },
 );
-export const rolloutRollback: On<RolloutRollback> = controlled("rolloutRollback", (change, id, body) =>
-  control.rolloutRollback(change, id, body),
+export const rolloutRollback: On<RolloutRollback> = controlled(
+  "rolloutRollback",
+  async (change, id, body) => {
+    await refuseBusyAgain(change, id);
+    await rollBackOnPurpose(change, id, body);
+  },
 );
 
+/** The preview is compared before the change is opened: it may be of ten thousand targets. */
+export async function rolloutStart(
+  context: RequestContext,
+  rolloutId: string,
+  body: RolloutStart,
+): Promise<RolloutDetail> {
+  await authorize(context, "rolloutStart");
+  const { registry: books, settings } = context;
+  const looked = await books.read((db) => registry.rolloutGet(db, rolloutId));
+  if (mayAct("start", looked.status))
+    await books.read((db) => refuseOutdated(db, settings, looked, body.previewDigest));
+  return change(context, rolloutId, body, async (change) => {
+    const now = await registry.rolloutGet(change.db, rolloutId);
+    const isOther = now.previewDigest !== body.previewDigest;
+    if (isOther && mayAct("start", now.status))
+      await refuseOutdated(change.db, settings, now, body.previewDigest);
+    const others = await othersOnPlanes(change.db, now);
+    const [first] = others;
+    if (first !== undefined && now.rules.whenBusy === "refuse") throw busyWith(first, now);
+    await control.rolloutStart(change, rolloutId, { queue: first !== undefined, reason: body.reason });
+  });
+}
+
 /** Authorized, carried out in one change, and looked at by the driver at once. */
-function controlled<T>(
-  operationId: OperationId,
-  work: (change: Change, id: Id, body: T) => Promise<unknown>,
-): On<T> {
+function controlled<T>(operationId: OperationId, work: Work<T>): On<T> {
   return async (context, rolloutId, body) => {
     await authorize(context, operationId);
-    return changeAs(context, async (change) => {
-      await work(change, rolloutId, body);
-      change.afterCommit(() => context.nudges.nudge("rollouts"));
-      return rolloutDetail(change.db, rolloutId);
-    });
+    return change(context, rolloutId, body, work);
   };
+}
+
+function change<T>(
+  context: RequestContext,
+  rolloutId: string,
+  body: T,
+  work: Work<T>,
+): Promise<RolloutDetail> {
+  return changeAs(context, async (change) => {
+    await work(change, rolloutId, body, context);
+    for (const topic of ["rollouts", "previews"]) change.afterCommit(() => context.nudges.nudge(topic));
+    return rolloutDetail(change.db, rolloutId);
+  });
 }

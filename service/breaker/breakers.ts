@@ -161,9 +161,14 @@ export async function breakerAdmit(
   return true;
 }
 
+/** By it the one that a breaker has let through is known again when it ends. */
+export function rolloutHolder(rolloutId: string, targetId: string): string {
+  return `rollout ${rolloutId} ${targetId}`;
+}
+
 /** What an ended operation says of engine and cloud: nothing when it was cancelled, or had nothing to run. */
 export function endedOperation(
-  { operationId, planeName, targetId }: Operation,
+  { operationId, planeName, targetId, rolloutId }: Operation,
   target: Place,
   outcome: "succeeded" | "failed" | "cancelled",
   error: { readonly code: string; readonly message: string } | undefined,
@@ -175,5 +180,6 @@ export function endedOperation(
     targetId: targetId ?? target.targetId,
   };
   const tells = outcome === "failed" ? error !== undefined : outcome === "succeeded" && !unchanged;
-  return { holder: operationId, place, failure: outcome === "failed" ? error : undefined, tells };
+  const holder = rolloutId === null ? operationId : rolloutHolder(rolloutId, place.targetId);
+  return { holder, place, failure: outcome === "failed" ? error : undefined, tells };
 }

@@ -15,7 +15,7 @@ import { preflight, warningsOf } from "./preflight.ts";
 export async function rolloutWarnings(
   service: ServiceContext,
   maxConcurrency: number,
-  targetsOf: (db: Reader) => Promise<readonly Target[]>,
+  targetsOf: (db: Reader) => Promise<readonly Pick<Target, "planeName">[]>,
 ): Promise<PreflightWarnings> {
   try {
     const targets = await service.registry.read(targetsOf);

@@ -1,12 +1,132 @@
-import { rolloutsUnfinished } from "../../registry/rollout.ts";
+import type { Rollout } from "../../contract/rollout.ts";
+import type { Change } from "../../registry/registry.ts";
+import { rolloutRollbackBegin } from "../../registry/rolloutControl.ts";
+import { rolloutFinish, rolloutHalt, rolloutStuck, rolloutUnstuck } from "../../registry/rolloutDrive.ts";
+import { rolloutTargetsOf, rolloutTargetsSet } from "../../registry/rolloutTarget.ts";
+import {
+  rolloutWaveAwaitApproval,
+  rolloutWaveBake,
+  rolloutWaveEnd,
+  rolloutWaveStart,
+} from "../../registry/rolloutWave.ts";
+import { targetGet, targetUpdate } from "../../registry/target.ts";
 import type { ServiceContext } from "../app/context.ts";
-import { doAlone } from "../jobs.ts";
-import { createWaker, type Waker } from "../waker.ts";
+import { limits } from "../config.ts";
+import type { Action } from "./action.ts";
+import { beginTargets } from "./begin.ts";
+import { takeBackTargets } from "./takeBack.ts";
 
-/** Drives the rollouts that have not ended, one service at a time. */
-export function createRolloutDriver(service: ServiceContext): Waker {
-  return createWaker(service, "rollouts", async () => {
-    if ((await service.registry.read(rolloutsUnfinished)).length === 0) return;
-    await doAlone(service, "rollouts", async () => undefined);
-  });
+/** What carrying out a batch of actions has come to. */
+export interface Applied {
+  /** Whether the next decision will see anything new; else what stands in the way wakes the driver when it ends. */
+  readonly moved: boolean;
+  /** Whether operations wait for a worker. */
+  readonly operations: number;
 }
+
+/** Carries out what was decided, in its order, in the caller's change: all of it comes to be, or nothing. */
+export async function applyActions(
+  change: Change,
+  service: Pick<ServiceContext, "settings">,
+  rollout: Rollout,
+  actions: readonly Action[],
+): Promise<Applied> {
+  let [moved, operations] = [false, 0];
+  for (const action of actions) {
+    const done = await apply(change, service, rollout, action);
+    moved ||= done.moved;
+    operations += done.operations;
+  }
+  return { moved, operations };
+}
+
+const MOVED: Applied = { moved: true, operations: 0 };
+
+async function apply(
+  change: Change,
+  service: Pick<ServiceContext, "settings">,
+  rollout: Rollout,
+  action: Action,
+): Promise<Applied> {
+  const { rolloutId } = rollout;
+  switch (action.kind) {
+    case "start":
+      return asApplied(await beginTargets(change, service, rollout, few(action.targetIds)));
+    case "rollBack":
+      return asApplied(await takeBackTargets(change, service, rollout, few(action.targetIds)));
+    case "skip":
+    case "hold":
+    case "fail": {
+      const { targetIds, reason } = action;
+      await rolloutTargetsSet(change, rolloutId, targetIds, { status: STATUS_OF[action.kind], reason });
+      return MOVED;
+    }
+    case "endBake":
+      return endBake(change, rolloutId, action.targetIds);
+    case "awaitApproval":
+      await rolloutWaveAwaitApproval(change, rolloutId, action.wave);
+      return MOVED;
+    case "startWave":
+      await rolloutWaveStart(change, rolloutId, action.wave);
+      return MOVED;
+    case "startBake":
+      await rolloutWaveBake(change, rolloutId, action.wave, new Date(action.until).toISOString());
+      return MOVED;
+    case "endWave":
+      await rolloutWaveEnd(change, rolloutId, action.wave);
+      return MOVED;
+    case "halt":
+      await rolloutHalt(change, rolloutId, await named(change, rolloutId, action.reason));
+      return MOVED;
+    case "beginRollback":
+      await rolloutRollbackBegin(change, rolloutId, await named(change, rolloutId, action.reason));
+      return MOVED;
+    case "stuck":
+      await rolloutStuck(change, rolloutId, action);
+      return MOVED;
+    case "unstuck":
+      await rolloutUnstuck(change, rolloutId);
+      return MOVED;
+    case "finish":
+      await rolloutFinish(change, rolloutId, action.status, action.reason);
+      return MOVED;
+    case "wakeAt":
+      return { moved: false, operations: 0 };
+  }
+}
+
+const STATUS_OF = { skip: "skipped", hold: "held", fail: "failed" } as const;
+
+/** The rest is decided again: a change must not keep all others waiting for long. */
+function few(targetIds: readonly string[]): readonly string[] {
+  return targetIds.slice(0, limits.rolloutStartsAtOnce);
+}
+
+function asApplied({ moved, operations }: { moved: number; operations: number }): Applied {
+  return { moved: moved > 0, operations };
+}
+
+/** Healthy to the end of the bake: the release it has is one that it can be taken back to. */
+async function endBake(change: Change, rolloutId: string, targetIds: readonly string[]): Promise<Applied> {
+  await rolloutTargetsSet(change, rolloutId, targetIds, { status: "succeeded", reason: null });
+  for (const targetId of targetIds) {
+    const { currentReleaseNumber: verifiedReleaseNumber } = await targetGet(change.db, targetId);
+    if (verifiedReleaseNumber === null) continue;
+    await targetUpdate(change, targetId, { verifiedReleaseNumber }, { action: "target.verified" });
+  }
+  return MOVED;
+}
+
+/** Which tenants failed and why, up to a few: whoever reads that it halted asks that first. */
+async function named(change: Change, rolloutId: string, reason: string): Promise<string> {
+  const failed = (await rolloutTargetsOf(change.db, rolloutId)).filter(({ status }) => status === "failed");
+  const words = failed
+    .slice(0, FAILURES_NAMED)
+    .map(
+      ({ tenantId, planeName, reason: why }) =>
+        `tenant ${tenantId} failed on ${planeName}: ${why ?? "it failed"}`,
+    );
+  return [reason, ...words].join("; ");
+}
+
+const FAILURES_NAMED = 5;

@@ -1,0 +1,179 @@
+import { ProblemError } from "../../contract/errors.ts";
+import type { Operation } from "../../contract/operation.ts";
+import type { Rollout, RolloutTarget } from "../../contract/rollout.ts";
+import type { Target } from "../../contract/target.ts";
+import { flagOverrideFind, flagOverrideSet } from "../../registry/flagOverride.ts";
+import { operationLiveOfTarget } from "../../registry/operation.ts";
+import type { Change } from "../../registry/registry.ts";
+import { rolloutTargetsBegin, rolloutTargetsOf, rolloutTargetsSet } from "../../registry/rolloutTarget.ts";
+import { tenantGet, tenantWrite } from "../../registry/tenant.ts";
+import type { ServiceContext } from "../app/context.ts";
+import { requestRepair } from "../app/driftRepair.ts";
+import { requestOperations } from "../app/requestOperations.ts";
+import { breakerAdmit, openBreakers, rolloutHolder } from "../breaker/breakers.ts";
+import { barsOf } from "./facts.ts";
+import { NO_SPEC } from "./preview.ts";
+import { changedRecord } from "./record.ts";
+import { type Resolved, resolveSome } from "./specs.ts";
+
+/**
+ * Begins targets of a rollout: the change of the tenant's record and the operation that brings it about come to be together, in
+ * the caller's change, or neither. Everything that could keep a target from beginning is looked at again here, on what this change reads.
+ * What needs no engine run (a flag, a field that is no part of the spec, a stack that is as it should be) gets no operation.
+ */
+export interface Begun {
+  readonly operations: number;
+  /** Moved on in any way: begun, ended, left out. What waits for another's operation has not. */
+  readonly moved: number;
+}
+
+export async function beginTargets(
+  change: Change,
+  service: Pick<ServiceContext, "settings">,
+  rollout: Rollout,
+  targetIds: readonly string[],
+): Promise<Begun> {
+  const { rolloutId } = rollout;
+  const rows = await rolloutTargetsOf(change.db, rolloutId, targetIds);
+  const pending = rows.filter(
+    ({ status, rollbackRequestedAt }) => status === "pending" && !rollbackRequestedAt,
+  );
+  const breakers = await openBreakers(change.db);
+  const bars = await barsOf(change.db, rollout.change, pending, breakers, change.now);
+  let [operations, moved] = [0, 0];
+  for (const targetId of targetIds) {
+    const row = pending.find((one) => one.targetId === targetId);
+    const bar = bars.get(targetId);
+    if (row === undefined || bar === undefined) continue;
+    const mayNot = bar.skip ?? bar.held;
+    if (mayNot !== undefined) {
+      const status = bar.skip === undefined ? "held" : "skipped";
+      await rolloutTargetsSet(change, rolloutId, [targetId], { status, reason: mayNot });
+      moved += 1;
+      continue;
+    }
+    const isClosed = bar.mayStartAt !== undefined && rollout.rules.emergency === undefined;
+    if (isClosed) continue;
+    const outcome = await beginTarget(change, service, rollout, row, bar.place);
+    if (outcome === "operation") operations += 1;
+    if (outcome !== "waits") moved += 1;
+  }
+  return { operations, moved };
+}
+
+async function beginTarget(
+  change: Change,
+  { settings }: Pick<ServiceContext, "settings">,
+  rollout: Rollout,
+  row: RolloutTarget,
+  place: Pick<Target, "planeName" | "region">,
+): Promise<"operation" | "ended" | "waits"> {
+  const { rolloutId, change: what } = rollout;
+  const { targetId } = row;
+  // Somebody's own operation runs there. The target waits; it keeps its place.
+  if ((await operationLiveOfTarget(change.db, targetId)) !== undefined) return "waits";
+  try {
+    const recordChanged = await applyRecord(change, rollout, row);
+    const [resolved] = await resolveSome(change.db, settings, what, [row]);
+    if (resolved === undefined) return await end(change, rolloutId, targetId, "failed", "the target is gone");
+    if (resolved.problem !== undefined)
+      return await end(change, rolloutId, targetId, "failed", resolved.problem);
+    if (resolved.isApplied) return await endAtOnce(change, rolloutId, targetId, recordChanged);
+    const holder = rolloutHolder(rolloutId, targetId);
+    if (!(await breakerAdmit(change, settings, holder, place))) return "waits";
+    const operation = await request(change, rollout, row, resolved);
+    await rolloutTargetsBegin(change, rolloutId, "running", [
+      { targetId, operationId: operation?.operationId ?? null },
+    ]);
+    return "operation";
+  } catch (thrown) {
+    if (!(thrown instanceof ProblemError)) throw thrown;
+    if (thrown.code === "operation_in_progress" || thrown.code === "queue_full") return "waits";
+    return await end(change, rolloutId, targetId, "failed", thrown.message);
+  }
+}
+
+/** Nothing to run. A record that was changed is watched like a deployment; nothing at all ends here. */
+async function endAtOnce(
+  change: Change,
+  rolloutId: string,
+  targetId: string,
+  recordChanged: boolean,
+): Promise<"ended"> {
+  await rolloutTargetsBegin(change, rolloutId, "running", [{ targetId, operationId: null }]);
+  const status = recordChanged ? "baking" : "unchanged";
+  await rolloutTargetsSet(change, rolloutId, [targetId], { status, endedAt: change.now });
+  return "ended";
+}
+
+async function end(
+  change: Change,
+  rolloutId: string,
+  targetId: string,
+  status: "failed",
+  reason: string,
+): Promise<"ended"> {
+  await rolloutTargetsSet(change, rolloutId, [targetId], { status, reason, endedAt: change.now });
+  return "ended";
+}
+
+/** Whether there was anything to change. Audited on the tenant's chain like anybody's edit. */
+async function applyRecord(
+  change: Change,
+  { rolloutId, change: what, reason }: Rollout,
+  { tenantId }: RolloutTarget,
+): Promise<boolean> {
+  const why = reason ?? `rollout ${rolloutId}`;
+  if (what.kind === "flag") {
+    const before = await flagOverrideFind(change.db, what.flagKey, tenantId);
+    if (before?.enabled === what.enabled) return false;
+    await flagOverrideSet(change, what.flagKey, tenantId, what.enabled, { reason: why });
+    return true;
+  }
+  if (what.kind !== "plan" && what.kind !== "field") return false;
+  const before = await tenantGet(change.db, tenantId);
+  const after = await tenantWrite(change, before, changedRecord(before, what), "tenant.updated", why);
+  return after.recordVersion !== before.recordVersion;
+}
+
+async function request(
+  change: Change,
+  rollout: Rollout,
+  row: RolloutTarget,
+  { target, digest }: Resolved,
+): Promise<Operation | undefined> {
+  const { rolloutId, change: what, rules } = rollout;
+  const reason = rollout.reason ?? reasonFor(rollout);
+  if (what.kind === "drift_repair") {
+    const binding = row.specDigest === null ? {} : { findings: { digest: row.specDigest } };
+    const [repair] = await requestRepair(change, row.targetId, binding, reason, rolloutId);
+    return repair;
+  }
+  const releaseNumber = row.toReleaseNumber ?? target.currentReleaseNumber;
+  const { planDigest, specDigest } = row;
+  const plan =
+    planDigest === null || specDigest === null || specDigest === NO_SPEC || digest === undefined
+      ? {}
+      : { plan: { digest: planDigest, specDigest } };
+  const [operation] = await requestOperations(change, [target], {
+    ...{ kind: "tenant_deploy", state: "updating", rolloutId, onFailure: rules.onFailure, reason },
+    input: { ...(releaseNumber !== null && { releaseNumber }), ...plan },
+    patch: releaseNumber === null ? {} : { targetReleaseNumber: releaseNumber },
+  });
+  return operation;
+}
+
+function reasonFor({ change }: Rollout): string {
+  switch (change.kind) {
+    case "release":
+      return `rollout of release ${change.releaseNumber}`;
+    case "plan":
+      return `rollout of plan ${change.plan}`;
+    case "flag":
+      return `rollout of flag ${change.flagKey}`;
+    case "field":
+      return `rollout of ${change.field}`;
+    case "drift_repair":
+      return "rollout of drift repairs";
+  }
+}

@@ -1,0 +1,161 @@
+import type { RolloutWave } from "../../contract/rollout.ts";
+import { hasEnded } from "../../contract/rolloutActions.ts";
+import type { RolloutChange } from "../../contract/rolloutChange.ts";
+import type { Target } from "../../contract/target.ts";
+import { pinAllows, pinsOf } from "../../registry/pin.ts";
+import type { Reader } from "../../registry/registry.ts";
+import type { StoredRollout, StoredRolloutTarget } from "../../registry/rolloutDrive.ts";
+import { rolloutPlacesOf } from "../../registry/rolloutPlace.ts";
+import { windowsOf } from "../../registry/window.ts";
+import { type OpenBreakers, openBreakers } from "../breaker/breakers.ts";
+import { windowAt } from "../windows/evaluate.ts";
+import type { RolloutView, TargetView, WaveView } from "./view.ts";
+
+/**
+ * What decide.ts decides on, read in a handful of queries however many targets there are. What keeps a target from beginning
+ * (pins, windows, breakers, its own state) is looked up for the waves that may begin now, and again by whoever begins one.
+ */
+export interface Facts {
+  readonly rollout: RolloutView;
+  readonly targets: readonly TargetView[];
+  /** When a circuit breaker lets one through, milliseconds since 1970: the decision does not know. */
+  readonly breakerAt: number | undefined;
+}
+
+export async function factsOf(db: Reader, stored: StoredRollout, now: string): Promise<Facts> {
+  const { rollout, waves, targets } = stored;
+  const active = waves.find(({ endedAt }) => endedAt === null)?.wave ?? 0;
+  const isNear = ({ wave, status }: StoredRolloutTarget) => status === "pending" && wave <= active + 1;
+  const isStarting = rollout.status === "running" && !hasEnded(rollout.status);
+  const near = isStarting ? targets.filter(isNear) : [];
+  const breakers = await openBreakers(db);
+  const bars = await barsOf(db, rollout.change, near, breakers, now);
+  const places = [...bars.values()].flatMap(({ breakerOpen, place }) => (breakerOpen ? [place] : []));
+  const breakerAt = breakers.nextAt(places, now);
+  return {
+    rollout: viewOf(stored),
+    targets: targets.map((target) => targetView(target, bars.get(target.targetId))),
+    breakerAt: breakerAt === undefined ? undefined : Date.parse(breakerAt),
+  };
+}
+
+function viewOf({ rollout, waves }: StoredRollout): RolloutView {
+  const { rolloutId, status, rules, cancelRequestedAt, stuckSince, createdAt } = rollout;
+  return {
+    ...{ rolloutId, status, onExceeded: rules.onExceeded, stuckAfterMs: rules.stuckAfterMs },
+    emergency: rules.emergency !== undefined,
+    cancelRequested: cancelRequestedAt !== null,
+    progressAt: Date.parse(rollout.progressAt ?? rollout.startedAt ?? createdAt),
+    stuckSince: time(stuckSince),
+    waves: waves.map(waveView),
+  };
+}
+
+function waveView(wave: RolloutWave): WaveView {
+  const { maxConcurrency, failureTolerance } = wave;
+  return {
+    ...{ wave: wave.wave, size: wave.size, concurrencyMode: wave.concurrencyMode, bakeMs: wave.bakeMs },
+    maxConcurrency: maxConcurrency as WaveView["maxConcurrency"],
+    failureTolerance: failureTolerance as WaveView["failureTolerance"],
+    approval: wave.approval,
+    approvalAskedAt: time(wave.approvalAskedAt),
+    approvedAt: time(wave.approvedAt),
+    startedAt: time(wave.startedAt),
+    bakeUntil: time(wave.bakeUntil),
+    endedAt: time(wave.endedAt),
+  };
+}
+
+function targetView(target: StoredRolloutTarget, bar: Bar | undefined): TargetView {
+  const { targetId, wave, status, rollbackRequestedAt, endedAt, progressAt, health } = target;
+  return {
+    ...{ targetId, wave, status, rollbackRequested: rollbackRequestedAt !== null },
+    endedAt: time(endedAt),
+    progressAt: time(progressAt),
+    ...(health && {
+      health: {
+        healthy: health.healthy,
+        checkedAt: Date.parse(health.checkedAt),
+        ...(health.reason !== null && { reason: health.reason }),
+      },
+    }),
+    ...(bar?.mayStartAt !== undefined && { mayStartAt: bar.mayStartAt }),
+    ...(bar?.breakerOpen === true && { breakerOpen: true }),
+    ...(bar?.held !== undefined && { held: bar.held }),
+    ...(bar?.skip !== undefined && { skip: bar.skip }),
+  };
+}
+
+function time(at: string | null): number | null {
+  return at === null ? null : Date.parse(at);
+}
+
+/** What keeps a target from beginning. */
+export interface Bar {
+  readonly place: Pick<Target, "planeName" | "region">;
+  readonly mayStartAt: number | "closed" | undefined;
+  readonly whyClosed: string | undefined;
+  readonly breakerOpen: boolean;
+  readonly held: string | undefined;
+  readonly skip: string | undefined;
+}
+
+export async function barsOf(
+  db: Reader,
+  change: RolloutChange,
+  targets: readonly Pick<StoredRolloutTarget, "targetId" | "tenantId" | "planeName">[],
+  breakers: OpenBreakers,
+  now: string,
+): Promise<Map<string, Bar>> {
+  if (targets.length === 0) return new Map();
+  const ids = targets.map(({ targetId }) => targetId);
+  const places = await rolloutPlacesOf(db, ids);
+  const pins = await pinsOf(db, ids, now);
+  const rules = await windowsOf(db, targets);
+  // Targets with the same rules share them, so each set is judged once.
+  const judged = new Map<unknown, ReturnType<typeof windowAt>>();
+  return new Map(
+    targets.map(({ targetId, planeName }) => {
+      const place = places.get(targetId);
+      const own = rules.get(targetId) ?? [];
+      const answer = judged.get(own) ?? windowAt(own, new Date(now));
+      judged.set(own, answer);
+      const where = { planeName, region: place?.region ?? "" };
+      const pin = pins.get(targetId);
+      const bar: Bar = {
+        place: where,
+        mayStartAt: answer.open ? undefined : (answer.opensAt?.getTime() ?? "closed"),
+        whyClosed: answer.open ? undefined : answer.why,
+        breakerOpen: breakers.why(where, now) !== undefined,
+        held: pin && whyHeld(pin, change, place?.currentReleaseNumber ?? null),
+        skip: place === undefined ? "the target is gone" : whySkipped(place),
+      };
+      return [targetId, bar];
+    }),
+  );
+}
+
+type Pin = NonNullable<ReturnType<Awaited<ReturnType<typeof pinsOf>>["get"]>>;
+
+/** A pin keeps the release; what was rolled back on purpose is left alone by everything. */
+export function whyHeld(pin: Pin, change: RolloutChange, current: number | null): string | undefined {
+  const { kind, reason, createdBy, expiresAt } = pin;
+  const until = expiresAt === null ? "" : ` until ${expiresAt}`;
+  if (change.kind === "release" && pinAllows(pin, change.releaseNumber, current)) return undefined;
+  if (kind === "rollback") return `it was rolled back on purpose and is held${until}: ${reason}`;
+  if (change.kind !== "release") return undefined;
+  const what = pin.releaseNumber === null ? "" : ` to release ${pin.releaseNumber}`;
+  return `it is pinned${what} by ${createdBy}${until}: ${reason}`;
+}
+
+type Place = Pick<Target, "deletedAt" | "requestedState" | "deploymentState">;
+
+/** Suspended and archived targets catch up when they are reactivated (app/currentRelease.ts). */
+export function whySkipped({ deletedAt, requestedState, deploymentState }: Place): string | undefined {
+  if (deletedAt !== null || requestedState === "absent") return "the target is gone";
+  if (requestedState === "suspended") return "it is suspended, and catches up when it is reactivated";
+  if (requestedState === "archived") return "it is archived, and catches up when it is restored";
+  if (deploymentState === "absent" || deploymentState === "provisioning")
+    return "it has not been provisioned";
+  return undefined;
+}
