@@ -151,7 +151,8 @@ function later(now: string, ms: number): string {
 function reused(key: string): ProblemError {
   return new ProblemError("idempotency_key_reuse", {
     detail:
-      "Cannot repeat the request: its Idempotency-Key must come with the same method, path and body as before.",
+      "Cannot repeat the request: its Idempotency-Key must come with the same method, path, body, If-Match and " +
+      "X-Tenantry-Force-Reason as before.",
     hint: "Send a new Idempotency-Key for a new request.",
     errors: [{ path: "header.idempotency-key", message: "was used for another request", value: key }],
   });

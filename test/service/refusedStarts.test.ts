@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import Database from "better-sqlite3";
 import { afterEach, describe, expect, it } from "vitest";
 import { processRegister } from "../../registry/host.ts";
 import { createPostgres } from "../registry/postgresDatabase.ts";
@@ -34,6 +35,19 @@ async function refusal(...flags: string[]): Promise<string> {
   return said;
 }
 
+/** A registry whose pages after the first are noise. */
+function damaged(): Buffer {
+  const folder = mkdtempSync(path.join(tmpdir(), "tenantry-damaged-"));
+  folders.push(folder);
+  const file = path.join(folder, "registry.sqlite");
+  const database = new Database(file);
+  database.exec("create table schema_migrations (number integer primary key, name text)");
+  database.exec("create table other (name text)");
+  database.close();
+  const content = readFileSync(file);
+  return content.fill(0xa5, 100);
+}
+
 describe("a start is refused in plain words", () => {
   it.each(["api", "worker"])("when --role %s would share a SQLite registry", async (role) => {
     expect(await refusal("--role", role)).toMatch(
@@ -51,6 +65,27 @@ describe("a start is refused in plain words", () => {
     expect(await refusal("--data-dir", path.join(root, "package.json"))).toMatch(
       /^Cannot start: --data-dir must be a folder that can be written, got .*package\.json/,
     );
+  });
+
+  it.runIf(process.platform === "linux").each(["/proc/nothing/here", "/proc/self"])(
+    "when nothing can be made in the data folder %s",
+    async (folder) => {
+      expect(await refusal("--data-dir", folder)).toMatch(
+        /^Cannot start: --data-dir must be a folder that can be written, got \/proc/,
+      );
+    },
+  );
+
+  it.each([
+    ["is none", Buffer.from("no database at all ".repeat(100)), /file is not a database/],
+    ["is damaged", damaged(), /(malformed|not a database|in good order)/],
+  ])("when the registry's file %s", async (_, content, why) => {
+    const dataDir = mkdtempSync(path.join(tmpdir(), "tenantry-damaged-"));
+    folders.push(dataDir);
+    writeFileSync(path.join(dataDir, "registry.sqlite"), content);
+    const said = await refusal("--data-dir", dataDir);
+    expect(said).toMatch(/^Cannot open the registry: .*registry\.sqlite must be a /);
+    expect(said).toMatch(why);
   });
 
   it("when values are out of range, all at once", async () => {

@@ -42,6 +42,27 @@ describe("Idempotency-Key", () => {
     expect(other).toMatchObject({ status: 422, body: { code: "idempotency_key_reuse" } });
   });
 
+  it.each([
+    { header: "if-match", values: ['"1"', '"2"'] },
+    { header: "x-tenantry-force-reason", values: ["an incident is on", "another one is"] },
+  ])(
+    "refuses the key for another $header, or for none",
+    async ({ header, values: [one = "", other = ""] }) => {
+      const tenantId = await createTenant(service, header === "if-match" ? "matched" : "forced");
+      const patch = (value?: string) =>
+        service.call("PATCH", `${controlPlane}/tenants/${tenantId}`, {
+          body: { displayName: "Renamed" },
+          headers: { "idempotency-key": `patch-${tenantId}`, ...(value && { [header]: value }) },
+        });
+      const first = await patch(one);
+      expect(first.status).toBe(200);
+      const again = await patch(one);
+      expect(again.headers.get("idempotency-replayed")).toBe("true");
+      for (const value of [other, undefined])
+        expect(await patch(value)).toMatchObject({ status: 422, body: { code: "idempotency_key_reuse" } });
+    },
+  );
+
   it("never shows a secret again", async () => {
     const headers = { "idempotency-key": "one-key" };
     const first = await post("/api-keys", { name: "ci", role: "operator" }, headers);
