@@ -38,14 +38,17 @@ const LOOK_EVERY_MS = 4;
 const KILLED_AT_START = 0.04;
 const START_MS = 1_500;
 const RECOVERY_LIMIT_MS = 30_000;
+/** What is killed over and over gets nowhere: between two kills an operation comes to its end, unless none does for long. */
+const BREATH_LIMIT_MS = 8_000;
+const BREATH_LOOK_MS = 50;
 /** Longer is no random instant any more: the last moments of a long step are as good as its first. */
 const LONGEST_DELAY_MS = 4_000;
 /** A step that takes less is struck as soon as it is seen: a delay would miss it. */
 const BRIEF_MS = 150;
 /** How many needed steps a moment must have, by how long it has been waited for one. */
 const CHOOSY_MS = [
-  { beforeMs: 2_500, least: 3 },
-  { beforeMs: 6_000, least: 2 },
+  { beforeMs: 4_000, least: 3 },
+  { beforeMs: 8_000, least: 2 },
   { beforeMs: 40_000, least: 1 },
 ] as const;
 /** Engine processes serve one operation, and few kinds of steps. */
@@ -145,12 +148,24 @@ export function createKiller({ world, tally, ledger, random, cancel }: KillerPar
     await replica.untilReady().catch(() => undefined);
   }
 
+  /** Until an operation has ended since the last kill. */
+  async function breath(): Promise<void> {
+    const untilMs = Date.now() + BREATH_LIMIT_MS;
+    const before = new Set((await running()).map(({ operationId }) => operationId));
+    while (before.size > 0 && Date.now() < untilMs) {
+      await sleep(BREATH_LOOK_MS);
+      const now = new Set((await running()).map(({ operationId }) => operationId));
+      if ([...before].some((operationId) => !now.has(operationId))) return;
+    }
+  }
+
   async function one(victim: Victim): Promise<void> {
     if (random.next() < KILLED_AT_START) {
       await sleep(random.next() * START_MS);
       if (await anyMoment(victim)) return told(victim, []);
     }
     await recovered();
+    await breath();
     const startedAtMs = Date.now();
     for (;;) {
       const passedMs = Date.now() - startedAtMs;

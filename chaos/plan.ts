@@ -46,7 +46,7 @@ export const ACTION_OF: Readonly<Record<OperationKind, Action>> = {
 /** What may follow in each status, and how often. Ends are rare enough that most lives have a middle. */
 const WEIGHTS: Readonly<Partial<Record<TenantStatus, Readonly<Partial<Record<Action, number>>>>>> = {
   draft: { activate: 1 },
-  active: { deploy: 3, suspend: 4, repair: 2, rotate: 2, regret: 1, decommission: 1 },
+  active: { deploy: 2, suspend: 4, repair: 1, rotate: 2, regret: 1, decommission: 1 },
   suspended: { reactivate: 3, archive: 4, rotate: 1, regret: 1, decommission: 1 },
   archived: { restore: 4, decommission: 1 },
 };
@@ -116,10 +116,10 @@ export type Victim = (typeof VICTIMS)[number];
  * there during every step, so they come most; a worker or a CLI runs during few kinds of steps.
  */
 const ROUND: Readonly<Record<Victim, number>> = {
-  service: 5,
+  service: 8,
   worker: 1,
   cli: 1,
-  cloud: 3,
+  cloud: 4,
   host: 2,
   partition: 1,
   database: 1,

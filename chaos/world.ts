@@ -1,5 +1,6 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root, run } from "../demo/processes.ts";
 import { ensureLocalCloud, findLocalCloud, stopLocalCloud } from "../launcher/localCloud.ts";
@@ -51,7 +52,7 @@ export interface WorldOptions {
 }
 
 /** A cloud that takes its time, as clouds do: then what is brief here is not over at once, and several steps run side by side. */
-const PROFILE = { latencyMs: 30, jitterMs: 40, ecsSteadyMs: 1_500 };
+const PROFILE = { latencyMs: 80, jitterMs: 80, ecsSteadyMs: 2_500 };
 const BOUNDS: Bounds = { perService: 5, perPlane: 5, perTenant: 1 };
 export const LOCAL_FLAGS = [
   ...["--steady-poll-ms", "150"],
@@ -142,7 +143,9 @@ export function createCloud(dataDir: string): CloudProcess {
 /** The caller's own settings must not reach the services: a shell may point at real state. */
 export function cleanEnvironment(added: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(TENANTRY|PULUMI|AWS)_/.test(name));
-  return { ...Object.fromEntries(kept), ...added };
+  // Everything starts again and again, and half of a start is compiling.
+  const cache = { NODE_COMPILE_CACHE: join(tmpdir(), "tenantry-compile-cache") };
+  return { ...cache, ...Object.fromEntries(kept), ...added };
 }
 
 export function freePort(): Promise<number> {
