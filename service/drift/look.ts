@@ -19,18 +19,16 @@ export async function lookAtTarget(
   target: Target,
   hooks: RunHooks,
 ): Promise<SeenDrift[]> {
-  const outputs = await service.engine.outputs(target).catch((thrown: unknown) => {
+  const look = await service.engine.drift(target, hooks).catch((thrown: unknown) => {
     if (hasCode(thrown, "stack_not_found")) return undefined;
     throw thrown;
   });
-  const registry = registryDifferences(target, outputs);
-  if (outputs === undefined) return registry;
-  const { findings, hidden } = await service.engine.drift(target, hooks);
+  if (look === undefined) return registryDifferences(target, undefined);
   return [
-    ...findings.map(asSeen),
-    ...hidden.map((finding) => ({ ...asSeen(finding), kind: "hidden" as const })),
-    ...registry,
-    ...(await unmanagedOf(service, target)),
+    ...look.findings.map(asSeen),
+    ...look.hidden.map((finding) => ({ ...asSeen(finding), kind: "hidden" as const })),
+    ...registryDifferences(target, look.outputs),
+    ...(await unmanagedOf(service, target, look.recordedIds)),
   ];
 }
 
@@ -51,15 +49,16 @@ export function asSeen({
 
 async function unmanagedOf(
   { engine, cloud, registry, settings }: Pick<ServiceContext, "engine" | "cloud" | "registry" | "settings">,
-  { tenantId, planeName }: Target,
+  { targetId, tenantId, planeName }: Target,
+  own: ReadonlySet<string>,
 ): Promise<SeenDrift[]> {
   const plane = await registry.read((db) => planeGet(db, planeName));
   const tags = { "tenantry:tenant-id": tenantId, "tenantry:plane": planeName };
   const held = await cloud.listByTag({ ...cloudPlace(plane, settings), tags });
   // Generations of a tenant on one plane carry the same tags: what any of them records is managed.
-  const siblings = (await registry.read((db) => targetsOfTenant(db, tenantId))).filter(
-    (target) => target.planeName === planeName,
+  const others = (await registry.read((db) => targetsOfTenant(db, tenantId))).filter(
+    (target) => target.planeName === planeName && target.targetId !== targetId,
   );
-  const recorded = await Promise.all(siblings.map((target) => engine.recordedIds(target)));
-  return unmanagedObjects(held, new Set(recorded.flatMap((ids) => [...ids])));
+  const theirs = await Promise.all(others.map((target) => engine.recordedIds(target)));
+  return unmanagedObjects(held, new Set([...own, ...theirs.flatMap((ids) => [...ids])]));
 }

@@ -5,7 +5,7 @@ import { registryDifferences } from "./registryDifferences.ts";
 const target = {
   ...{ targetId: "t", tenantId: "x", planeName: "dev-eu-west-1", generation: 1 },
   ...{ projectName: "tenant-x", stackName: "dev-eu-west-1-1", lastOperationStatus: "succeeded" },
-  ...{ currentSpecDigest: "d1", currentReleaseNumber: 3 },
+  ...{ currentSpecDigest: "d1", currentReleaseNumber: 3, requestedState: "present" },
 } as unknown as Target;
 const outputs = {
   ...{ tenantId: "x", planeName: "dev-eu-west-1", generation: 1 },
@@ -32,7 +32,8 @@ it("tells a stack that is gone, unless nothing was ever deployed", () => {
   expect(registryDifferences({ ...target, currentSpecDigest: null }, undefined)).toEqual([]);
 });
 
-it("compares nothing of a target that is half-way by its own account", () => {
+it("compares nothing of a target that is half-way by its own account, or on its way out", () => {
+  expect(registryDifferences({ ...target, requestedState: "absent" }, undefined)).toEqual([]);
   const failed = { ...target, lastOperationStatus: "failed" } as const;
   expect(registryDifferences(failed, { ...outputs, specDigest: "d0" })).toEqual([]);
 });

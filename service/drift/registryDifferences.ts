@@ -12,12 +12,13 @@ const COMPARED = {
 
 /**
  * Registry against state. Pure. `outputs` are undefined when there is no such stack. A target whose last operation did not succeed
- * is half-way by its own account, and only its stack's being there is compared.
+ * is half-way by its own account, and only its stack's being there is compared; of one on its way out nothing is.
  */
 export function registryDifferences(
   target: Target,
   outputs: Readonly<Record<string, unknown>> | undefined,
 ): SeenDrift[] {
+  if (target.requestedState !== "present" && target.requestedState !== "suspended") return [];
   if (outputs === undefined) return target.currentSpecDigest === null ? [] : [finding(target, "stack", [])];
   if (target.lastOperationStatus !== "succeeded") return [];
   const properties = Object.entries(COMPARED).flatMap(([output, column]) => {

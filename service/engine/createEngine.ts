@@ -14,6 +14,7 @@ import {
 } from "./deployment.ts";
 import type {
   DestroyResult,
+  DriftLook,
   DriftResult,
   Engine,
   PreviewResult,
@@ -179,8 +180,10 @@ async function drift(
   target: StackTarget,
   hooks?: RunHooks,
 ): Promise<DriftResult> {
-  const ignored = ignoredPaths(await existing(store, target));
-  return (await runs.run({ kind: "drift", target, ignored }, hooks)) as DriftResult;
+  const deployment = await existing(store, target);
+  const job = { kind: "drift", target, ignored: ignoredPaths(deployment) } as const;
+  const look = (await runs.run(job, hooks)) as DriftLook;
+  return { ...look, outputs: stackOutputs(deployment), recordedIds: recordedIdentifiers(deployment) };
 }
 
 async function destroy(

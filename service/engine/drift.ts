@@ -1,14 +1,14 @@
 /** From the steps of `refresh --preview-only` to drift findings. Pure. */
 import type { StepEventMetadata } from "@pulumi/pulumi/automation/events.js";
 import { maskSecrets } from "./deployment.ts";
-import type { DriftFinding, DriftProperty, DriftResult } from "./engine.ts";
+import type { DriftFinding, DriftLook, DriftProperty } from "./engine.ts";
 import { resourceOf } from "./errors.ts";
 import { differences, isWithin, valueAt } from "./propertyPath.ts";
 
 /** Paths that the program has told the engine to leave alone, by URN. */
 export type IgnoredPaths = Readonly<Record<string, readonly string[]>>;
 
-export function driftResult(steps: readonly StepEventMetadata[], ignored: IgnoredPaths = {}): DriftResult {
+export function driftResult(steps: readonly StepEventMetadata[], ignored: IgnoredPaths = {}): DriftLook {
   const compared = steps.filter((step) => step.old?.custom === true && !step.type.startsWith("pulumi:"));
   return {
     findings: compared.flatMap((step) => finding(step, ignored[step.urn] ?? []) ?? []),

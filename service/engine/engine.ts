@@ -135,7 +135,13 @@ export interface DriftFinding {
   readonly properties: readonly DriftProperty[];
 }
 
-export interface DriftResult {
+export interface DriftResult extends DriftLook {
+  /** What the state had before the comparison: its outputs, secrets masked, and everything's physical ids and ARNs. */
+  readonly outputs: Readonly<Record<string, unknown>>;
+  readonly recordedIds: ReadonlySet<string>;
+}
+
+export interface DriftLook {
   readonly findings: readonly DriftFinding[];
   /** What differs only where the program says `ignoreChanges`: no run would put it right. Always of kind "changed". */
   readonly hidden: readonly DriftFinding[];

@@ -3,7 +3,7 @@ import type { TenantSpec } from "../../stacks/tenant/spec.ts";
 import type { IgnoredPaths } from "./drift.ts";
 import type {
   DestroyResult,
-  DriftResult,
+  DriftLook,
   EngineEvent,
   OpSummary,
   PreviewResult,
@@ -51,7 +51,7 @@ export interface RefreshJob extends JobBase {
 
 export type Job = ProgramJob | DriftJob | DestroyJob | RefreshJob;
 
-export type JobResult = PreviewResult | UpResult | DriftResult | DestroyResult | RefreshResult;
+export type JobResult = PreviewResult | UpResult | DriftLook | DestroyResult | RefreshResult;
 
 export interface RefreshResult {
   readonly summary: OpSummary;

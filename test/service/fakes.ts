@@ -138,8 +138,11 @@ function fakeEngine(world: FakeWorld): Engine {
     repair: (spec, hooks) => run("repair", keyOfSpec(spec), hooks, () => write(spec, hooks)),
     drift: (target, hooks) =>
       run("drift", keyOf(target), hooks, () => {
-        const { findings = [], hidden = [] } = world.stacks.get(keyOf(target)) ?? {};
-        return { findings, hidden, checked: 26 };
+        const stack = world.stacks.get(keyOf(target));
+        if (stack === undefined) throw new EngineError("stack_not_found", "there is no such stack");
+        const { findings, hidden = [] } = stack;
+        const outputs = { ...outputsOf(stack.spec), ...stack.outputs };
+        return { findings, hidden, checked: 26, outputs, recordedIds: new Set([SERVICE_ARN]) };
       }),
     destroy: (target, hooks) =>
       run("destroy", keyOf(target), hooks, () => {
