@@ -11,6 +11,11 @@ import { suspensionModeSchema, tenantUpdateSchema } from "./tenant.ts";
 const planes = planeNamesSchema.min(1).optional().meta({ description: "All of the tenant's when left out" });
 const reason = reasonSchema.optional().meta({ description: "Kept in the audit trail" });
 
+const emergency = z
+  .strictObject({ reason: reasonSchema })
+  .optional()
+  .meta({ description: "Starts outside windows and in a freeze all the same; audited" });
+
 export const tenantActivateSchema = z
   .strictObject({ planes, releaseNumber: releaseNumberSchema.optional(), reason, ...operationOptions })
   .meta({ id: "TenantActivate", example: { planes: ["dev-eu-west-1"] } });
@@ -21,6 +26,7 @@ export const tenantDeploySchema = z
     planes,
     releaseNumber: releaseNumberSchema.optional().meta({ description: "The target's own when left out" }),
     force: z.boolean().default(false).meta({ description: "Run the engine even when nothing has changed" }),
+    emergency,
     reason,
     ...operationOptions,
   })
@@ -28,7 +34,7 @@ export const tenantDeploySchema = z
 export type TenantDeploy = z.output<typeof tenantDeploySchema>;
 
 export const tenantReconfigureSchema = z
-  .strictObject({ change: tenantUpdateSchema, reason, ...operationOptions })
+  .strictObject({ change: tenantUpdateSchema, emergency, reason, ...operationOptions })
   .meta({
     id: "TenantReconfigure",
     example: { change: { config: { settings: { LOG_LEVEL: "debug" } } }, reason: "looking for a fault" },
@@ -74,6 +80,11 @@ const runs = [
   "target_missing",
   "managed_by_manifest",
 ] as const satisfies readonly ErrorCode[];
+const GATES = [
+  "target_pinned",
+  "release_incompatible",
+  "window_closed",
+] as const satisfies readonly ErrorCode[];
 const tenantRun = { method: "post", tag: "Tenants", role: "operator", params, status: 202 } as const;
 const tenantPath = "/v1/control-plane/tenants/:tenantId";
 
@@ -88,7 +99,7 @@ export const tenantLifecycleRoutes = defineRoutes({
     errors: [
       ...["tenant_not_found", "illegal_transition", "operation_in_progress", "unknown_plan"],
       ...["secret_value_refused", "version_conflict", "managed_by_manifest"],
-      ...[...PLACING_ERRORS, "isolation_change_needs_migration"],
+      ...[...PLACING_ERRORS, "isolation_change_needs_migration", "window_closed"],
     ] as const,
   },
   tenantActivate: {
@@ -105,6 +116,7 @@ export const tenantLifecycleRoutes = defineRoutes({
       "plane_incomplete",
       "release_missing",
       "release_not_found",
+      "target_pinned",
     ],
   },
   tenantDeploy: {
@@ -122,6 +134,7 @@ export const tenantLifecycleRoutes = defineRoutes({
       "plane_incomplete",
       "release_missing",
       "release_not_found",
+      ...GATES,
     ],
   },
   tenantSuspend: {
@@ -140,7 +153,7 @@ export const tenantLifecycleRoutes = defineRoutes({
     body: tenantReactivateSchema,
     bodyOptional: true,
     response: operationAcceptedSchema,
-    errors: [...runs, "release_not_found"],
+    errors: [...runs, "release_not_found", "target_pinned", "release_incompatible"],
   },
   tenantRotateCredentials: {
     ...tenantRun,

@@ -139,9 +139,10 @@ function isNearer(one: Row, other: Pin): boolean {
   return one.pinId > other.pinId;
 }
 
-/** Whether the pin lets a target that is on `current` be brought to `wanted`. */
+/** Whether the pin lets a target that is on `current` be brought to `wanted`; one that runs nothing yet may be brought anywhere. */
 export function pinAllows(pin: Pin, wanted: number, current: number | null): boolean {
-  return wanted === (pin.releaseNumber ?? current);
+  const held = pin.releaseNumber ?? current;
+  return held === null || held === wanted;
 }
 
 function openPins(db: Reader) {

@@ -101,7 +101,8 @@ export async function tenantRestore(
 async function restoreTarget(change: Change, target: Target, input: TenantRestore): Promise<Operation[]> {
   const archive = await archiveOfTarget(change.db, target.targetId);
   if (archive === undefined) throw archiveMissing(target);
-  const number = input.releaseNumber ?? (await catchUpRelease(change.db, target)) ?? archive.releaseNumber;
+  const number =
+    input.releaseNumber ?? (await catchUpRelease(change.db, target, change.now)) ?? archive.releaseNumber;
   return requestOperations(change, [target], {
     ...{ kind: "tenant_restore", state: "provisioning", transition: "restore" },
     ...optionsOf(input),

@@ -151,7 +151,7 @@ export async function tenantDecommissionUndo(
     const blocked = await blockedTargets(change, live);
     const back = { reason, toStart: blocked.length > 0 };
     await tenantDecommissionUndone(change, tenantId, live.statusBefore, back);
-    return requestReactivation(change, blocked, { reason, whole: live.statusBefore === "active" });
+    return requestReactivation(context, change, blocked, { reason, whole: live.statusBefore === "active" });
   });
 }
 

@@ -1,5 +1,6 @@
 import { requireTransition } from "../../contract/lifecycle.ts";
 import type { Operation, OperationAccepted } from "../../contract/operation.ts";
+import type { Release } from "../../contract/release.ts";
 import type { Target } from "../../contract/target.ts";
 import type { Tenant } from "../../contract/tenant.ts";
 import type {
@@ -29,6 +30,7 @@ import {
 } from "./lifecycleTargets.ts";
 import { refuseManaged } from "./managed.ts";
 import { requestOperations } from "./requestOperations.ts";
+import { refuseClosed, refuseIncompatible, refusePinned } from "./startGates.ts";
 
 /**
  * What can be asked of a tenant that is to run or to rest. Each function checks what the status allows, writes down what
@@ -54,6 +56,7 @@ export async function tenantActivate(
       requestedState: "present",
       chosen: named.length === 0,
     });
+    await refusePinned(context, change, wanted, release.number);
     const operations = await requestOperations(change, wanted, {
       ...{ kind: "tenant_activate", state: "provisioning", transition: "activate" },
       ...optionsOf(input),
@@ -90,6 +93,7 @@ export async function tenantDeploy(
       chosen: false,
     });
     refuseArchiving(wanted, "deploy");
+    await refuseGated(context, change, wanted, input, release);
     const { force } = input;
     const number = release?.number;
     const operations: Operation[] = [];
@@ -107,6 +111,22 @@ export async function tenantDeploy(
     }
     return operations;
   });
+}
+
+/** What is new on a plane is not asked when: nobody works there yet. */
+async function refuseGated(
+  context: RequestContext,
+  change: Change,
+  targets: readonly Target[],
+  { emergency }: TenantDeploy,
+  release: Release | undefined,
+): Promise<void> {
+  if (release !== undefined) {
+    await refusePinned(context, change, targets, release.number);
+    await refuseIncompatible(change.db, targets, release);
+  }
+  const running = targets.filter(({ currentReleaseNumber }) => currentReleaseNumber !== null);
+  await refuseClosed(change, running, emergency);
 }
 
 export async function tenantSuspend(
@@ -168,7 +188,7 @@ export async function tenantReactivate(
     const edit = { what: "reactivate", goal: "active", planes: input.planes, releaseNumber } as const;
     await refuseManaged(context, change, tenant, edit);
     refuseArchiving(chosen, "reactivate");
-    const operations = await requestReactivation(change, chosen, { ...input, whole: !partly });
+    const operations = await requestReactivation(context, change, chosen, { ...input, whole: !partly });
     if (!partly) await tenantTransitionRequest(change, tenantId, "reactivate", { reason: input.reason });
     return operations;
   });
@@ -176,15 +196,27 @@ export async function tenantReactivate(
 
 export type ReactivationRequest = Omit<TenantReactivate, "planes"> & { readonly whole: boolean };
 
+async function refuseRelease(
+  context: Pick<RequestContext, "forceReason">,
+  change: Change,
+  target: Target,
+  number: number,
+): Promise<void> {
+  await refusePinned(context, change, [target], number);
+  await refuseIncompatible(change.db, [target], await releaseGet(change.db, number));
+}
+
 /** One reactivation a target, on the release that the request names or else on what its plane runs by now. */
 export async function requestReactivation(
+  context: Pick<RequestContext, "forceReason">,
   change: Change,
   targets: readonly Target[],
   request: ReactivationRequest,
 ): Promise<Operation[]> {
   const operations: Operation[] = [];
   for (const target of targets) {
-    const number = request.releaseNumber ?? (await catchUpRelease(change.db, target));
+    const number = request.releaseNumber ?? (await catchUpRelease(change.db, target, change.now));
+    if (number !== null) await refuseRelease(context, change, target, number);
     const [operation] = await requestOperations(change, [target], {
       ...{ kind: "tenant_reactivate", state: "updating" },
       ...optionsOf(request),

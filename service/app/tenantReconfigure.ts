@@ -8,6 +8,7 @@ import type { RequestContext } from "./context.ts";
 import { accepted, isToStay, refuseArchiving } from "./lifecycleTargets.ts";
 import { refuseManaged } from "./managed.ts";
 import { requestOperations } from "./requestOperations.ts";
+import { refuseClosed } from "./startGates.ts";
 import { optionsOf } from "./tenantLifecycle.ts";
 
 /**
@@ -31,6 +32,7 @@ export async function tenantReconfigure(
     if (!running || after.recordVersion === before.recordVersion) return [];
     const targets = (await targetsOfTenant(change.db, tenantId)).filter(isToStay);
     refuseArchiving(targets, "change");
+    await refuseClosed(change, targets, input.emergency);
     return requestOperations(change, targets, {
       ...{ kind: "tenant_deploy", state: "updating" },
       ...optionsOf(input),

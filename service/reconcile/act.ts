@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { ProblemError } from "../../contract/errors.ts";
 import { manifestFind } from "../../registry/manifest.ts";
+import { planeFind } from "../../registry/plane.ts";
 import { type Leadership, leads, repairsSince } from "../../registry/reconcile.ts";
-import type { Reader, Registry } from "../../registry/registry.ts";
+import type { Change, Reader, Registry } from "../../registry/registry.ts";
 import { targetsOfTenant } from "../../registry/target.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { tenantArchive, tenantRestore } from "../app/archive.ts";
@@ -10,6 +11,8 @@ import type { RequestContext, ServiceContext } from "../app/context.ts";
 import { driftRepairAutomatic } from "../app/driftRepair.ts";
 import { operationRetry } from "../app/operation.ts";
 import { tenantActivate, tenantDeploy, tenantReactivate, tenantSuspend } from "../app/tenantLifecycle.ts";
+import { breakerAdmit, openBreakers } from "../breaker/breakers.ts";
+import type { Settings } from "../config.ts";
 import type { TenantFacts } from "./facts.ts";
 import { declarationOf, RECONCILER } from "./readFacts.ts";
 import type { ReconcileAction } from "./wishes.ts";
@@ -19,8 +22,13 @@ export class StaleFacts extends Error {}
 
 const HOUR_MS = 3_600_000;
 
-/** Ends of a request that say no more than that something else was faster. */
-const OVERTAKEN = new Set(["operation_in_progress", "illegal_transition", "version_conflict"]);
+/** Ends of a request that say no more than that something else was faster, or that it is not the time yet. */
+const OVERTAKEN = new Set([
+  "operation_in_progress",
+  "illegal_transition",
+  "version_conflict",
+  "window_closed",
+]);
 
 /**
  * Asks for an action the way a person would, in the loop's name. Inside the change that makes the operation it is checked that
@@ -100,11 +108,33 @@ function guarded(
               if (done >= settings.driftRepairsPerHour) throw new StaleFacts("the repairs are used up");
             }
           }
+          await refuseBroken(change, settings, facts, action);
           return work(change);
         },
         scope,
       ),
   };
+}
+
+/** A repair is put off rather than asked for again and again where engine and cloud keep failing. */
+async function refuseBroken(
+  change: Change,
+  settings: Settings,
+  { tenant, targets }: TenantFacts,
+  action: ReconcileAction,
+): Promise<void> {
+  const named = "planes" in action && action.planes.length > 0 ? action.planes : undefined;
+  const planes = named ?? [...new Set(targets.map(({ planeName }) => planeName))];
+  for (const planeName of planes) {
+    const region = (await planeFind(change.db, planeName))?.region ?? "";
+    const place = { planeName, region };
+    if (await breakerAdmit(change, settings, `reconcile ${tenant.tenantId}`, place)) continue;
+    const why = (await openBreakers(change.db)).why(place, change.now) ?? "its circuit breaker is open";
+    throw new ProblemError("breaker_open", {
+      detail: `Cannot begin on ${planeName}: ${why}.`,
+      hint: "Wait until it has closed, or reset it with POST /v1/control-plane/breakers/:scope/reset.",
+    });
+  }
 }
 
 async function isAsDecided(db: Reader, { tenant, targets, declared }: TenantFacts): Promise<boolean> {
