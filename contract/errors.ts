@@ -38,6 +38,7 @@ export const ERRORS = {
   operation_compensating: { status: 409, title: "The operation is being undone" },
   operation_not_retryable: { status: 409, title: "The operation cannot be retried" },
   findings_changed: { status: 409, title: "Something else differs by now" },
+  breaker_open: { status: 409, title: "Too much has failed there lately" },
   rollout_in_progress: { status: 409, title: "Another rollout is running" },
   rollout_finished: { status: 409, title: "The rollout has already ended" },
   rollout_status: { status: 409, title: "The rollout's status does not allow this" },

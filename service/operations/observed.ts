@@ -32,6 +32,8 @@ export async function recordDeployed(
     currentSpecDigest: digest,
     lastOperationStatus: "succeeded",
     ...(applied.unchanged === true ? {} : { appliedSpec: spec, ...placeOf(outputs) }),
+    // A rollout waits for the end of the bake before it says so.
+    ...(state === "ready" && operation.rolloutId === null && { verifiedReleaseNumber: releaseNumber }),
   };
   const details = { unchanged: applied.unchanged === true, resources: applied.resources ?? null };
   const { reason } = operation;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plane, releaseBody, waitFor } from "./harness.ts";
 import { bringUpPlane, type CloudThing, createRealService } from "./realService.ts";
+import { createRolloutClient } from "./rollouts.ts";
 
 /** The main job on the real engine and the local cloud. The steps build on each other, in order. */
 const service = createRealService();
@@ -136,11 +137,11 @@ describe("the main job", () => {
 
   it("brings a release to the fleet in two waves", async () => {
     await call("POST", "/releases", releaseBody("2.0.0"));
-    const waves = [{ tenantIds: [idOf("beta")] }];
-    const { body, status } = await call("POST", "/rollouts", { releaseNumber: 2, waves, maxConcurrency: 1 });
-    expect(status).toBe(202);
-    const done = await finished(`/rollouts/${body.rolloutId}`);
-    expect(done).toMatchObject({ status: "succeeded", waveCount: 2, haltReason: null });
+    const waves = [{ cohort: { tenantIds: [idOf("beta")] } }];
+    const done = await createRolloutClient(call, 120_000).run({
+      ...{ change: { kind: "release", releaseNumber: 2 }, waves, maxConcurrency: 1 },
+    });
+    expect(done).toMatchObject({ status: "succeeded", waveCount: 2, statusReason: null });
     for (const slug of ["alpha", "beta"]) {
       for (const { images } of await servicesOf(slug)) expect(images[0]).toContain(":2.0.0");
     }

@@ -38,78 +38,11 @@ const finished = (at: string) =>
     return body.finishedAt === null ? undefined : body;
   });
 
-async function rollOut(body: object) {
-  const answer = await post("/rollouts", body);
-  expect(answer.status).toBe(202);
-  return finished(`/rollouts/${answer.body.rolloutId}`);
-}
-
 async function scan(body: object = {}) {
   const answer = await post("/drift/scans", body);
   expect(answer.status).toBe(202);
   return finished(`/drift/scans/${answer.body.scanId}`);
 }
-
-describe("a rollout", () => {
-  it("goes wave by wave and brings everybody the release", async () => {
-    const releaseNumber = await createRelease(service, "2.0.0");
-    const before = service.world.runs.length;
-    const done = await rollOut({ releaseNumber, waves: [{ tenantIds: [tenants[2]] }], maxConcurrency: 2 });
-    expect(done).toMatchObject({ status: "succeeded", waveCount: 2, currentWave: 2, haltReason: null });
-    expect(done.targets).toHaveLength(4);
-    for (const target of done.targets) {
-      expect(target).toMatchObject({ status: "succeeded", fromReleaseNumber: 1 });
-      expect(target.wave).toBe(target.tenantId === tenants[2] ? 1 : 2);
-    }
-    expect(service.world.runs[before]).toContain(tenants[2]);
-    expect(service.world.peaks.overall).toBeLessThanOrEqual(2);
-    for (const tenantId of tenants) expect(stackOf(tenantId).spec.release.number).toBe(releaseNumber);
-
-    const again = await rollOut({ releaseNumber });
-    expect(again.targets.map((target: { status: string }) => target.status)).toEqual(
-      Array(4).fill("unchanged"),
-    );
-  });
-
-  it("stops at the first failure: what has not begun is skipped with the reason", async () => {
-    const releaseNumber = await createRelease(service, "3.0.0");
-    service.world.failures.push(new EngineError("provider_failed", "Cannot update: bad image"));
-    const done = await rollOut({ releaseNumber, waves: [{ tenantIds: [tenants[0]] }], maxConcurrency: 1 });
-    expect(done).toMatchObject({ status: "failed", currentWave: 1 });
-    expect(done.haltReason).toContain(`tenant ${tenants[0]} failed on`);
-    expect(done.haltReason).toContain("Cannot update: bad image");
-    const byTenant = new Map(done.targets.map((target: { tenantId: string }) => [target.tenantId, target]));
-    expect(byTenant.get(tenants[0])).toMatchObject({ status: "failed", error: "Cannot update: bad image" });
-    for (const tenantId of tenants.slice(1)) {
-      expect(byTenant.get(tenantId)).toMatchObject({ status: "skipped", operationId: null });
-      expect(stackOf(tenantId).spec.release.number).toBe(releaseNumber - 1);
-    }
-    await run(service, `/tenants/${tenants[0]}/deploy`, { releaseNumber: releaseNumber - 1 });
-  });
-
-  it("can be cancelled: what runs ends, nothing more begins", async () => {
-    const releaseNumber = await createRelease(service, "4.0.0");
-    let open: () => void = () => undefined;
-    service.world.gate = new Promise((resolve) => {
-      open = resolve;
-    });
-    const runs = service.world.runs.length;
-    const { body } = await post("/rollouts", { releaseNumber, maxConcurrency: 1 });
-    await waitFor("the first run", async () => service.world.runs[runs]);
-    const second = await post("/rollouts", { releaseNumber });
-    expect(second).toMatchObject({
-      status: 409,
-      body: { code: "rollout_in_progress", rolloutId: body.rolloutId },
-    });
-    expect(await post(`/rollouts/${body.rolloutId}/cancel`, {})).toMatchObject({ status: 202 });
-    open();
-    service.world.gate = undefined;
-    const done = await finished(`/rollouts/${body.rolloutId}`);
-    expect(done.status).toBe("cancelled");
-    const statuses = done.targets.map((target: { status: string }) => target.status).sort();
-    expect(statuses).toEqual(["skipped", "skipped", "skipped", "succeeded"]);
-  });
-});
 
 describe("drift", () => {
   const changed: DriftFinding = {

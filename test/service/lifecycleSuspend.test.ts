@@ -9,6 +9,7 @@ import {
   type TestService,
   waitFor,
 } from "./harness.ts";
+import { rolloutsOf } from "./rollouts.ts";
 
 let service: TestService;
 
@@ -96,11 +97,12 @@ describe("reactivating", () => {
     const rests = await active("rests");
     await run(service, `/tenants/${rests}/suspend`);
     const release = await createRelease(service, "2.0.0");
-    const { body } = await post("/rollouts", { releaseNumber: release, waves: [], maxConcurrency: 2 });
-    await waitFor("the rollout", async () => {
-      const { status } = await get(`/rollouts/${body.rolloutId}`);
-      return status === "succeeded" ? true : undefined;
-    });
+    const change = { kind: "release", releaseNumber: release };
+    const done = await rolloutsOf(service).run({ change, waves: [], maxConcurrency: 2 });
+    expect(done.status).toBe("succeeded");
+    const passedBy = await rolloutsOf(service).targets(done.rolloutId, "?status=skipped");
+    const isSuspended = { tenantId: rests, reason: expect.stringContaining("it is suspended") };
+    expect(passedBy).toContainEqual(expect.objectContaining(isSuspended));
     await createRelease(service, "3.0.0");
     expect((await targetsOf(runs))[0]).toMatchObject({ currentReleaseNumber: release });
     expect((await targetsOf(rests))[0]).toMatchObject({ currentReleaseNumber: 1 });

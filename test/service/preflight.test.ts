@@ -74,7 +74,7 @@ it("warns in a rollout's answer of what changes at once", async () => {
     await run(service, `/tenants/${await createTenant(service, slug)}/activate`);
   }
   await createRelease(service, "2.0.0");
-  const body = { releaseNumber: 2, maxConcurrency: 2 };
+  const body = { change: { kind: "release", releaseNumber: 2 }, waves: [], maxConcurrency: 2 };
   const answer = await service.call("POST", `${controlPlane}/rollouts`, { body });
   expect(answer.status).toBe(202);
   const { warnings } = answer.body;

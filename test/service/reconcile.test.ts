@@ -11,6 +11,7 @@ import {
   type TestService,
   waitFor,
 } from "./harness.ts";
+import { rolloutsOf } from "./rollouts.ts";
 
 let service: TestService;
 
@@ -112,16 +113,10 @@ describe("the reconcile loop", () => {
       (await targetOf(newest)).currentReleaseNumber === number ? true : undefined,
     );
     const refused = await service.call("POST", `${controlPlane}/rollouts`, {
-      body: { releaseNumber: number, tenantIds: [pinned] },
+      body: { change: { kind: "release", releaseNumber: number }, scope: { tenantIds: [pinned] } },
     });
     expect(refused).toMatchObject({ status: 409, body: { code: "managed_by_manifest" } });
-    const rollout = await service.call("POST", `${controlPlane}/rollouts`, {
-      body: { releaseNumber: number },
-    });
-    await waitFor(
-      "the rollout",
-      async () => (await get(`/rollouts/${rollout.body.rolloutId}`)).finishedAt ?? undefined,
-    );
+    await rolloutsOf(service).run({ change: { kind: "release", releaseNumber: number } });
     expect(await targetOf(follows)).toMatchObject({ currentReleaseNumber: number });
     expect(await targetOf(pinned)).toMatchObject({ currentReleaseNumber: 1 });
     for (const tenantId of [pinned, newest, follows]) await settled(tenantId, "active");

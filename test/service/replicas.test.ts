@@ -9,6 +9,7 @@ import {
   type Replica,
   type Replicas,
 } from "./replicas.ts";
+import { createRolloutClient } from "./rollouts.ts";
 
 const open: Replicas[] = [];
 afterEach(async () => {
@@ -72,12 +73,9 @@ describe("replicas on one PostgreSQL", () => {
     for (const operationId of ids) await endedAt(replicas, second, operationId);
     const { body: release } = await replicas.call(first, "POST", "/releases", releaseBody("2.0.0"));
     const before = replicas.runs().length;
-    const rollout = { releaseNumber: release.number, maxConcurrency: 2 };
-    const { body } = await replicas.call(first, "POST", "/rollouts", rollout);
-    const done = await waitFor("the rollout", async () => {
-      const now = (await replicas.call(second, "GET", `/rollouts/${body.rolloutId}`)).body;
-      return now.finishedAt === null ? undefined : now;
-    });
+    const change = { kind: "release", releaseNumber: release.number };
+    const rollouts = createRolloutClient((method, at, body) => replicas.call(second, method, at, body));
+    const done = await rollouts.run({ change, waves: [], maxConcurrency: 2 });
     expect(done).toMatchObject({ status: "succeeded" });
     const runs = replicas.runs().slice(before);
     expect(runs).toHaveLength(6);

@@ -8,6 +8,7 @@ import {
   type TestService,
   waitFor,
 } from "./harness.ts";
+import { rolloutsOf } from "./rollouts.ts";
 
 let service: TestService;
 
@@ -94,27 +95,23 @@ describe("a service that stops in the middle of an operation", () => {
     const releaseNumber = await createRelease(service, "2.0.0");
     const runs = service.world.runs.length;
     service.world.gate = new Promise(() => undefined);
-    const rollout = await service.call("POST", `${controlPlane}/rollouts`, {
-      body: { releaseNumber, maxConcurrency: 1 },
-    });
+    const change = { kind: "release", releaseNumber };
+    const previewed = await rolloutsOf(service).previewed({ change, maxConcurrency: 1 });
+    await rolloutsOf(service).start(previewed);
     await waitFor("a run", async () => service.world.runs[runs]);
     service.world.gate = undefined;
     await service.restart();
-    const done = await waitFor("the rollout", async () => {
-      const now = await get(`/rollouts/${rollout.body.rolloutId}`);
-      return now.finishedAt === null ? undefined : now;
-    });
-    expect(done.status).toBe("succeeded");
-    expect(done.targets.every((target: { status: string }) => target.status === "succeeded")).toBe(true);
+    const done = await rolloutsOf(service).ended(previewed.rolloutId);
+    expect(done).toMatchObject({ status: "succeeded", counts: { succeeded: done.targetCount } });
     const scan = await service.call("POST", `${controlPlane}/drift/scans`, { body: {} });
     await service.restart();
     const scanned = await waitFor("the scan", async () => {
       const now = await get(`/drift/scans/${scan.body.scanId}`);
       return now.finishedAt === null ? undefined : now;
     });
-    expect(scanned).toMatchObject({ status: "succeeded", targetsDone: done.targets.length });
+    expect(scanned).toMatchObject({ status: "succeeded", targetsDone: done.targetCount });
     const { scanId } = scan.body;
-    for (const { targetId } of done.targets) {
+    for (const { targetId } of await rolloutsOf(service).targets(done.rolloutId)) {
       expect(service.world.settled).toContain(`${scanId}-${targetId}`);
     }
   });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EngineError } from "../../service/engine/errors.ts";
 import { createRelease, startTestService, type TestService } from "./harness.ts";
-import { activeTenants, createRolloutClient, type RolloutClient } from "./rollouts.ts";
+import { activeTenants, type RolloutClient, rolloutsOf } from "./rollouts.ts";
 
 let service: TestService;
 let rollouts: RolloutClient;
@@ -9,7 +9,7 @@ let tenants: string[];
 
 beforeAll(async () => {
   service = await startTestService(["--gate-poll-ms", "50"]);
-  rollouts = createRolloutClient(service);
+  rollouts = rolloutsOf(service);
   await createRelease(service, "1.0.0");
   tenants = await activeTenants(service, ["roll-a", "roll-b", "roll-c", "roll-d"]);
 });

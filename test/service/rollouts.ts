@@ -30,15 +30,24 @@ export async function activeTenants(
   return tenants;
 }
 
-export function createRolloutClient(service: Pick<TestService, "call">): RolloutClient {
-  const get = async (at: string) => (await service.call("GET", `${controlPlane}${at}`)).body;
-  const post = (at: string, body: object = {}) => service.call("POST", `${controlPlane}${at}`, { body });
+export function rolloutsOf(service: Pick<TestService, "call">): RolloutClient {
+  return createRolloutClient((method, at, body) =>
+    service.call(method, `${controlPlane}${at}`, body === undefined ? {} : { body }),
+  );
+}
+
+type Call = (method: string, at: string, body?: object) => Promise<{ status: number; body: any }>;
+
+export function createRolloutClient(call: Call, limitMs?: number): RolloutClient {
+  const get = async (at: string) => (await call("GET", at)).body;
+  const post = (at: string, body: object = {}) => call("POST", at, body);
   const until = (rolloutId: string, wanted: (rollout: any) => boolean) => {
     let last: any;
-    return waitFor(`rollout ${rolloutId}`, async () => {
+    const look = async () => {
       last = await get(`/rollouts/${rolloutId}`);
       return wanted(last) ? last : undefined;
-    }).catch((thrown: unknown) => {
+    };
+    return waitFor(`rollout ${rolloutId}`, look, limitMs).catch((thrown: unknown) => {
       throw new Error(`${String(thrown)}: ${JSON.stringify(last)}`);
     });
   };
