@@ -17,6 +17,15 @@ export function readCount(flag: string, text: string): number {
   return refuse(`--${flag} must be 1 to ${MOST}, got "${text}"`);
 }
 
+const LARGEST_FLEET = 10_000;
+
+/** Such as 10,100,1000. */
+export function readSizes(flag: string, text: string): readonly number[] {
+  const sizes = text.split(",").map(Number);
+  if (sizes.every((size) => Number.isInteger(size) && size >= 1 && size <= LARGEST_FLEET)) return sizes;
+  return refuse(`--${flag} must be numbers from 1 to ${LARGEST_FLEET} with commas between, got "${text}"`);
+}
+
 function refuse(why: string): never {
   process.stderr.write(`Cannot run the benchmark: ${why}. See script/bench --help.\n`);
   process.exit(2);

@@ -43,6 +43,7 @@ export function createPlainWay(options: {
     }
   };
   return {
+    preview: (spec) => withStack(spec, (stack) => stack.preview()),
     up: (spec) => withStack(spec, (stack) => stack.up()),
     drift: (spec) => withStack(spec, (stack) => stack.previewRefresh()),
     destroy: (spec) =>

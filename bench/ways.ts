@@ -4,6 +4,7 @@ import type { TenantSpec } from "../stacks/tenant/spec.ts";
 
 /** What both ways of driving Pulumi can do with a tenant. */
 export interface Way {
+  preview(spec: TenantSpec): Promise<unknown>;
   up(spec: TenantSpec): Promise<unknown>;
   drift(spec: TenantSpec): Promise<unknown>;
   destroy(spec: TenantSpec): Promise<unknown>;
@@ -21,6 +22,7 @@ export function createOurWay(options: {
     environment: async () => options.env,
   });
   return {
+    preview: (spec) => engine.preview(spec),
     up: (spec) => engine.up(spec),
     drift: (spec) => engine.drift(targetOf(spec)),
     destroy: (spec) => engine.destroy({ ...targetOf(spec), tenantId: spec.tenant.tenantId }),
