@@ -150,6 +150,7 @@ export const limits = {
   headerBytes: 16 * 1024,
   journalReadEntries: 500,
   progressFlushMs: 250,
+  progressWaitMs: 150,
   progressPerFlush: 20,
   progressPerOperation: 1_000,
   /** From an operation's beginning on, for requests that name no deadline: ten times what is usual. */

@@ -21,6 +21,7 @@ export async function endOperation(
   const { service, operation, input, fencingToken, targetId } = execution;
   const { operationId, tenantId, kind, reason } = operation;
   const { outcome, left } = ended;
+  const before = execution.pending.splice(0);
   const ending = async (change: Change) => {
     const entry: JournalAppend = {
       type: outcome,
@@ -28,7 +29,7 @@ export async function endOperation(
       data: { left },
       ...(error && { error }),
     };
-    await journalAppend(change, operationId, [entry], fencingToken);
+    await journalAppend(change, operationId, [...before, entry], fencingToken);
     const target = await targetGet(change.db, targetId);
     await observe(change, { service, operation, input, target, ...ended });
     await change.audit({

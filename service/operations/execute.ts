@@ -15,6 +15,11 @@ import type { EndedRun, OperationInput, Saga } from "./saga.ts";
 import { sagas } from "./sagas.ts";
 import { isHandedOver, type OperationStop } from "./stop.ts";
 
+/** Claimed, and since when its lease counts at the earliest, by the monotonic clock. */
+export interface HeldOperation extends ClaimedOperation {
+  readonly sinceMs: number;
+}
+
 /**
  * One claimed operation from its first step to its end, or to the point where the process stops.
  *
@@ -25,7 +30,7 @@ import { isHandedOver, type OperationStop } from "./stop.ts";
  */
 export async function executeOperation(
   service: ServiceContext,
-  claimed: ClaimedOperation,
+  claimed: HeldOperation,
   stop: OperationStop,
 ): Promise<void> {
   const { operation, fencingToken } = claimed;
@@ -37,11 +42,11 @@ export async function executeOperation(
     const input = (await service.registry.read((db) => operationInput(db, operationId))) as OperationInput;
     const past = await service.registry.read((db) => wholePastRunOf(db, operationId));
     const claim = { service, operation, fencingToken, targetId, stop, lease };
-    const execution = { ...claim, input, begunBefore: past.steps, said: 0 };
+    const execution = { ...claim, input, begunBefore: past.steps, pending: [], said: 0 };
     await settleCutOff(execution, past);
     if (isHopeless(past)) return await giveUp(execution, past);
     if (!(await begin(execution, past.begun))) return;
-    const disarm = await armDeadline(execution);
+    const disarm = await armDeadline(execution, past.begun);
     const outcome = await run(execution, sagas[operation.kind], past).finally(disarm);
     if (outcome === undefined) return;
     const seconds = (Date.now() - startedAt) / 1000;
@@ -163,7 +168,7 @@ function tooLate(step: string | undefined): OperationErrorValue {
 }
 
 /** Counted from the operation's beginning by the registry's clock, which wrote it down; a restart does not prolong it. */
-async function armDeadline({ service, operation, stop }: Execution): Promise<() => void> {
+async function armDeadline({ service, operation, stop }: Execution, again: boolean): Promise<() => void> {
   const { operationId } = operation;
   const row = await service.registry.read((db) =>
     db
@@ -173,27 +178,26 @@ async function armDeadline({ service, operation, stop }: Execution): Promise<() 
       .executeTakeFirst(),
   );
   if (row?.startedAt == null) return () => undefined;
-  const now = await service.registry.record(async (record) => record.now);
+  const now = again ? await service.registry.record(async (record) => record.now) : row.startedAt;
   const leftMs = Date.parse(row.startedAt) + row.deadlineMs - Date.parse(now);
   const timer = setTimeout(() => stop.abort("deadline"), Math.max(0, leftMs));
   return () => clearTimeout(timer);
 }
 
-async function giveBack({ service, operation, fencingToken }: Execution): Promise<void> {
+async function giveBack(execution: Execution): Promise<void> {
+  const { service, operation, fencingToken } = execution;
+  // What cannot be written is done again.
+  await append(execution, []).catch(() => undefined);
   await service.registry.record((record) => operationRelease(record, operation.operationId, fencingToken));
 }
 
 /** A lease that cannot be renewed stops the run: somebody else may work on the stack by now. */
-function leaseOf(
-  service: ServiceContext,
-  claimed: ClaimedOperation,
-  stop: OperationStop,
-): Promise<KeptLease> {
+function leaseOf(service: ServiceContext, claimed: HeldOperation, stop: OperationStop): Promise<KeptLease> {
   const { operation, fencingToken } = claimed;
   const { operationId } = operation;
   const { leaseMs, killTimeMs } = service.settings;
   return keepLease({
-    ...{ leaseMs, killTimeMs },
+    ...{ leaseMs, killTimeMs, heldSinceMs: claimed.sinceMs },
     renew: () =>
       service.registry.record((record) => operationRenew(record, operationId, fencingToken, leaseMs)),
     isLost: (thrown) => thrown instanceof LeaseLostError,

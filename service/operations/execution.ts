@@ -1,6 +1,5 @@
 import type { Operation } from "../../contract/operation.ts";
 import { type JournalAppend, journalAppend, LeaseLostError } from "../../registry/journal.ts";
-import { RegistryProblem } from "../../registry/registryProblem.ts";
 import type { OperationErrorValue } from "../../registry/schema.ts";
 import { targetGet } from "../../registry/target.ts";
 import type { ServiceContext } from "../app/context.ts";
@@ -24,37 +23,49 @@ export interface Execution {
   readonly lease: KeptLease;
   /** Steps that earlier runs began. */
   readonly begunBefore: ReadonlySet<string>;
+  /** Goes with the next entry that must be written, so that a step does not wait for the disk three times. */
+  readonly pending: JournalAppend[];
   said: number;
 }
 
 export async function append(execution: Execution, entries: readonly JournalAppend[]): Promise<void> {
+  const all = [...execution.pending.splice(0), ...entries];
+  if (all.length === 0) return;
   const { service, operation, fencingToken } = execution;
   const { operationId } = operation;
   await patiently(execution.stop, () =>
-    service.registry.record((record) => journalAppend(record, operationId, entries, fencingToken)),
+    service.registry.record((record) => journalAppend(record, operationId, all, fencingToken)),
   );
   service.nudges.nudge(`operation:${operationId}`);
 }
 
 /** Progress is told, not promised: past its bound, or while the registry is away, it is dropped. */
-export async function say(
+export function say(
   execution: Execution,
   step: string,
   message: string,
   data: Record<string, unknown> = {},
-): Promise<void> {
+): void {
   execution.said += 1;
   if (execution.said > limits.progressPerOperation) return;
-  const { service, operation, fencingToken } = execution;
+  const isFirst = execution.pending.length === 0;
+  execution.pending.push({ type: "progress", step, message, data });
+  // Mostly the step's end takes it along before that.
+  if (isFirst) setTimeout(() => void tell(execution), limits.progressWaitMs).unref();
+}
+
+/** What was said while a step goes on. */
+async function tell({ service, operation, fencingToken, pending }: Execution): Promise<void> {
+  if (pending.some(({ type }) => type !== "progress")) return;
+  const said = pending.splice(0);
+  if (said.length === 0) return;
   const { operationId } = operation;
-  const entry = { type: "progress", step, message, data } as const;
-  try {
-    await service.registry.record((record) => journalAppend(record, operationId, [entry], fencingToken));
-  } catch (thrown) {
-    if (!(thrown instanceof RegistryProblem)) throw thrown;
-    return;
-  }
-  service.nudges.nudge(`operation:${operationId}`);
+  const told = service.registry.record((record) => journalAppend(record, operationId, said, fencingToken));
+  // Whether the lease still holds is found out by what must be written.
+  await told.then(
+    () => service.nudges.nudge(`operation:${operationId}`),
+    () => undefined,
+  );
 }
 
 /** Doing and undoing differ in the words of the journal, in what interrupts them, and in what they call. */
@@ -119,7 +130,7 @@ async function attempt(
     signal.throwIfAborted();
     const runId = runIdOf(execution, step, attempt, direction);
     await append(execution, [{ type: direction.started, step: step.name, data: { runId, attempt } }]);
-    const progress = createProgress((entry) => say(execution, step.name, entry.message, entry.data));
+    const progress = createProgress(async (entry) => say(execution, step.name, entry.message, entry.data));
     try {
       const hooks = { runId, signal, onEvent: progress.onEvent, lease: execution.lease };
       const past = {
@@ -129,7 +140,8 @@ async function attempt(
       const run = await stepRun(execution, step, results, hooks, past);
       const result = await direction.call(step, run);
       await progress.flush();
-      await append(execution, [{ type: direction.succeeded, step: step.name, data: keptOf(step, result) }]);
+      // Nothing comes between this and what is appended next; lost with the process, the step is repeated.
+      execution.pending.push({ type: direction.succeeded, step: step.name, data: keptOf(step, result) });
       return result;
     } catch (thrown) {
       await progress.flush();
@@ -152,7 +164,7 @@ async function stepRun(
   const causeId = input.causeId ?? operation.operationId;
   return {
     ...{ service, operation, causeId, input, target, results, hooks, ...past },
-    say: (message, data) => say(execution, step.name, message, data),
+    say: async (message, data) => say(execution, step.name, message, data),
   };
 }
 
@@ -184,7 +196,7 @@ async function fail(
   service.metrics.stepRetries.inc({ step: step.name });
   const waitMs = backoffMs(stepRetry, attempt);
   const words = `Trying again in ${waitMs} ms (attempt ${attempt + 1} of ${stepRetry.attempts})`;
-  await say(execution, step.name, words);
+  say(execution, step.name, words);
   await pause(waitMs, signal);
 }
 

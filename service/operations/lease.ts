@@ -21,6 +21,8 @@ export interface LeaseOptions {
   readonly leaseMs: number;
   /** Off the end of the lease: what stopping an engine run may take. */
   readonly killTimeMs: number;
+  /** When it was begun to take it, by the monotonic clock: then it need not be renewed first. */
+  readonly heldSinceMs?: number;
   /** Called once: the lease is another's, or could not be renewed until its deadline. */
   onLost(): void;
   onError(thrown: unknown): void;
@@ -30,7 +32,7 @@ export interface LeaseOptions {
 const RENEWALS_PER_LEASE = 6;
 const RETRIES_PER_LEASE = 60;
 
-/** Renews once before it resolves; rejects when that fails. */
+/** Unless it was just taken it is renewed once before this resolves; rejects when that fails. */
 export async function keepLease(options: LeaseOptions): Promise<KeptLease> {
   const { leaseMs, killTimeMs } = options;
   const stopped = new AbortController();
@@ -62,7 +64,8 @@ export async function keepLease(options: LeaseOptions): Promise<KeptLease> {
     }
   };
   // Nothing relies on the lease yet, so until it is renewed there is no deadline to pass.
-  await renew();
+  if (options.heldSinceMs === undefined) await renew();
+  else deadline = options.heldSinceMs + leaseMs - killTimeMs;
   // A renewal may hang on a database that is away, so the deadline is watched on its own.
   const watch = setInterval(() => {
     if (monotonicMs() > deadline) lose();

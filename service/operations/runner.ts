@@ -1,5 +1,4 @@
 import {
-  type ClaimedOperation,
   operationClaimNext,
   operationsHeldByOthers,
   operationsToCancel,
@@ -8,7 +7,7 @@ import type { ServiceContext } from "../app/context.ts";
 import { limits } from "../config.ts";
 import { monotonicMs } from "../engine/monotonic.ts";
 import { createAdmission, freeMemoryBytes } from "./admission.ts";
-import { executeOperation } from "./execute.ts";
+import { executeOperation, type HeldOperation } from "./execute.ts";
 import { createLeaseWatch } from "./leaseWatch.ts";
 import { pause } from "./retry.ts";
 import { createOperationStop, type OperationStop } from "./stop.ts";
@@ -64,7 +63,7 @@ export function createRunner(service: ServiceContext): Runner {
     if (!again) wanted = 0;
   }
 
-  async function claimNext(): Promise<ClaimedOperation | undefined> {
+  async function claimNext(): Promise<HeldOperation | undefined> {
     const { dead, silent } = await others.look();
     const claim = {
       ...{ processId: service.process.processId, leaseMs, killTimeMs, dead, silent },
@@ -72,10 +71,12 @@ export function createRunner(service: ServiceContext): Runner {
       perPlane: settings.planeConcurrency,
       perTenant: settings.tenantConcurrency,
     };
-    return registry.record((record) => operationClaimNext(record, claim));
+    const sinceMs = monotonicMs();
+    const claimed = await registry.record((record) => operationClaimNext(record, claim));
+    return claimed && { ...claimed, sinceMs };
   }
 
-  function run(claimed: ClaimedOperation): void {
+  function run(claimed: HeldOperation): void {
     const { operationId } = claimed.operation;
     const stop = createOperationStop();
     admission.began();
@@ -91,7 +92,7 @@ export function createRunner(service: ServiceContext): Runner {
   }
 
   /** Never rejects: an operation whose end cannot be written stays ours and is taken up again after a rest. */
-  async function execute(claimed: ClaimedOperation, stop: OperationStop): Promise<void> {
+  async function execute(claimed: HeldOperation, stop: OperationStop): Promise<void> {
     const { operationId, kind } = claimed.operation;
     try {
       await executeOperation(service, claimed, stop);
