@@ -77,6 +77,9 @@ export const operationSchema = z
     correlationId: z.string(),
     createdAt: at,
     updatedAt: at,
+    cancelRequestedAt: at
+      .nullable()
+      .meta({ description: "When its cancellation was taken; it ends once what it made is undone" }),
     startedAt: at.nullable(),
     finishedAt: at.nullable(),
   })

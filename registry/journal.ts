@@ -76,11 +76,12 @@ async function writeState(
   error: OperationErrorValue | undefined,
 ): Promise<void> {
   const { db, now } = record;
-  const { status, currentStep, attempt, compensation, startedAt, finishedAt } = state;
+  const { status, currentStep, attempt, compensation, cancelRequestedAt, startedAt, finishedAt } = state;
   await db
     .updateTable("operations")
     .set({
-      ...{ status, currentStep, attempt, compensation, startedAt, finishedAt, journalLength, updatedAt: now },
+      ...{ status, currentStep, attempt, compensation, journalLength, updatedAt: now },
+      ...{ cancelRequestedAt, startedAt, finishedAt },
       ...(error === undefined ? {} : { error: toJson(redact(error)) }),
       ...(finishedAt === null ? {} : { leaseOwner: null, leaseExpiresAt: null }),
     })

@@ -75,6 +75,7 @@ export async function operationCreate(change: Change, input: OperationCreate): P
         dispatchedAt: null,
         createdAt: now,
         updatedAt: now,
+        cancelRequestedAt: null,
         startedAt: null,
         finishedAt: null,
       })
@@ -207,6 +208,7 @@ function fromRow(row: Selectable<OperationTable>): Operation {
     correlationId: row.correlationId,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
+    cancelRequestedAt: row.cancelRequestedAt,
     startedAt: row.startedAt,
     finishedAt: row.finishedAt,
   };

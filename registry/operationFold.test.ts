@@ -79,7 +79,7 @@ describe("the fold of an operation's journal", () => {
 
   it("remembers that a cancellation was asked for, until it ends some way", () => {
     const asked = fold(entry("created"), entry("started"), entry("cancel_requested"));
-    expect(asked).toMatchObject({ status: "running", cancelRequested: true });
+    expect(asked).toMatchObject({ status: "running", cancelRequestedAt: at });
     expect(fold(entry("created"), entry("cancel_requested"), entry("cancelled"))?.status).toBe("cancelled");
   });
 

@@ -21,7 +21,8 @@ export interface OperationState {
   readonly status: OperationStatus;
   readonly attempt: number;
   readonly currentStep: string | null;
-  readonly cancelRequested: boolean;
+  /** When it was first asked for. */
+  readonly cancelRequestedAt: string | null;
   readonly compensation: Compensation | null;
   readonly steps: readonly OperationStep[];
   readonly startedAt: string | null;
@@ -101,7 +102,7 @@ export function applyEntry(state: OperationState | undefined, entry: FoldEntry):
       status: "queued",
       attempt: 0,
       currentStep: null,
-      cancelRequested: false,
+      cancelRequestedAt: null,
       compensation: null,
       steps: [],
       startedAt: null,
@@ -132,7 +133,7 @@ const TRANSITIONS: Readonly<Record<JournalEntryType, Transition>> = {
   created: (state) => state,
   started: (state, entry) => ({ ...state, status: "running", attempt: 1, startedAt: entry.at }),
   progress: (state) => state,
-  cancel_requested: (state) => ({ ...state, cancelRequested: true }),
+  cancel_requested: (state, entry) => ({ ...state, cancelRequestedAt: state.cancelRequestedAt ?? entry.at }),
   waiting: (state, entry) => ({ ...closeStep(state, "failed", entry), status: "waiting" }),
   resumed: (state, entry) => resume(state, entry),
   step_started: (state, entry) => startStep(state, entry, "do"),

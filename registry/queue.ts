@@ -14,7 +14,8 @@ export const MAX_UNFINISHED_OPERATIONS = 10_000;
 /** This near the bound those who ask wait for each other, so that it holds exactly. */
 const COUNT_ALONE_MARGIN = 500;
 
-const SERVED = "served";
+/** The round that was served last. */
+export const SERVED = "served";
 
 /** Within a change that holds the tenant, which all that queue operations do. */
 export async function queueTurn(record: Bookkeeping, tenantId: string): Promise<number> {

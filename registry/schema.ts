@@ -283,6 +283,7 @@ export interface OperationTable {
   dispatchedAt: string | null;
   createdAt: string;
   updatedAt: string;
+  cancelRequestedAt: string | null;
   startedAt: string | null;
   finishedAt: string | null;
 }

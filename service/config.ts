@@ -96,6 +96,10 @@ const settingsSchema = z.strictObject({
   decommissionGraceMs: whole(0, 31_536_000_000).default(7 * 86_400_000),
   /** How long an archive is kept at least when its request does not say. */
   archiveRetentionDays: whole(1, 3_650).default(365),
+  /** How long an operation that has ended is kept with its journal. */
+  operationRetentionDays: whole(1, 3_650).default(400),
+  /** How long an outbox event is kept that nobody has taken. */
+  outboxRetentionDays: whole(1, 3_650).default(90),
   /** Ed25519 private key of the deletion certificates: a PEM file, or the PEM itself. One is made when left out. */
   signingKey: z.string().min(1).optional(),
   logLevel: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
@@ -201,6 +205,8 @@ export const limits = {
   /** Between two runs of a drift schedule at least. */
   driftScheduleEveryMs: 300_000,
   driftIgnoresAtOnce: 100,
+  driftScanKeepMs: 90 * 86_400_000,
+  driftScansPurgedAtOnce: 100,
   /** From now on, at most. */
   driftIgnoreMs: 366 * 86_400_000,
   /** Targets whose specs are read at once for previews, and changes of one plan that are kept to be shown. */
@@ -219,6 +225,9 @@ export const limits = {
   breakerWindowMs: 600_000,
   breakerCoolDownMaxMs: 1_800_000,
   purgeEveryMs: 3_600_000,
+  /** Operations, and outbox events, that are removed in one transaction, and how often so many are in one pass. */
+  purgeAtOnce: 100,
+  purgeBatches: 50,
   /** How late the destruction after a grace period may begin. */
   decommissionEveryMs: 2_000,
   decommissionsAtOnce: 50,
@@ -267,6 +276,8 @@ const flags = {
   "drain-ms": "drainMs",
   "decommission-grace-ms": "decommissionGraceMs",
   "archive-retention-days": "archiveRetentionDays",
+  "operation-retention-days": "operationRetentionDays",
+  "outbox-retention-days": "outboxRetentionDays",
   "signing-key": "signingKey",
   "log-level": "logLevel",
   "plane-project": "planeProject",
@@ -316,6 +327,8 @@ const help: Readonly<Record<FlagName, string>> = {
   "drain-ms": "how long a stopping service waits for running operations (20000)",
   "decommission-grace-ms": "how long a decommissioning can be undone, 0 for not at all (604800000)",
   "archive-retention-days": "how long archives are kept at least (365)",
+  "operation-retention-days": "how long operations that have ended are kept with their journals (400)",
+  "outbox-retention-days": "how long outbox events are kept that nobody has taken (90)",
   "signing-key": "PEM, or its file, of the certificates' Ed25519 key (signing-key.pem in the data folder)",
   "log-level": "fatal, error, warn, info, debug, trace or silent (info)",
   "json-log": "log lines as JSON on stdout instead of service.log in the data folder",

@@ -47,6 +47,12 @@ export function createMetrics() {
       help: "1 while storage is full and nothing can be changed",
       registers,
     }),
+    purged: new Counter({
+      name: "tenantry_purged_total",
+      help: "Rows removed because their retention was over: operations, journal, outbox, queue",
+      labelNames: ["what"],
+      registers,
+    }),
     leasesLost: new Counter({
       name: "tenantry_leases_lost_total",
       help: "Operations this process stopped because their lease was taken or could not be renewed",

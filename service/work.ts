@@ -4,8 +4,9 @@ import type { ServiceContext } from "./app/context.ts";
 import { observeFleet } from "./app/health.ts";
 import { limits } from "./config.ts";
 import type { Dispatch } from "./dispatch/dispatch.ts";
-import { createDriftKeeper } from "./drift/keeper.ts";
+import { createDriftKeeper, purgeScans } from "./drift/keeper.ts";
 import { createScanner } from "./drift/scanner.ts";
+import { housekeep } from "./housekeeping.ts";
 import { doAlone } from "./jobs.ts";
 import { purgeArchives } from "./operations/archivePurge.ts";
 import { destroyDue } from "./operations/decommissionDue.ts";
@@ -43,7 +44,11 @@ export async function startWork(context: ServiceContext, dispatch: Dispatch): Pr
       await doAlone(context, name, work, { keepMs: everyMs * 1.5 });
     });
   const polls = [
-    poll("purge", limits.purgeEveryMs, async () => void (await registry.record(idempotencyPurge))),
+    poll("purge", limits.purgeEveryMs, async () => {
+      await registry.record(idempotencyPurge);
+      await housekeep(context);
+    }),
+    poll("drift scans", limits.purgeEveryMs, () => purgeScans(context)),
     poll("health", settings.healthPollMs, () => observeFleet(context)),
     poll("archives", limits.archivesEveryMs, () => purgeArchives(context)),
     poll("decommissions", limits.decommissionEveryMs, () => destroyDue(context)),

@@ -13,6 +13,7 @@ import * as rollouts from "./0010_rollouts.ts";
 import * as driftCauses from "./0011_drift_causes.ts";
 import * as fleetFacts from "./0012_fleet_facts.ts";
 import * as breakers from "./0013_breakers.ts";
+import * as housekeeping from "./0014_housekeeping.ts";
 
 export interface Migration {
   readonly number: number;
@@ -96,5 +97,11 @@ export const migrations: readonly Migration[] = [
     name: "0013_breakers",
     source: new URL("./0013_breakers.ts", import.meta.url),
     up: breakers.up,
+  },
+  {
+    number: 14,
+    name: "0014_housekeeping",
+    source: new URL("./0014_housekeeping.ts", import.meta.url),
+    up: housekeeping.up,
   },
 ];

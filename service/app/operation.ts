@@ -87,7 +87,7 @@ export async function operationCancel(
 async function requestCancel(service: RequestContext, change: Change, operation: Operation): Promise<void> {
   const { operationId, status, kind, targetId } = operation;
   const state = await journalState(change.db, operationId);
-  if (state?.cancelRequested === true) return;
+  if (state?.cancelRequestedAt != null) return;
   if (status !== "queued" || targetId === null) {
     await journalAppend(change, operationId, [{ type: "cancel_requested" }]);
     return;

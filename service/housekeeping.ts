@@ -1,0 +1,37 @@
+import { randomUUID } from "node:crypto";
+import { operationsPurge, outboxPurge, queueTurnsPurge } from "../registry/housekeeping.ts";
+import { controllerFor, type ServiceContext } from "./app/context.ts";
+import { limits } from "./config.ts";
+
+/**
+ * Removes what has been kept for as long as it should be, in small transactions, so that nobody waits for it. What one pass
+ * does not get to is left to the next.
+ */
+export async function housekeep({ registry, settings, metrics }: ServiceContext): Promise<void> {
+  const limit = limits.purgeAtOnce;
+  const requestId = randomUUID();
+  const cause = controllerFor({ requestId, correlationId: requestId });
+  const { operationRetentionDays, outboxRetentionDays } = settings;
+  await inBatches(async () => {
+    const { operations, journalEntries } = await registry.change(cause, (change) =>
+      operationsPurge(change, { keepDays: operationRetentionDays, limit }),
+    );
+    metrics.purged.inc({ what: "operations" }, operations);
+    metrics.purged.inc({ what: "journal" }, journalEntries);
+    return operations;
+  });
+  await inBatches(async () => {
+    const events = await registry.record((record) =>
+      outboxPurge(record, { keepDays: outboxRetentionDays, limit }),
+    );
+    metrics.purged.inc({ what: "outbox" }, events);
+    return events;
+  });
+  metrics.purged.inc({ what: "queue" }, await registry.record(queueTurnsPurge));
+}
+
+async function inBatches(purge: () => Promise<number>): Promise<void> {
+  for (let batch = 0; batch < limits.purgeBatches; batch += 1) {
+    if ((await purge()) === 0) return;
+  }
+}
