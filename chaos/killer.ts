@@ -30,6 +30,8 @@ export interface KillerParts {
   readonly tally: Tally;
   readonly ledger: Ledger;
   readonly random: Random;
+  /** How much of the time below it takes to wait for good moments, from 0 to 1: a short run must not hit everything. */
+  readonly patience: number;
   cancel(operationId: string): Promise<void>;
 }
 
@@ -45,18 +47,24 @@ const BREATH_LOOK_MS = 50;
 const LONGEST_DELAY_MS = 4_000;
 /** A step that takes less is struck as soon as it is seen: a delay would miss it. */
 const BRIEF_MS = 150;
-/** How many needed steps a moment must have, by how long it has been waited for one. */
+/**
+ * How many needed steps a moment must have, by how long it has been waited for one: `more` than what each kill left must meet
+ * for all to be met in the end.
+ */
 const CHOOSY_MS = [
-  { beforeMs: 4_000, least: 3 },
-  { beforeMs: 8_000, least: 2 },
-  { beforeMs: 40_000, least: 1 },
+  { beforeMs: 3_000, more: 1 },
+  { beforeMs: 15_000, more: 0 },
+  { beforeMs: 60_000, more: -1 },
 ] as const;
+/** From so many missing hits for each kill left on, one at a time is not enough: not every kill meets one. */
+const MANY_MISSING = 0.75;
 /** Engine processes serve one operation, and few kinds of steps. */
 const ENGINE_PATIENCE_MS = 6_000;
-const ANY_MOMENT_AFTER_MS = 45_000;
+const ANY_MOMENT_AFTER_MS = 60_000;
 const TURNED_EARLY = 0.2;
 
-export function createKiller({ world, tally, ledger, random, cancel }: KillerParts): Killer {
+export function createKiller(parts: KillerParts): Killer {
+  const { world, tally, ledger, random, patience, cancel } = parts;
   const shots = createShots(world, ledger, random);
   const typicalMs = new Map<string, number>();
   const seen = new Map<string, { step: string; sinceMs: number }>();
@@ -150,7 +158,7 @@ export function createKiller({ world, tally, ledger, random, cancel }: KillerPar
 
   /** Until an operation has ended since the last kill. */
   async function breath(): Promise<void> {
-    const untilMs = Date.now() + BREATH_LIMIT_MS;
+    const untilMs = Date.now() + BREATH_LIMIT_MS * patience;
     const before = new Set((await running()).map(({ operationId }) => operationId));
     while (before.size > 0 && Date.now() < untilMs) {
       await sleep(BREATH_LOOK_MS);
@@ -180,8 +188,10 @@ export function createKiller({ world, tally, ledger, random, cancel }: KillerPar
 
   function leastAfter(victim: Victim, passedMs: number): number {
     if (tally.wanted().length === 0) return 0;
-    if (victim === "worker" || victim === "cli") return passedMs < ENGINE_PATIENCE_MS ? 1 : 0;
-    return CHOOSY_MS.find(({ beforeMs }) => passedMs < beforeMs)?.least ?? 0;
+    if (victim === "worker" || victim === "cli") return passedMs < ENGINE_PATIENCE_MS * patience ? 1 : 0;
+    const base = tally.missing / killsLeft > MANY_MISSING ? 2 : 1;
+    const more = CHOOSY_MS.find(({ beforeMs }) => passedMs < beforeMs * patience)?.more;
+    return more === undefined ? 0 : Math.max(1, base + more);
   }
 
   async function anyMoment(victim: Victim): Promise<boolean> {
@@ -190,6 +200,7 @@ export function createKiller({ world, tally, ledger, random, cancel }: KillerPar
     return shot !== undefined;
   }
 
+  let killsLeft = 1;
   let number = 0;
   function told(victim: Victim, met: readonly RunningStep[]): void {
     const turned = met.filter(isToBeTurned);
@@ -206,6 +217,7 @@ export function createKiller({ world, tally, ledger, random, cancel }: KillerPar
       const startedAtMs = Date.now();
       const slotMs = (minutes * 60_000) / plan.length;
       for (const [index, victim] of plan.entries()) {
+        killsLeft = plan.length - index;
         await sleep(Math.max(0, startedAtMs + (index + 0.5 * random.next()) * slotMs - Date.now()));
         await one(victim);
       }

@@ -80,7 +80,11 @@ async function run(options: Options, dataDir: string, ledger: Ledger): Promise<b
       cancelOperation(stage.client, operationId).catch((error: unknown) =>
         ledger.violation(`${operationId} could not be cancelled: ${String(error)}`),
       );
-    const killer = createKiller({ world, tally, ledger, random: random.fork("killer"), cancel });
+    const patience = Math.min(1, options.kills / LONG_RUN_KILLS);
+    const killer = createKiller({
+      ...{ world, tally, ledger, patience, cancel },
+      random: random.fork("killer"),
+    });
     await killer.run(killPlan(random.fork("kills"), options.kills, victims), options.minutes);
     Object.assign(stage, { stopping: true, calm: true });
     ledger.say("nothing is killed any more; letting everything settle");

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdir, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -107,6 +108,7 @@ export async function bringUpPlane(
   profile: Readonly<Record<string, number>> = PROFILE,
 ): Promise<void> {
   ledger.say("bringing up the plane");
+  compile(env);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   await cloud.ensure();
   const command = [join(root, "script/pulumi"), "up", "--stack", "dev", "--yes", "--skip-preview"] as const;
@@ -118,6 +120,20 @@ export async function bringUpPlane(
   });
   if (!response.ok)
     throw new Error(`Cannot slow the cloud down: ${response.status} ${await response.text()}`);
+}
+
+/** Fills the cache that `cleanEnvironment` names: what is killed cannot, as it is written at a process's end. */
+function compile(env: NodeJS.ProcessEnv): void {
+  const modules = [
+    "service/service.ts",
+    "service/engine/run.ts",
+    "stacks/tenant/program.ts",
+    "emulator/localCloud.ts",
+  ];
+  const paths = JSON.stringify(modules.map((name) => join(root, name)));
+  const script = `await Promise.all(${paths}.map((path) => import(path))); process.exit()`;
+  const flags = ["--disable-warning=ExperimentalWarning", "--input-type=module", "--eval", script];
+  spawnSync(process.execPath, flags, { env, stdio: "ignore" });
 }
 
 export function createCloud(dataDir: string): CloudProcess {
