@@ -61,7 +61,7 @@ describe("the route table", () => {
   it("lets an auditor read and nothing else", () => {
     const others = all.filter(([, route]) => route.role === "auditor" && route.method !== "get");
     // Compares what it is sent with what is recorded, and writes nothing.
-    expect(others.map(([id]) => id)).toEqual(["manifestDiff"]);
+    expect(others.map(([id]) => id)).toEqual(["driftRepairPreview", "manifestDiff"]);
   });
 
   it("pages every list and bounds the page", () => {

@@ -229,6 +229,25 @@ export async function driftScansUnfinished(db: Reader): Promise<DriftScan[]> {
   return rows.map(fromRow);
 }
 
+/** Forgets scans that ended before then, with what they found; the findings themselves stay. Answers how many. */
+export async function driftScansPurge(
+  record: Bookkeeping,
+  endedBefore: string,
+  atOnce: number,
+): Promise<number> {
+  const old = await record.db
+    .selectFrom("driftScans")
+    .select("scanId")
+    .where("createdAt", "<", endedBefore)
+    .where("finishedAt", "<", endedBefore)
+    .orderBy("createdAt")
+    .limit(atOnce)
+    .execute();
+  const scanIds = old.map(({ scanId }) => scanId);
+  if (scanIds.length > 0) await record.db.deleteFrom("driftScans").where("scanId", "in", scanIds).execute();
+  return scanIds.length;
+}
+
 /** Newest first. */
 export async function driftScanList(db: Reader, page: PageRequest): Promise<Page<DriftScan>> {
   let rows = db.selectFrom("driftScans").selectAll();

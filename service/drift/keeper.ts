@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { driftCausesSettle, driftCausesUnsettled } from "../../registry/driftCause.ts";
 import { driftIgnoreEnd, driftIgnoresExpired } from "../../registry/driftIgnore.ts";
+import { driftScansPurge } from "../../registry/driftScan.ts";
 import { driftSchedulesDue } from "../../registry/driftSchedule.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
 import { limits } from "../config.ts";
@@ -40,6 +41,13 @@ async function endIgnores({ registry }: ServiceContext): Promise<void> {
   )) {
     await registry.change(ownCause(), (change) => driftIgnoreEnd(change, ignoreId, "expiry", null));
   }
+}
+
+/** A few at a time: each takes its targets' results with it. */
+export async function purgeScans({ registry }: ServiceContext): Promise<void> {
+  const endedBefore = new Date(Date.now() - limits.driftScanKeepMs).toISOString();
+  const atOnce = limits.driftScansPurgedAtOnce;
+  await registry.record((record) => driftScansPurge(record, endedBefore, atOnce));
 }
 
 /** Opens no transaction when there is nothing to write. */

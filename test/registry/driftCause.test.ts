@@ -20,7 +20,12 @@ import {
   driftIgnoreList,
   driftIgnoresExpired,
 } from "../../registry/driftIgnore.ts";
-import { driftScanCreate } from "../../registry/driftScan.ts";
+import {
+  driftScanCreate,
+  driftScanFinish,
+  driftScanList,
+  driftScansPurge,
+} from "../../registry/driftScan.ts";
 import {
   driftScheduleCreate,
   driftScheduleDelete,
@@ -276,6 +281,32 @@ describeDialects("scans of drift", (create) => {
     expect([...shown(page), ...shown(rest)]).toEqual([
       ["work", false, true],
       ["dead", true, false],
+    ]);
+  });
+
+  it("are forgotten after a time, and their findings are not", async () => {
+    const clock = settableClock(START);
+    const registry = await (await create()).open({ now: clock.now });
+    const { target } = await addTarget(registry, "acme");
+    const ended = async () => {
+      const { scanId } = await registry.change(context, (change) =>
+        driftScanCreate(change, { scope: {}, targets: [target] }),
+      );
+      await registry.change(context, (change) =>
+        driftFindingsReport(change, target, scanId, [seen("work", 9)]),
+      );
+      await registry.change(context, (change) => driftScanFinish(change, scanId));
+      clock.advance(DAY);
+    };
+    await ended();
+    await ended();
+    const purge = (before: string) => registry.record((record) => driftScansPurge(record, before, 9));
+    expect(await purge(START)).toBe(0);
+    expect(await purge(new Date(Date.parse(START) + DAY).toISOString())).toBe(1);
+    const left = await registry.read((db) => driftScanList(db, { limit: 9 }));
+    expect(left.items).toHaveLength(1);
+    expect(await registry.read((db) => driftFindingsOpen(db, target.targetId))).toMatchObject([
+      { seenCount: 2 },
     ]);
   });
 
