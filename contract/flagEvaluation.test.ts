@@ -89,7 +89,7 @@ describe("the bucket of a tenant", () => {
 
 describe("raising a percentage", () => {
   const percentage = fc.double({ min: 0, max: 100, noNaN: true });
-  const cohort = fc.constantFrom(
+  const cohort = fc.constantFrom<EvaluatedFlag["rules"][number]["cohort"][]>(
     {},
     { plans: ["starter" as const] },
     { labels: { tier: "gold" } },

@@ -37,7 +37,7 @@ describe("the difference of two releases", () => {
     ...{ createdAt: "", schemaVersion: null, compatibleSchemas: null },
     services: Object.fromEntries(
       SERVICE_NAMES.map((name) => [name, { image: `r/${name}:1`, environment: { LOG_LEVEL: "info" } }]),
-    ) as Release["services"],
+    ) as unknown as Release["services"],
     ...more,
   });
 

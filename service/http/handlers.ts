@@ -155,8 +155,9 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
       flag.flagOverrideList(context, params.flagKey, query),
     tenantFlags: async ({ params, query }, { context, request, response }) => {
       const flags = await flag.tenantFlags(context, params.tenantId, query.plane);
-      response.set({ ETag: flag.flagsEtag(flags), "Cache-Control": "private, no-cache" });
-      if (request.fresh) response.status(304).end();
+      const etag = flag.flagsEtag(flags);
+      response.set({ ETag: etag, "Cache-Control": "private, no-cache" });
+      if (isKnown(request, etag)) response.status(304).end();
       return flags;
     },
 
@@ -262,6 +263,12 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
 function tagged<T extends { readonly recordVersion: number }>({ response }: CallTools, record: T): T {
   response.set("ETag", `"${record.recordVersion}"`);
   return record;
+}
+
+/** By If-None-Match alone: `fetch` sends Cache-Control: no-cache with it, which Express would take for a wish to have it all. */
+function isKnown(request: CallTools["request"], etag: string): boolean {
+  const known = (request.get("if-none-match") ?? "").split(",").map((one) => one.trim().replace(/^W\//, ""));
+  return known.includes(etag) || known.includes("*");
 }
 
 /** From If-Match, as our own ETag or as the bare number; `*` is no wish. */
