@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { ProblemError } from "../../contract/errors.ts";
 import { manifestFind } from "../../registry/manifest.ts";
+import { operationGet } from "../../registry/operation.ts";
 import { planeFind } from "../../registry/plane.ts";
 import { type Leadership, leads, repairsSince } from "../../registry/reconcile.ts";
 import type { Change, Reader, Registry } from "../../registry/registry.ts";
@@ -101,19 +102,29 @@ function guarded(
         async (change) => {
           if (!(await leads(change.db, leadership))) throw new StaleFacts("another process leads");
           if (!(await isAsDecided(change.db, facts))) throw new StaleFacts("the tenant has changed");
-          if (action.kind === "drift_repair") {
-            const since = new Date(Date.parse(change.now) - HOUR_MS).toISOString();
-            for (const plane of action.planes) {
-              const done = await repairsSince(change.db, RECONCILER.id, plane, since);
-              if (done >= settings.driftRepairsPerHour) throw new StaleFacts("the repairs are used up");
-            }
-          }
+          await refuseOverBudget(change, settings, action);
           await refuseBroken(change, settings, facts, action);
           return work(change);
         },
         scope,
       ),
   };
+}
+
+/** Whether it is a repair's first try or a later one. */
+async function refuseOverBudget(change: Change, settings: Settings, action: ReconcileAction): Promise<void> {
+  const since = new Date(Date.parse(change.now) - HOUR_MS).toISOString();
+  for (const plane of await planesToRepair(change.db, action)) {
+    const done = await repairsSince(change.db, RECONCILER.id, plane, since);
+    if (done >= settings.driftRepairsPerHour) throw new StaleFacts("the repairs are used up");
+  }
+}
+
+async function planesToRepair(db: Reader, action: ReconcileAction): Promise<readonly string[]> {
+  if (action.kind === "drift_repair") return action.planes;
+  if (action.kind !== "retry") return [];
+  const { kind, planeName } = await operationGet(db, action.operationId);
+  return kind === "drift_repair" && planeName !== null ? [planeName] : [];
 }
 
 /** A repair is put off rather than asked for again and again where engine and cloud keep failing. */

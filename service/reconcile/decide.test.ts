@@ -73,7 +73,7 @@ function facts(shape: Shape = {}): TenantFacts {
 function failures(more: Partial<Failures> = {}): Failures {
   return {
     ...{ count: 1, lastAtMs: 999_999, lastOperationId: "o", retryable: true, cancelled: false },
-    ...{ message: "it broke", jitter: 0.5 },
+    ...{ message: "it broke", isRepair: false, jitter: 0.5 },
     ...more,
   };
 }
@@ -187,6 +187,20 @@ describe("what is left alone", () => {
       "reported",
     ],
     [
+      "a repair that failed, past the hour's budget",
+      {
+        declared: null,
+        targets: [
+          target({
+            deploymentState: "failed",
+            failures: failures({ isRepair: true, lastAtMs: 0 }),
+            drift: { ...noDrift, open: 1, budgetLeft: 0 },
+          }),
+        ],
+      },
+      "reported",
+    ],
+    [
       "what only a person may repair",
       { targets: [target({ drift: { ...noDrift, open: 1, needsPerson: "deleted" } })] },
       "person",
@@ -269,6 +283,7 @@ const anyTarget = fc.record({
         lastAtMs: fc.nat(2_000_000),
         retryable: fc.boolean(),
         cancelled: fc.boolean(),
+        isRepair: fc.boolean(),
         jitter: fc.double({ min: 0, max: 1, noNaN: true }),
       })
       .map(failures),

@@ -50,6 +50,8 @@ export interface Failures {
   readonly lastOperationId: string;
   readonly retryable: boolean;
   readonly cancelled: boolean;
+  /** What failed was a repair of drift: trying again takes from the hour's budget. */
+  readonly isRepair: boolean;
   readonly message: string;
   /** 0 to 1, the same for the same operation: those that failed together must not return together. */
   readonly jitter: number;

@@ -195,6 +195,7 @@ function failuresOf(
     // Who asked to keep what a failure leaves wants to look at it first.
     retryable: last.error?.retryable === true && last.onFailure !== "keep",
     cancelled: last.status === "cancelled",
+    isRepair: last.kind === "drift_repair",
     message: last.error?.message ?? `operation ${last.operationId} ${last.status}`,
     jitter: jitterOf(last.operationId),
   };
@@ -264,10 +265,11 @@ async function driftOf(
   const { planeName, environment, drift } = target;
   const named = settings.driftPolicy[planeName] ?? settings.driftPolicy[environment];
   const policy = named === "correct" && settings.reconcile === "correct" ? "correct" : "report";
-  if (drift !== "drifted") return { open: 0, needsPerson: undefined, policy, budgetLeft: 0 };
   const since = new Date(nowMs - HOUR_MS).toISOString();
   const done = await once(shared.budgets, planeName, () => repairsSince(db, RECONCILER.id, planeName, since));
-  return { ...judgeFindings(findings), policy, budgetLeft: settings.driftRepairsPerHour - done };
+  const budgetLeft = settings.driftRepairsPerHour - done;
+  if (drift !== "drifted") return { open: 0, needsPerson: undefined, policy, budgetLeft };
+  return { ...judgeFindings(findings), policy, budgetLeft };
 }
 
 function once<T>(kept: Map<string, Promise<T>>, key: string, read: () => Promise<T>): Promise<T> {

@@ -152,6 +152,8 @@ function whyDeploy(target: TargetFacts): string | undefined {
   return target.deploymentState === "ready" ? undefined : `the target is ${target.deploymentState}`;
 }
 
+const USED_UP = "the plane's drift repairs of this hour are used up";
+
 function driftWish(target: TargetFacts, wish: Omit<Wish, "action" | "reason">): Wish | undefined {
   const { open, needsPerson, policy, budgetLeft } = target.drift;
   if (open === 0) return undefined;
@@ -162,8 +164,7 @@ function driftWish(target: TargetFacts, wish: Omit<Wish, "action" | "reason">): 
   }
   if (policy === "report")
     return { ...wish, action, reason: seen, reported: "the plane's drift policy is report" };
-  if (budgetLeft <= 0)
-    return { ...wish, action, reason: seen, reported: "the plane's drift repairs of this hour are used up" };
+  if (budgetLeft <= 0) return { ...wish, action, reason: seen, reported: USED_UP };
   return { ...wish, action, reason: seen };
 }
 
@@ -192,7 +193,8 @@ export function asAsked(target: TargetFacts): Wish | undefined {
     return { ...wish, action: undefined, reason: failures.message, person: true };
   }
   const action = { kind: "retry", operationId: failures.lastOperationId } as const;
-  return { ...wish, action, reason: failures.message };
+  const isOverBudget = failures.isRepair && target.drift.budgetLeft <= 0;
+  return { ...wish, action, reason: failures.message, ...(isOverBudget && { reported: USED_UP }) };
 }
 function isToStay({ requestedState }: TargetFacts): boolean {
   return requestedState !== "absent";
