@@ -33,8 +33,12 @@ describe("a circuit breaker", () => {
 
   it("stays closed for one target that fails again and again, and for failures among many successes", () => {
     expect(judged(failing("a", "a", "a", "a")).state).toBe("closed");
-    const healthy = ["p", "q", "r", "s"].map((target, at) => ({ at, target, ok: true }));
-    expect(judged([...healthy, ...failing("a", "b", "c")]).state).toBe("closed");
+    const mixed = ["a", "p", "q", "b", "r", "s", "c", "t", "u"].map((target, at) => ({
+      ...{ at, target, ok: target > "c" },
+    }));
+    expect(judged(mixed).state).toBe("closed");
+    const healthy = ["p", "q", "r", "s", "t"].map((target, at) => ({ at, target, ok: true }));
+    expect(judged([...healthy, ...failing("a", "b", "c")]).state).toBe("open");
   });
 
   it("forgets what is older than its window", () => {

@@ -2,7 +2,7 @@
  * When a plane or a region is left alone: a pure function of what came of the last operations there.
  *
  * A breaker opens when within the window as many different targets as the threshold says have failed for reasons of the engine or
- * the cloud, and at least half of all that ended. A region's opens only when they are of more than one plane: what is
+ * the cloud, and at least half of the newest that ended. A region's opens only when they are of more than one plane: what is
  * wrong with one plane is no reason to leave its neighbours alone. Once the pause is over one operation is let through: its success
  * closes the breaker, its failure opens it again for twice as long. It never judges what the release or the tenant's settings are to
  * blame for as far as that can be told.
@@ -69,10 +69,12 @@ function isFailing(
   { failures }: BreakerPolicy,
 ): boolean {
   if (failures === 0) return false;
-  const failed = outcomes.filter(({ failure }) => failure !== null);
+  // Only the newest: how well it went before says nothing of a place that has just broken.
+  const newest = outcomes.slice(-2 * failures);
+  const failed = newest.filter(({ failure }) => failure !== null);
   const targets = new Set(failed.map(({ targetId }) => targetId)).size;
   const planes = new Set(failed.map(({ planeName }) => planeName)).size;
-  return targets >= failures && failed.length * 2 >= outcomes.length && (scope === "plane" || planes > 1);
+  return targets >= failures && failed.length * 2 >= newest.length && (scope === "plane" || planes > 1);
 }
 
 function opened(breaker: BreakerFacts, at: string, policy: BreakerPolicy): BreakerFacts {

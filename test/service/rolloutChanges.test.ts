@@ -1,0 +1,156 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { EngineError } from "../../service/engine/errors.ts";
+import {
+  controlPlane,
+  createRelease,
+  plane,
+  startTestService,
+  type TestService,
+  waitFor,
+} from "./harness.ts";
+import { activeTenants, type RolloutClient, rolloutsOf } from "./rollouts.ts";
+
+/** What a rollout may bring besides a release, how it is taken back, and what keeps a target from beginning. */
+let service: TestService;
+let rollouts: RolloutClient;
+let tenants: string[];
+
+beforeAll(async () => {
+  service = await startTestService(["--gate-poll-ms", "50", "--breaker-cool-down-ms", "60000"]);
+  rollouts = rolloutsOf(service);
+  await createRelease(service, "1.0.0");
+  tenants = await activeTenants(service, ["chg-a", "chg-b", "chg-c"]);
+});
+afterAll(() => service.stop());
+
+const tenant = (tenantId: string | undefined) => rollouts.get(`/tenants/${tenantId}`);
+const specOf = (tenantId: string | undefined) =>
+  [...service.world.stacks.values()].find(({ spec }) => spec.tenant.tenantId === tenantId)?.spec;
+const all = { waves: [], maxConcurrency: 3 };
+
+describe("a change of the record", () => {
+  it("comes with each target's operation, and is taken back exactly and held", async () => {
+    const [tenantId = ""] = tenants;
+    const edit = { body: { displayName: "renamed meanwhile" } };
+    const rollout = await rollouts.run({ change: { kind: "plan", plan: "business" }, ...all });
+    expect(rollout).toMatchObject({ status: "succeeded", counts: { succeeded: 3 } });
+    for (const id of tenants) {
+      expect(await tenant(id)).toMatchObject({ plan: "business" });
+      expect(specOf(id)?.plan.key).toBe("business");
+    }
+    await service.call("PATCH", `${controlPlane}/tenants/${tenantId}`, edit);
+    const target = (await rollouts.targets(rollout.rolloutId)).find((one) => one.tenantId === tenantId);
+    const scope = { kind: "targets", targetIds: [target.targetId] };
+    await rollouts.post(`/rollouts/${rollout.rolloutId}/rollback`, { scope, reason: "too dear" });
+    await rollouts.until(rollout.rolloutId, ({ counts }) => counts.rolled_back === 1);
+    expect(await tenant(tenantId)).toMatchObject({ plan: "starter", displayName: "renamed meanwhile" });
+    expect(specOf(tenantId)?.plan.key).toBe("starter");
+    await rollouts.ended(rollout.rolloutId);
+
+    const again = await rollouts.run({ change: { kind: "plan", plan: "business" }, ...all });
+    expect(again).toMatchObject({ status: "succeeded", counts: { held: 1, unchanged: 2 } });
+    const [held] = await rollouts.targets(again.rolloutId, "?status=held");
+    expect(held.reason).toContain("too dear");
+    const { items } = await rollouts.get(`/pins?tenantId=${tenantId}`);
+    for (const { pinId } of items) await rollouts.post(`/pins/${pinId}/release`, { reason: "agreed" });
+    const last = await rollouts.run({ change: { kind: "plan", plan: "business" }, ...all });
+    expect(last.counts).toMatchObject({ succeeded: 1, unchanged: 2 });
+  });
+
+  it("is not left behind by an operation that failed and was undone", async () => {
+    service.world.failures.push(new EngineError("provider_failed", "Cannot update: no"));
+    const change = { kind: "field", field: "settings.LOG_LEVEL", value: "debug" };
+    const rollout = await rollouts.previewed({ change, waves: [], maxConcurrency: 1 });
+    await rollouts.start(rollout);
+    await rollouts.until(rollout.rolloutId, ({ status }) => status === "halted");
+    const [failed] = await rollouts.targets(rollout.rolloutId, "?status=failed");
+    expect((await tenant(failed.tenantId)).config.settings).toEqual({});
+    await rollouts.post(`/rollouts/${rollout.rolloutId}/retry`);
+    expect(await rollouts.ended(rollout.rolloutId)).toMatchObject({ status: "succeeded" });
+    for (const id of tenants) expect((await tenant(id)).config.settings).toEqual({ LOG_LEVEL: "debug" });
+    await rollouts.post(`/rollouts/${rollout.rolloutId}/rollback`, { scope: { kind: "all" } });
+    expect(await rollouts.ended(rollout.rolloutId)).toMatchObject({ status: "rolled_back" });
+    for (const id of tenants) expect((await tenant(id)).config.settings).toEqual({});
+    await releasePins();
+  });
+
+  it("that is no part of the spec, or a flag, costs no engine run", async () => {
+    const flag = { flagKey: "new-search", description: "the new search" };
+    expect((await rollouts.post("/flags", flag)).status).toBe(201);
+    const runs = service.world.runs.length;
+    const change = { kind: "flag", flagKey: "new-search", enabled: true };
+    const done = await rollouts.run({ change, ...all });
+    expect(done).toMatchObject({ status: "succeeded", counts: { succeeded: 3 } });
+    const suspension = { kind: "field", field: "suspensionMode", value: "access" };
+    expect(await rollouts.run({ change: suspension, ...all })).toMatchObject({ counts: { succeeded: 3 } });
+    for (const id of tenants) expect(await tenant(id)).toMatchObject({ suspensionMode: "access" });
+    expect(service.world.runs).toHaveLength(runs);
+    const on = await rollouts.get("/flags/new-search/overrides");
+    expect(on.items.map(({ enabled }: { enabled: boolean }) => enabled)).toEqual([true, true, true]);
+    await rollouts.post(`/rollouts/${done.rolloutId}/rollback`, { scope: { kind: "all" } });
+    expect(await rollouts.ended(done.rolloutId)).toMatchObject({ status: "rolled_back" });
+    expect((await rollouts.get("/flags/new-search/overrides")).items).toEqual([]);
+    await releasePins();
+  });
+});
+
+async function releasePins(): Promise<void> {
+  const { items } = await rollouts.get("/pins");
+  for (const { pinId } of items) await rollouts.post(`/pins/${pinId}/release`, { reason: "agreed" });
+}
+
+describe("a target does not begin", () => {
+  it("in a freeze, unless it is an emergency", async () => {
+    const freeze = {
+      effect: "deny",
+      planeName: plane,
+      fromAt: "2020-01-01T00:00:00.000Z",
+      reason: "year end",
+    };
+    const made = await rollouts.post("/windows", freeze);
+    expect(made.status).toBe(201);
+    const releaseNumber = await createRelease(service, "2.0.0");
+    const change = { kind: "release", releaseNumber };
+    const rollout = await rollouts.previewed({ change, ...all });
+    await rollouts.start(rollout);
+    await rollouts.until(rollout.rolloutId, ({ waves }) => waves[0].startedAt !== null);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await rollouts.get(`/rollouts/${rollout.rolloutId}`)).toMatchObject({ counts: { pending: 3 } });
+    await rollouts.post(`/rollouts/${rollout.rolloutId}/cancel`);
+    await rollouts.ended(rollout.rolloutId);
+    const emergency = { reason: "security fix" };
+    const done = await rollouts.run({ change, ...all, emergency });
+    expect(done).toMatchObject({ status: "succeeded", counts: { succeeded: 3 } });
+    await service.call("DELETE", `${controlPlane}/windows/${made.body.windowId}?reason=over`);
+  });
+
+  it("where engine and cloud keep failing, until the breaker closes", async () => {
+    const releaseNumber = await createRelease(service, "3.0.0");
+    const bad = new EngineError("provider_failed", "Cannot update: refused by the cloud");
+    service.world.failures = [bad, undefined, bad, undefined, bad, undefined];
+    const change = { kind: "release", releaseNumber };
+    const rollout = await rollouts.previewed({ change, waves: [], maxConcurrency: 1, failureTolerance: 3 });
+    await rollouts.start(rollout);
+    await rollouts.until(rollout.rolloutId, ({ counts }) => counts.failed === 3);
+    const scope = `plane/${plane}`;
+    const open = await waitFor("the breaker", async () => {
+      const { items } = await rollouts.get("/breakers?state=open");
+      return items.find((one: { scope: string }) => one.scope === scope);
+    });
+    expect(open).toMatchObject({ state: "open", failures: 3, openings: 1 });
+    expect(open.reason).toContain("refused by the cloud");
+    expect(String((await service.call("GET", "/metrics")).body)).toContain(
+      `tenantry_breaker_open{scope="${scope}"} 1`,
+    );
+    await rollouts.post(`/rollouts/${rollout.rolloutId}/retry`);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await rollouts.get(`/rollouts/${rollout.rolloutId}`)).toMatchObject({ counts: { pending: 3 } });
+    const reset = await rollouts.post(`/breakers/${encodeURIComponent(scope)}/reset`, { reason: "mended" });
+    expect(reset).toMatchObject({ status: 200, body: { state: "closed" } });
+    expect(await rollouts.ended(rollout.rolloutId)).toMatchObject({
+      status: "succeeded",
+      counts: { succeeded: 3 },
+    });
+    expect(await rollouts.post("/breakers/plane%2Fnone/reset")).toMatchObject({ status: 404 });
+  });
+});
