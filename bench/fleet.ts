@@ -57,7 +57,9 @@ console.log(JSON.stringify({ bench: "fleet", cores: atOnce, seed, load: loadavg(
 async function measureFleet(tenants: number): Promise<FleetFigures> {
   const dataDir = values.keep ?? (await mkdtemp(join(tmpdir(), "tenantry-bench-fleet-")));
   try {
+    progress(`${tenants} tenants: making them`);
     const { specs, adminKey } = await makeFleet(dataDir, tenants);
+    progress("previewing copies");
     await refuseBadCopies(dataDir, specs);
     const service = await measureService(dataDir, adminKey, tenants);
     const sample = sampleOf(specs, Math.min(sampleSize, tenants), seed);
@@ -139,14 +141,22 @@ async function measureService(
   const api = new Api(service.url, adminKey);
   const pid = service.pid ?? 0;
   try {
+    progress("service: drift scan");
     const drift = await scanDrift(api, pid, targets);
     const { number: releaseNumber } = await makeRelease(api, "2.0.0");
+    progress("service: changed rollout");
     const changed = await rollOut(api, pid, { releaseNumber, targets, atOnce, outcome: "succeeded" });
+    progress("service: unchanged rollout");
     const unchanged = await rollOut(api, pid, { releaseNumber, targets, atOnce, outcome: "unchanged" });
     return { service: { drift, changed, unchanged } };
   } finally {
     await service.stop();
   }
+}
+
+/** On standard error: a large fleet takes an hour. */
+function progress(what: string): void {
+  console.error(`${new Date().toISOString()} ${what}`);
 }
 
 /** Where the rollout has left them. */
@@ -170,8 +180,11 @@ async function measureLoops(
   await ensureLocalCloud({ dataDir });
   const env = pulumiEnvironment({ dataDir, cloud: "local" });
   const current = await appliedSpecs(dataDir, sample);
+  progress(`loops on ${sample.length} tenants: Automation API`);
   const plain = await plainLoop(dataDir, env, current, 3, atOnce);
+  progress("shell");
   const shell = await shellLoop(dataDir, env, current, 4, atOnce);
+  progress("bare engine");
   const bare = await withEngine(dataDir, async (engine) => {
     await Promise.all(
       Array.from({ length: atOnce }, (_, index) => current[index] && engine.preview(current[index])),
