@@ -8,12 +8,14 @@
  * machine's affair. Standard output has one line of JSON, standard error what happens; exit code 0 says that all is clean.
  * When it is not, the data folder stays, and is named.
  */
+import { existsSync, readdirSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { releaseBody } from "../demo/fleet.ts";
 import { Listings, ofTenant } from "../demo/listings.ts";
+import { stopLocalCloud } from "../launcher/localCloud.ts";
 import { act, type Belief, cancelOperation, type Stage } from "./actor.ts";
 import { createClient } from "./client.ts";
 import { createKiller } from "./killer.ts";
@@ -128,6 +130,10 @@ async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
   // Left to itself the process ends in the listeners of PostgreSQL's package, which forget the exit code.
   if (options === undefined) process.exit(process.exitCode ?? 0);
+  if (options.keep !== undefined && existsSync(options.keep) && readdirSync(options.keep).length > 0) {
+    process.stderr.write(`Cannot start: --keep must be a new or an empty folder, got ${options.keep}\n`);
+    process.exit(2);
+  }
   const ledger = createLedger();
   const dataDir =
     options.keep === undefined ? await mkdtemp(join(tmpdir(), "tenantry-chaos-")) : resolve(options.keep);
@@ -136,6 +142,8 @@ async function main(): Promise<void> {
     clean = await run(options, dataDir, ledger);
   } catch (error) {
     ledger.say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    // What did not come up as a whole has nobody else to end its cloud.
+    await stopLocalCloud({ dataDir }).catch(() => undefined);
   }
   if (clean && options.keep === undefined) await rm(dataDir, { recursive: true, force: true });
   else ledger.say(`the data folder is kept: ${dataDir}`);

@@ -128,7 +128,7 @@ export function createShots(world: World, ledger: Ledger, random: Random): Shots
     const runId = basename(cli.folder);
     return {
       still: [pid],
-      meets: (step) => isLive(step) && runId.startsWith(step.operationId),
+      meets: (step) => isLive(step) && isRunOf(runId, step),
       fire: () => kill(pid),
     };
   }
@@ -169,4 +169,10 @@ export function createShots(world: World, ledger: Ledger, random: Random): Shots
       while (restarts.size > 0) await Promise.all(restarts);
     },
   };
+}
+
+/** A CLI that only has to end may see the operation at its next step already. */
+function isRunOf(runId: string, { operationId, step }: RunningStep): boolean {
+  const what = step.slice(step.indexOf("/") + 1).replace("undo ", "undo-");
+  return runId.startsWith(`${operationId}-`) && runId.includes(`-${what}-`);
 }
