@@ -24,6 +24,7 @@ describe("a plan", () => {
         step("a", "replace", { name: "dead", detailedDiff: { name: diff("update-replace") } }),
         step("a", "delete-replaced", { name: "dead" }),
         step("a", "delete", { name: "old" }),
+        step("a", "replace", { type: "aws:ecs/taskDefinition:TaskDefinition", name: "revision" }),
       ],
       { update: 1 },
     );
@@ -31,6 +32,7 @@ describe("a plan", () => {
       "update jobs",
       "replace dead",
       "delete old",
+      "replace revision",
     ]);
     expect(plan).toMatchObject({ replaces: 1, deletes: 1 });
   });

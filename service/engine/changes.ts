@@ -16,6 +16,9 @@ const PARTIAL_OPS = new Set([
   "remove-pending-replace",
 ]);
 
+/** What cannot be changed, only followed by another revision: its replacement takes nothing away, and comes with every release. */
+const REVISIONS = new Set(["aws:ecs/taskDefinition:TaskDefinition"]);
+
 export function previewResult(steps: readonly StepEventMetadata[], summary: OpSummary): PreviewResult {
   return planOf(steps.filter(isChange).map(plannedChange), summary);
 }
@@ -26,7 +29,8 @@ export function planOf(changes: readonly PlannedChange[], summary: OpSummary): P
     summary,
     digest: digestOf(changes, ({ urn }) => urn),
     groupKey: digestOf(changes, whatOf),
-    replaces: changes.filter(({ op }) => op === "replace").length,
+    replaces: changes.filter(({ op, resourceType }) => op === "replace" && !REVISIONS.has(resourceType))
+      .length,
     deletes: changes.filter(({ op }) => op === "delete").length,
   };
 }

@@ -100,7 +100,7 @@ export interface PreviewResult {
    * tenants whose stacks would change in the same way.
    */
   readonly groupKey: string;
-  /** Resources that would be replaced. */
+  /** Resources that would be replaced; revisions (task definitions), which a replacement only follows by another, not counted. */
   readonly replaces: number;
   /** Resources that would be deleted for good. */
   readonly deletes: number;
