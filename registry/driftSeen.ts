@@ -19,17 +19,18 @@ export const SCANNABLE: readonly DeploymentState[] = [
 /**
  * What is open in a scope and a repair would put right, with digests to bind repairs to: of each target and of all. A repair puts a whole
  * stack right, so a target's digest covers all that differs there. Targets of which nothing counts as drift are left out,
- * unless their cause is asked for by name. Three queries, whatever the fleet's size.
+ * unless their cause is asked for by name. A few queries, whatever the fleet's size.
  */
 export async function driftSeen(
   db: Reader,
   scope: Cohort & { readonly causeId?: string | undefined },
 ): Promise<DriftRepairPreview> {
   const { causeId, ...cohort } = scope;
+  const caused = causeId === undefined ? undefined : await targetsOfCause(db, causeId);
   const places = (await driftPlacesIn(db, cohort, SCANNABLE)).filter(
-    ({ requestedState, drift }) =>
+    ({ targetId, requestedState, drift }) =>
       (requestedState === "present" || requestedState === "suspended") &&
-      (causeId !== undefined || drift === "drifted"),
+      (caused === undefined ? drift === "drifted" : caused.has(targetId)),
   );
   const open = await driftFindingsOpenOf(
     db,
@@ -51,4 +52,15 @@ export async function driftSeen(
     ];
   });
   return { findingsDigest: driftTargetsDigest(targets), targets };
+}
+
+async function targetsOfCause(db: Reader, causeId: string): Promise<ReadonlySet<string>> {
+  const rows = await db
+    .selectFrom("driftFindings")
+    .select("targetId")
+    .distinct()
+    .where("causeId", "=", causeId)
+    .where("resolvedAt", "is", null)
+    .execute();
+  return new Set(rows.map(({ targetId }) => targetId));
 }
