@@ -45,6 +45,7 @@ export const rolloutRoutes = defineRoutes({
     response: rolloutCreatedSchema,
     errors: [
       "release_not_found",
+      "release_incompatible",
       "tenant_not_found",
       "plane_missing",
       "target_missing",

@@ -38,6 +38,8 @@ export function taskPolicy(role: ServiceRole, scope: ControlPlaneScope): PolicyD
     },
     allow("SecretsInState", ["kms:Decrypt", ...(role === "worker" ? ["kms:Encrypt"] : [])], secretsKeyArn),
     allow("ActOnPlanes", ["sts:AssumeRole"], planeRoles(scope)),
+    // Which digest an image's tag stands for, when a release is made.
+    allow("LookUpImages", ["ecr:DescribeImages"], imageRepositories(scope)),
   ]);
 }
 
@@ -65,6 +67,11 @@ function planeRoles({ location, planeAccounts }: ControlPlaneScope): readonly st
       (name) => `arn:${location.partition}:iam::${accountId}:role/tenantry/*/tenantry-*-${name}`,
     ),
   );
+}
+
+function imageRepositories({ location, planeAccounts }: ControlPlaneScope): readonly string[] {
+  const accounts = new Set([location.accountId, ...planeAccounts]);
+  return [...accounts].map((accountId) => `arn:${location.partition}:ecr:*:${accountId}:repository/*`);
 }
 
 function allow(sid: string, actions: readonly string[], resource: string | readonly string[]) {

@@ -13,6 +13,7 @@ import { tenantsOf } from "../../registry/tenant.ts";
 import { declaredElsewhere } from "../app/declaredReleases.ts";
 import { type Candidate, selectCohort } from "./cohort.ts";
 import { whyHeld, whySkipped } from "./facts.ts";
+import { refuseIncompatibleRollout } from "./incompatible.ts";
 import { fieldOf } from "./record.ts";
 
 /** Whom a change could be for, and what each has now. */
@@ -37,6 +38,12 @@ export async function chooseTargets(
   const candidates = fleet.map((place) => ({ ...place, place, ...skips.get(place.targetId) }));
   const selected = new Set(selectCohort(candidates, scope).map(({ targetId }) => targetId));
   const chosen = candidates.filter(({ targetId }) => selected.has(targetId));
+  const able = chosen.filter(({ skip }) => skip === undefined);
+  await refuseIncompatibleRollout(
+    db,
+    change,
+    able.map(({ place }) => place),
+  );
   const befores = await beforesOf(
     db,
     change,

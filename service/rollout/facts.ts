@@ -9,6 +9,7 @@ import { rolloutPlacesOf } from "../../registry/rolloutPlace.ts";
 import { windowsOf } from "../../registry/window.ts";
 import { type OpenBreakers, openBreakers } from "../breaker/breakers.ts";
 import { windowAt } from "../windows/evaluate.ts";
+import { incompatibleReleases } from "./incompatible.ts";
 import type { RolloutView, TargetView, WaveView } from "./view.ts";
 
 /**
@@ -40,11 +41,12 @@ export async function factsOf(db: Reader, stored: StoredRollout, now: string): P
 }
 
 function viewOf({ rollout, waves }: StoredRollout): RolloutView {
-  const { rolloutId, status, rules, cancelRequestedAt, stuckSince, createdAt } = rollout;
+  const { rolloutId, status, rules, cancelRequestedAt, endedAs, stuckSince, createdAt } = rollout;
   return {
     ...{ rolloutId, status, onExceeded: rules.onExceeded, stuckAfterMs: rules.stuckAfterMs },
     emergency: rules.emergency !== undefined,
     cancelRequested: cancelRequestedAt !== null,
+    endedAs,
     progressAt: Date.parse(rollout.progressAt ?? rollout.startedAt ?? createdAt),
     stuckSince: time(stuckSince),
     waves: waves.map(waveView),
@@ -111,6 +113,7 @@ export async function barsOf(
   const ids = targets.map(({ targetId }) => targetId);
   const places = await rolloutPlacesOf(db, ids);
   const pins = await pinsOf(db, ids, now);
+  const incompatible = await incompatibleReleases(db, change, places.values());
   const rules = await windowsOf(db, targets);
   // Targets with the same rules share them, so each set is judged once.
   const judged = new Map<unknown, ReturnType<typeof windowAt>>();
@@ -128,7 +131,10 @@ export async function barsOf(
         whyClosed: answer.open ? undefined : answer.why,
         breakerOpen: breakers.why(where, now) !== undefined,
         held: pin && whyHeld(pin, change, place?.currentReleaseNumber ?? null),
-        skip: place === undefined ? "the target is gone" : whySkipped(place),
+        skip:
+          place === undefined
+            ? "the target is gone"
+            : (whySkipped(place) ?? incompatible.get(place.currentReleaseNumber ?? 0)),
       };
       return [targetId, bar];
     }),

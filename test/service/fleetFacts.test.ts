@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createFlagReader } from "../../examples/flags/reader.ts";
 import {
   controlPlane,
   createRelease,
@@ -238,3 +239,25 @@ async function settled(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }
+
+describe("the example reader", () => {
+  it("knows the flags, follows a change, and keeps what it knew when there is no answer", async () => {
+    await call("POST", "/flags", { flagKey: "example", defaultEnabled: true });
+    const reader = createFlagReader({ url: service.url(), apiKey: service.adminKey, tenantId });
+    const away = createFlagReader({ url: "http://127.0.0.1:1", apiKey: "none", tenantId });
+    try {
+      expect(reader.isOn("example", false)).toBe(false);
+      expect(await reader.refresh()).toBe(true);
+      expect(reader.isOn("example", false)).toBe(true);
+      expect(await reader.refresh()).toBe(true);
+      await call("PATCH", "/flags/example", { defaultEnabled: false });
+      expect(await reader.refresh()).toBe(true);
+      expect([reader.isOn("example", true), reader.isOn("not-there", true)]).toEqual([false, true]);
+      expect(await away.refresh()).toBe(false);
+      expect(away.isOn("example", true)).toBe(true);
+    } finally {
+      reader.stop();
+      away.stop();
+    }
+  });
+});
