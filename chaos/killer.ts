@@ -57,7 +57,7 @@ const CHOOSY_MS = [
   { beforeMs: 60_000, more: -1 },
 ] as const;
 /** From so many missing hits for each kill left on, one at a time is not enough: not every kill meets one. */
-const MANY_MISSING = 0.75;
+const MANY_MISSING = 0.9;
 /** Engine processes serve one operation, and few kinds of steps. */
 const ENGINE_PATIENCE_MS = 6_000;
 const ANY_MOMENT_AFTER_MS = 60_000;
@@ -189,7 +189,7 @@ export function createKiller(parts: KillerParts): Killer {
   function leastAfter(victim: Victim, passedMs: number): number {
     if (tally.wanted().length === 0) return 0;
     if (victim === "worker" || victim === "cli") return passedMs < ENGINE_PATIENCE_MS * patience ? 1 : 0;
-    const base = tally.missing / killsLeft > MANY_MISSING ? 2 : 1;
+    const base = tally.missing() / killsLeft > MANY_MISSING ? 2 : 1;
     const more = CHOOSY_MS.find(({ beforeMs }) => passedMs < beforeMs * patience)?.more;
     return more === undefined ? 0 : Math.max(1, base + more);
   }

@@ -13,6 +13,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { OperationKind } from "../contract/vocabulary.ts";
 import { releaseBody } from "../demo/fleet.ts";
 import { Listings, ofTenant } from "../demo/listings.ts";
 import { stopLocalCloud } from "../launcher/localCloud.ts";
@@ -21,7 +22,7 @@ import { createClient } from "./client.ts";
 import { createKiller } from "./killer.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { type Options, readOptions } from "./options.ts";
-import { ACTION_OF, killPlan, VICTIMS, type Victim } from "./plan.ts";
+import { ACTION_OF, type Action, killPlan, VICTIMS, type Victim } from "./plan.ts";
 import { openPostgresWorld } from "./postgresWorld.ts";
 import { createRandom } from "./random.ts";
 import { operationOfStepKind, stepKinds } from "./stepKinds.ts";
@@ -34,6 +35,8 @@ const PLANE = "dev-eu-west-1";
 const SETTLE_WITHIN_MS = 15 * 60_000;
 /** From so many kills on every step kind must have been hit. */
 const LONG_RUN_KILLS = 200;
+/** Lives go to so many kinds of operations at a time before others. */
+const DRAWN_TO = 3;
 const NEEDS_HOSTS: ReadonlySet<Victim> = new Set(["host", "partition", "database"]);
 
 function createStage(world: World, ledger: Ledger, tally: Tally): Stage {
@@ -42,7 +45,7 @@ function createStage(world: World, ledger: Ledger, tally: Tally): Stage {
   const urls = world.replicas.map(({ url }) => url);
   return {
     ...{ ledger, plane: PLANE, promised: new Set<string>(), stopping: false, calm: false },
-    drawnTo: () => new Set(tally.wanted().map((step) => ACTION_OF[operationOfStepKind(step)])),
+    drawnTo: () => new Set(rarest(tally)),
     client: createClient({ ledger, key, urls }),
     async change(tenantId) {
       const queue = ofTenant(await listings.cloud("by-hand"), tenantId).find(({ type }) =>
@@ -52,6 +55,17 @@ function createStage(world: World, ledger: Ledger, tally: Tally): Stage {
       return queue;
     },
   };
+}
+
+/** The actions whose operations lack most hits. */
+function rarest(tally: Tally): Action[] {
+  const kinds = Object.keys(ACTION_OF) as OperationKind[];
+  const missing = (kind: OperationKind) => tally.missing((step) => operationOfStepKind(step) === kind);
+  const lacking = kinds.map((kind) => ({ kind, lacks: missing(kind) })).filter(({ lacks }) => lacks > 0);
+  return lacking
+    .sort((a, b) => b.lacks - a.lacks)
+    .slice(0, DRAWN_TO)
+    .map(({ kind }) => ACTION_OF[kind]);
 }
 
 async function run(options: Options, dataDir: string, ledger: Ledger): Promise<boolean> {

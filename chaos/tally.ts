@@ -10,8 +10,8 @@ export interface Tally {
   isWanted(step: string): boolean;
   /** Step kinds of the list hit fewer times than they are wanted. */
   wanted(): string[];
-  /** Hits that are missing still. */
-  readonly missing: number;
+  /** Hits that are missing still, of all or of those step kinds. */
+  missing(of?: (step: string) => boolean): number;
   /** A table of step kinds and victims, for people. */
   table(): string[];
 }
@@ -37,9 +37,7 @@ export function createTally(steps: readonly string[]): Tally {
     hits,
     isWanted: (step) => hits(step) < WANTED_HITS && steps.includes(step),
     wanted: () => steps.filter((step) => hits(step) < WANTED_HITS),
-    get missing() {
-      return sum(steps.map((step) => Math.max(0, WANTED_HITS - hits(step))));
-    },
+    missing: (of = () => true) => sum(steps.filter(of).map((step) => Math.max(0, WANTED_HITS - hits(step)))),
     table() {
       const used = VICTIMS.filter((victim) => kills.has(victim));
       const rows = [...counts].sort(([a], [b]) => a.localeCompare(b));
