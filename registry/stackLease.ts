@@ -22,6 +22,11 @@ export interface Successor {
   readonly dead: readonly string[];
   /** How long after its end a lease is still respected: its owner may need that long to stop what it runs. */
   readonly killTimeMs: number;
+  /**
+   * Whether the asker has itself seen a lease unchanged for long enough; clocks alone prove nothing, since the database's may jump.
+   * Left out by who has proved it otherwise.
+   */
+  readonly isSilent?: (lease: string) => boolean;
 }
 
 /** Undefined when somebody has the stack. */
@@ -30,7 +35,7 @@ export async function stackLeaseTake(
   targetId: string,
   by: StackHolder,
   leaseMs: number,
-  { dead, killTimeMs }: Successor,
+  { dead, killTimeMs, isSilent = () => true }: Successor,
 ): Promise<StackLease | undefined> {
   await record.lock(`stack/${targetId}`);
   const { db, now } = record;
@@ -40,8 +45,10 @@ export async function stackLeaseTake(
     .where("targetId", "=", targetId)
     .executeTakeFirst();
   const isHeld = held?.processId != null && held.expiresAt !== null && held.holder !== by.holder;
-  const isGivenUp =
-    isHeld && (dead.includes(held.processId ?? "") || later(held.expiresAt ?? now, killTimeMs) <= now);
+  // Asked also while it has not run out: who asks again and again is to have seen it change.
+  const isSilentNow = isHeld && isSilent(`${held.token} ${held.expiresAt}`);
+  const hasLapsed = isSilentNow && later(held.expiresAt ?? now, killTimeMs) <= now;
+  const isGivenUp = isHeld && (dead.includes(held.processId ?? "") || hasLapsed);
   if (isHeld && !isGivenUp) return undefined;
   const token = (held?.token ?? 0) + 1;
   const lease = { ...by, token, expiresAt: later(now, leaseMs), takenAt: now };

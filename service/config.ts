@@ -151,6 +151,8 @@ export const limits = {
   requestTimeoutMs: 60_000,
   /** How long answers under way may take when the service stops. */
   closeGraceMs: 5_000,
+  /** For what a stopping service has to do besides waiting for others; past it, it ends without having stopped. */
+  stopMarginMs: 15_000,
   headerBytes: 16 * 1024,
   journalReadEntries: 500,
   progressFlushMs: 250,
@@ -217,7 +219,6 @@ export const limits = {
   previewLookMs: 500,
   /** Targets that are begun in one change. */
   rolloutStartsAtOnce: 25,
-  gateTimeoutMs: 5_000,
   gateBodyBytes: 64 * 1024,
   gateConcurrency: 8,
   /** A target that bakes has failed when it is not well so many looks in a row: tasks may be moved by autoscaling. */

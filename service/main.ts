@@ -9,7 +9,7 @@ import { createAwsCloudRuntime } from "./cloud/awsCloudRuntime.ts";
 import type { CloudRuntime } from "./cloud/cloudRuntime.ts";
 import { createLocalImages } from "./cloud/localCloudImages.ts";
 import { createLocalCloudRuntime } from "./cloud/localCloudRuntime.ts";
-import { readSettings, type Settings, SettingsError, usage } from "./config.ts";
+import { limits, readSettings, type Settings, SettingsError, usage } from "./config.ts";
 import { createTenantDatabases } from "./database/createTenantDatabases.ts";
 import { createEngine } from "./engine/createEngine.ts";
 import { stopLimitsFor } from "./engine/processes.ts";
@@ -22,6 +22,7 @@ import { signerOf } from "./operations/signing.ts";
 import { createPoll } from "./poll.ts";
 import { DataFolderInUse, lockDataFolder } from "./processLock.ts";
 import { type RunningService, startService } from "./service.ts";
+import { stopWithin } from "./stopWithin.ts";
 
 /** The program: settings, lock, engine and cloud by configuration, start message, server.json, signals. */
 
@@ -50,13 +51,23 @@ async function main(): Promise<void> {
     stopping = true;
     if (!settings.jsonLog) process.stderr.write(`\nStopping: letting what runs end (${signal}) …\n`);
     log.info({ signal }, "stopping");
-    await stopParts();
-    await service.stop();
+    const limitMs = stopLimitOf(settings);
+    const inTime = await stopWithin(limitMs, async () => {
+      await stopParts();
+      await service.stop();
+    });
+    if (!inTime)
+      log.error({ limitMs }, "stopping takes too long: what still runs is cut off, and taken up by the next");
     forget();
     lock?.release();
-    process.exit(0);
+    process.exit(inTime ? 0 : 1);
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
+}
+
+/** Answers are let end, then operations, then what the engine runs for them; what is left is writing down that it is over. */
+function stopLimitOf({ drainMs, killTimeMs }: Settings): number {
+  return limits.closeGraceMs + drainMs + killTimeMs + limits.stopMarginMs;
 }
 
 function makeDataFolder({ dataDir }: Settings): void {

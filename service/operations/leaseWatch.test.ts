@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createLeaseWatch } from "./leaseWatch.ts";
+import { createLeaseWatch, createSilences } from "./leaseWatch.ts";
 
 const WAIT_MS = 1_000;
 
@@ -64,5 +64,31 @@ describe("a lease watch", () => {
         expect(watch.look([lease])).toEqual(["a"]);
       }),
     );
+  });
+});
+
+describe("leases that are asked for one at a time", () => {
+  it("are silent only when they have been found unchanged for as long as it takes, whatever their own times say", () => {
+    let now = 0;
+    const isSilent = createSilences(1_000, () => now);
+    expect(isSilent("stack", "1 early")).toBe(false);
+    now = 999;
+    expect(isSilent("stack", "1 early")).toBe(false);
+    now = 1_000;
+    expect(isSilent("other", "1 early")).toBe(false);
+    expect(isSilent("stack", "1 renewed")).toBe(false);
+    now = 1_999;
+    expect(isSilent("stack", "1 renewed")).toBe(false);
+    now = 2_000;
+    expect(isSilent("stack", "1 renewed")).toBe(true);
+  });
+
+  it("are forgotten past a bound, the longest unasked first", () => {
+    let now = 0;
+    const isSilent = createSilences(10, () => now, 2);
+    for (const name of ["a", "b", "c"]) isSilent(name, "x");
+    now = 10;
+    expect(isSilent("b", "x")).toBe(true);
+    expect(isSilent("a", "x")).toBe(false);
   });
 });

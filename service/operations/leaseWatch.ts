@@ -33,3 +33,18 @@ export function createLeaseWatch(waitMs: number, nowMs: () => number): LeaseWatc
     },
   };
 }
+
+/** The same for leases that are asked for one at a time: whether this one has been found unchanged for at least `waitMs`. */
+export function createSilences(waitMs: number, nowMs: () => number, most = 10_000) {
+  const seen = new Map<string, Seen>();
+  return (name: string, lease: string): boolean => {
+    const before = seen.get(name);
+    const known = before?.lease === lease ? before : { lease, sinceMs: nowMs() };
+    // The newest last, so that what is forgotten is what nobody has asked for in a long while.
+    seen.delete(name);
+    seen.set(name, known);
+    const [oldest] = seen.keys();
+    if (seen.size > most && oldest !== undefined) seen.delete(oldest);
+    return nowMs() - known.sinceMs >= waitMs;
+  };
+}

@@ -5,7 +5,10 @@ import {
   stackLeaseTake,
 } from "../../registry/stackLease.ts";
 import type { ServiceContext } from "../app/context.ts";
+import { monotonicMs } from "../engine/monotonic.ts";
+import type { ServiceProcess } from "../process.ts";
 import { type KeptLease, keepLease } from "./lease.ts";
+import { createSilences } from "./leaseWatch.ts";
 
 /**
  * At most one engine run per stack, in all processes on all hosts. An operation has its stack from its claim on; whoever else runs
@@ -20,6 +23,15 @@ export interface StackHold {
 
 class StackLost extends Error {}
 
+/** What each process has seen of others' leases. */
+const watched = new WeakMap<ServiceProcess, ReturnType<typeof createSilences>>();
+
+function silencesOf({ process, settings }: ServiceContext): ReturnType<typeof createSilences> {
+  const known = watched.get(process) ?? createSilences(settings.leaseMs + settings.killTimeMs, monotonicMs);
+  watched.set(process, known);
+  return known;
+}
+
 /** Undefined when the stack is taken. */
 export async function holdStack(
   service: ServiceContext,
@@ -30,8 +42,10 @@ export async function holdStack(
   const { leaseMs, killTimeMs } = service.settings;
   const { processId, gone } = service.process;
   const dead = await gone();
+  const silences = silencesOf(service);
+  const isSilent = (lease: string) => silences(targetId, lease);
   const taken = await registry.record((record) =>
-    stackLeaseTake(record, targetId, { holder, processId }, leaseMs, { dead, killTimeMs }),
+    stackLeaseTake(record, targetId, { holder, processId }, leaseMs, { dead, killTimeMs, isSilent }),
   );
   if (taken === undefined) return undefined;
   const lost = new AbortController();

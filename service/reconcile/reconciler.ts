@@ -50,6 +50,7 @@ interface Pass {
   readonly leadership: Leadership;
   readonly noted: ReadonlySet<string>;
   readonly seen: Set<string>;
+  readonly targets: Set<string>;
   readonly verdicts: Map<ReconcileVerdict, number>;
   inSync: number;
   outOfSync: number;
@@ -85,14 +86,24 @@ export function createReconciler(service: ServiceContext): Reconciler {
     }
     const startedMs = Date.now();
     const noted = await registry.read(reconcileNoted);
-    const now: Pass = { leadership, noted, seen: new Set(), verdicts: new Map(), inSync: 0, outOfSync: 0 };
+    const now: Pass = {
+      ...{ leadership, noted, seen: new Set<string>(), targets: new Set<string>(), verdicts: new Map() },
+      ...{ inSync: 0, outOfSync: 0 },
+    };
     const isWhole = await overFleet(now);
     const gone = isWhole ? [...noted].filter((tenantId) => !now.seen.has(tenantId)) : [];
     for (const tenantId of gone) await note(tenantId, []);
+    if (isWhole) forgetGone(now);
     const { inSync, outOfSync } = now;
     const durationMs = Date.now() - startedMs;
     await registry.record((record) => passNote(record, { durationMs, inSync, outOfSync }));
     await measure(now);
+  }
+
+  /** Of tenants and targets that are no more nothing is kept in memory. */
+  function forgetGone(now: Pass): void {
+    for (const targetId of cache.keys()) if (!now.targets.has(targetId)) cache.delete(targetId);
+    for (const tenantId of refusals.keys()) if (!now.seen.has(tenantId)) refusals.delete(tenantId);
   }
 
   /** Page by page, each worked off before the next is read, so that the queue stays as short as a page. True at its end. */
@@ -121,6 +132,7 @@ export function createReconciler(service: ServiceContext): Reconciler {
     if (stopped) return;
     const { tenantId } = facts.tenant;
     now.seen.add(tenantId);
+    for (const { targetId } of facts.targets) now.targets.add(targetId);
     try {
       const decision = decide(facts);
       const findings = decision.actions.length > 0 ? await carryOut(now, facts, decision) : decision.findings;
