@@ -13,6 +13,7 @@ import {
   type TestService,
   waitFor,
 } from "./harness.ts";
+import { rolloutsOf } from "./rollouts.ts";
 
 /** Drift over HTTP, on the stand-in engine: what a scan tells, why, what is ignored, and what a repair is bound to. */
 const QUEUE = "aws:sqs/queue:Queue";
@@ -214,6 +215,41 @@ describe("a repair", () => {
     });
     expect(repaired.status).toBe("succeeded");
     expect([await driftOf("acme"), await driftOf("bolt")]).toEqual(["clean", "clean"]);
+  });
+});
+
+describe("a rollout of repairs", () => {
+  const both = ["acme", "bolt"] as const;
+
+  async function previewed(delaySeconds: number) {
+    service.world.plan = (spec) => [fakeChange(spec, { name: "role", properties: ["tags"] })];
+    for (const slug of both) drift(slug, changed({ delaySeconds }));
+    const [{ causeId }] = await findingsOf(await scan());
+    const { findingsDigest } = await get(`/drift/causes/${causeId}`);
+    const change = { kind: "drift_repair", causeId, findingsDigest };
+    return rolloutsOf(service).previewed({ change, reason: "put it right", bakeMs: 0 });
+  }
+
+  it("repairs a cause in waves, as it was seen", async () => {
+    const rollouts = rolloutsOf(service);
+    const rollout = await previewed(11);
+    await rollouts.start(rollout);
+    expect(await rollouts.ended(rollout.rolloutId)).toMatchObject({ status: "succeeded" });
+    expect([await driftOf("acme"), await driftOf("bolt")]).toEqual(["clean", "clean"]);
+  });
+
+  it("stops at the first target where something else differs by then", async () => {
+    const rollouts = rolloutsOf(service);
+    const rollout = await previewed(12);
+    for (const slug of both) stackOf(slug).findings = [changed({ delaySeconds: 13 })];
+    await rollouts.start(rollout);
+    await rollouts.until(rollout.rolloutId, ({ status }) => status === "halted");
+    const failed = await rollouts.targets(rollout.rolloutId, "?status=failed");
+    expect(failed).toHaveLength(1);
+    expect(failed[0].reason).toMatch(/something else/);
+    expect(both.map((slug) => stackOf(slug).findings.length)).toEqual([1, 1]);
+    expect((await post(`/rollouts/${rollout.rolloutId}/cancel`)).status).toBe(202);
+    await rollouts.ended(rollout.rolloutId);
   });
 });
 
