@@ -1,10 +1,11 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { healthGateSchema } from "../../contract/rolloutStrategy.ts";
 import type { Target } from "../../contract/target.ts";
 import { createFakeWorld } from "../../test/service/fakes.ts";
 import { readSettings } from "../config.ts";
-import { filled, type HealthGate, numberIn, whyUnwell } from "./gate.ts";
+import { filled, numberIn, whyUnwell } from "./gate.ts";
 import { askGate, isPrivate } from "./gateHttp.ts";
 
 let server: Server;
@@ -44,11 +45,11 @@ const target = {
   clusterName: null,
 } as Target;
 
-function unwell(gate: Partial<HealthGate>, hosts = "127.0.0.1") {
+function unwell(gate: object, hosts = "127.0.0.1") {
   const settings = readSettings(["--gate-hosts", hosts], {});
   const { cloud } = createFakeWorld();
   const service = { cloud, settings, registry: undefined as never };
-  return whyUnwell(service, target, { slug: "acme" }, { cloud: false, ...gate });
+  return whyUnwell(service, target, { slug: "acme" }, healthGateSchema.parse({ cloud: false, ...gate }));
 }
 
 describe("a health gate", () => {
@@ -57,12 +58,15 @@ describe("a health gate", () => {
     expect(asked.at(-1)).toBe(`/well/acme?t=${target.tenantId}`);
     expect(await unwell({ http: { url: `${origin}/ill` } })).toContain("must answer 200, got 503");
     expect(await unwell({ http: { url: `${origin}/ill`, expectStatus: 503 } })).toBeUndefined();
-    expect(await unwell({ http: { url: "no url" } })).toContain("cannot be read");
+    expect(await unwell({ http: { url: `${origin}/well`, expectText: "green" } })).toContain(
+      "the text expected",
+    );
+    expect(await unwell({ http: { url: "https://[none" } })).toContain("cannot be read");
   });
 
   it("follows no redirect and waits and reads no longer than its bounds", async () => {
     expect(await unwell({ http: { url: `${origin}/away` } })).toContain("got 302");
-    expect(await unwell({ http: { url: `${origin}/slow`, timeoutMs: 50 } })).toContain("within 50 ms");
+    expect(await unwell({ http: { url: `${origin}/slow`, timeoutMs: 100 } })).toContain("within 100 ms");
     expect(await unwell({ http: { url: `${origin}/long` } })).toContain("longer than 65536 bytes");
   });
 
@@ -72,7 +76,7 @@ describe("a health gate", () => {
     expect(asked.at(-1)).toContain(encodeURIComponent('{tenant="acme"}').replaceAll("%20", "+"));
     expect(await unwell({ metric: { ...metric, query: "bad" } })).toBe("the metric must be at most 1, got 7");
     expect(await unwell({ metric: { ...metric, min: 0.6 } })).toContain("at least 0.6, got 0.5");
-    expect(await unwell({ metric: { url: `${origin}/well`, max: 1 } })).toContain("one number");
+    expect(await unwell({ metric: { url: `${origin}/well`, query: "up", max: 1 } })).toContain("one number");
   });
 
   it("reaches no private address unless the settings list it, and nothing else without TLS", async () => {

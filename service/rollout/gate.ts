@@ -1,3 +1,4 @@
+import type { HealthGate } from "../../contract/rolloutStrategy.ts";
 import type { Target } from "../../contract/target.ts";
 import type { Tenant } from "../../contract/tenant.ts";
 import { planeGet } from "../../registry/plane.ts";
@@ -13,28 +14,9 @@ import { askGate, GateRefusal } from "./gateHttp.ts";
  * query say that the rollout names. All of them must agree. Asked at the end of a target's deployment and again and
  * again while it bakes. Whoever cannot be asked counts as not well, with the reason.
  */
-export interface HealthGate {
-  readonly cloud: boolean;
-  readonly http?: HttpCheck | undefined;
-  readonly metric?: MetricCheck | undefined;
-}
-
-export interface HttpCheck {
-  /** With {tenantId}, {slug}, {planeName}, {region}, {environment}, {publicName}, {serviceNamespace}. */
-  readonly url: string;
-  readonly expectStatus?: number | undefined;
-  readonly timeoutMs?: number | undefined;
-}
-
-/** Asks as Prometheus is asked; an answer that is a bare number will do as well. */
-export interface MetricCheck {
-  readonly url: string;
-  /** With the same fields. */
-  readonly query?: string | undefined;
-  readonly min?: number | undefined;
-  readonly max?: number | undefined;
-  readonly timeoutMs?: number | undefined;
-}
+type HttpCheck = NonNullable<HealthGate["http"]>;
+/** Asked as Prometheus is asked; an answer that is a bare number will do as well. */
+type MetricCheck = NonNullable<HealthGate["metric"]>;
 
 /** Undefined when the target is well, else why not. */
 export async function whyUnwell(
@@ -75,26 +57,29 @@ interface Common {
 }
 
 async function whyHttpUnwell(
-  { url: template, expectStatus = 200, timeoutMs = limits.gateTimeoutMs }: HttpCheck,
+  { url: template, expectStatus, expectText, timeoutMs }: HttpCheck,
   { fields, allowed, signal }: Common,
 ): Promise<string | undefined> {
   try {
     const url = new URL(filled(template, fields));
     const maxBytes = limits.gateBodyBytes;
-    const { status } = await askGate({ url, timeoutMs, maxBytes, allowed, ...(signal && { signal }) });
-    if (status === expectStatus) return undefined;
-    return `the HTTP check must answer ${expectStatus}, got ${status} from ${url.origin}${url.pathname}`;
+    const { status, body } = await askGate({ url, timeoutMs, maxBytes, allowed, ...(signal && { signal }) });
+    if (status !== expectStatus) {
+      return `the HTTP check must answer ${expectStatus}, got ${status} from ${url.origin}${url.pathname}`;
+    }
+    if (expectText === undefined || body.includes(expectText)) return undefined;
+    return `the HTTP check must answer with the text expected, got another from ${url.origin}${url.pathname}`;
   } catch (thrown) {
     return `the HTTP check failed: ${inWords(thrown)}`;
   }
 }
 
 async function whyMetricUnwell(check: MetricCheck, common: Common): Promise<string | undefined> {
-  const { url: template, query, min, max, timeoutMs = limits.gateTimeoutMs } = check;
+  const { url: template, query, min, max, timeoutMs } = check;
   const { fields, allowed, signal } = common;
   try {
     const url = new URL(filled(template, fields));
-    if (query !== undefined) url.searchParams.set("query", filled(query, fields, String));
+    url.searchParams.set("query", filled(query, fields, String));
     const maxBytes = limits.gateBodyBytes;
     const { status, body } = await askGate({ url, timeoutMs, maxBytes, allowed, ...(signal && { signal }) });
     if (status !== 200) return `the metric query must answer 200, got ${status} from ${url.origin}`;
@@ -115,9 +100,8 @@ function inWords(thrown: unknown): string {
 }
 
 function fieldsOf(target: Target, { slug }: Pick<Tenant, "slug">): Record<string, string> {
-  const { tenantId, planeName, region, environment, publicName, serviceNamespace } = target;
-  const where = { planeName, region, environment, serviceNamespace: serviceNamespace ?? "" };
-  return { tenantId, slug, publicName: publicName ?? "", ...where };
+  const { tenantId, targetId, planeName, publicName } = target;
+  return { tenantId, slug, targetId, planeName, host: publicName ?? "" };
 }
 
 /** Fills in `{field}`. A name that is none of ours stays as it is: braces are part of query languages. */

@@ -38,7 +38,7 @@ export function rolloutsOf(service: Pick<TestService, "call">): RolloutClient {
 
 type Call = (method: string, at: string, body?: object) => Promise<{ status: number; body: any }>;
 
-export function createRolloutClient(call: Call, limitMs?: number): RolloutClient {
+export function createRolloutClient(call: Call, limitMs = 60_000): RolloutClient {
   const get = async (at: string) => (await call("GET", at)).body;
   const post = (at: string, body: object = {}) => call("POST", at, body);
   const until = (rolloutId: string, wanted: (rollout: any) => boolean) => {
