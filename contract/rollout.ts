@@ -2,7 +2,7 @@ import { z } from "zod";
 import { cohortSchema } from "./cohort.ts";
 import { at, LIMITS, pageQuery, reasonSchema, releaseNumberSchema, tenantIdSchema, uuid } from "./common.ts";
 import { preflightWarningsSchema } from "./preflight.ts";
-import { ROLLOUT_ACTIONS } from "./rolloutActions.ts";
+import { ROLLOUT_ACTIONS, ROLLOUT_ENDS } from "./rolloutActions.ts";
 import { rolloutBeforeSchema, rolloutChangeSchema } from "./rolloutChange.ts";
 import { rolloutRulesSchema, rolloutStrategy, waveSettings } from "./rolloutStrategy.ts";
 import { ROLLOUT_STATUSES, ROLLOUT_TARGET_STATUSES, ROLLOUT_WAVE_STATUSES } from "./vocabulary.ts";
@@ -105,6 +105,10 @@ export const rolloutSchema = z
     stuckSince: at.nullable(),
     stuckReason: z.string().nullable(),
     cancelRequestedAt: at.nullable(),
+    endedAs: z
+      .enum(ROLLOUT_ENDS)
+      .nullable()
+      .meta({ description: "How it ends again when the part of it that is rolled back has been" }),
     createdBy: z.string(),
     requestId: z.string(),
     correlationId: z.string(),

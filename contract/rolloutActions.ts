@@ -53,6 +53,8 @@ export function allowedActions(status: RolloutStatus): RolloutAction[] {
   return ROLLOUT_ACTIONS.filter((action) => mayAct(action, status));
 }
 
-export function hasEnded(status: RolloutStatus): boolean {
+export type RolloutEnd = (typeof ROLLOUT_ENDS)[number];
+
+export function hasEnded(status: RolloutStatus): status is RolloutEnd {
   return (ROLLOUT_ENDS as readonly RolloutStatus[]).includes(status);
 }

@@ -19,6 +19,7 @@ export interface RolloutPatch {
   readonly stuckSince?: string | null;
   readonly stuckReason?: string | null;
   readonly cancelRequestedAt?: string | null;
+  readonly endedAs?: Rollout["endedAs"];
   readonly previewedAt?: string | null;
   readonly queuedAt?: string | null;
   readonly startedAt?: string | null;

@@ -105,7 +105,13 @@ export async function rolloutRetry(
   if (targetIds) await requireStatus(change, rolloutId, targetIds, ["failed"]);
   const again = await makePending(change, rollout, targetIds);
   const status = rollout.status === "paused" ? "paused" : "running";
-  const patch = { status, statusReason: null, finishedAt: null, cancelRequestedAt: null } as const;
+  const patch = {
+    status,
+    statusReason: null,
+    finishedAt: null,
+    endedAs: null,
+    cancelRequestedAt: null,
+  } as const;
   await rolloutUpdate(change, rolloutId, patch, {
     action: "rollout.retried",
     reason,
@@ -139,8 +145,8 @@ export async function rolloutRetarget(
 }
 
 /**
- * Marks what has begun to be rolled back and skips what has not. The whole of a rollout goes to `rolling_back`; a part of one leaves
- * it where it is, and takes an ended one up again until the part is done. Answers whom it marked.
+ * Marks what has begun to be rolled back and skips what has not. The whole of a rollout goes to `rolling_back`; a part leaves it where it
+ * is, and takes an ended one up again until the part is done. Answers whom it marked.
  */
 export async function rolloutRollback(
   change: Change,
@@ -152,12 +158,15 @@ export async function rolloutRollback(
     throw noSuchWave(scope.wave, rollout.waveCount);
   if (scope.kind === "targets") await requireStatus(change, rolloutId, scope.targetIds, undefined);
   const marked = await markForRollback(change, rolloutId, scope);
-  const goesOn = hasEnded(rollout.status) ? "running" : rollout.status;
-  const status = scope.kind === "all" ? "rolling_back" : goesOn;
-  const patch = { status, statusReason: reason ?? null, finishedAt: null } as const;
+  const patch = { ...afterRollback(rollout, scope), statusReason: reason ?? null, finishedAt: null };
   const details = { scope, targets: marked.length };
   await rolloutUpdate(change, rolloutId, patch, { action: "rollout.rollback_asked", reason, details });
   return marked;
+}
+
+function afterRollback({ status, endedAs }: Rollout, scope: RolloutRollback["scope"]): RolloutPatch {
+  if (scope.kind === "all") return { status: "rolling_back", endedAs: null };
+  return hasEnded(status) ? { status: "rolling_back", endedAs: status } : { status, endedAs };
 }
 
 /** Everything that has begun, because the tolerance was exceeded. */
@@ -186,9 +195,11 @@ async function markForRollback(
     .set({ status: "skipped", reason: "the rollout was rolled back before it began", updatedAt: now })
     .where("status", "=", "pending")
     .execute();
+  // Whatever has begun, though it was skipped or made pending again since: half of a change may be there.
   return await within()
     .set({ rollbackRequestedAt: now, updatedAt: now })
-    .where("status", "in", ["running", "baking", "succeeded", "failed"])
+    .where("attempt", ">", 0)
+    .where("status", "in", ["running", "baking", "succeeded", "failed", "skipped", "held"])
     .returning(["targetId", "tenantId"])
     .execute();
 }

@@ -57,6 +57,7 @@ export async function rolloutCreate(change: Change, input: RolloutCreateFacts): 
       stuckSince: null,
       stuckReason: null,
       cancelRequestedAt: null,
+      endedAs: null,
       createdBy: context.actor.id,
       requestId: context.requestId,
       correlationId: context.correlationId,

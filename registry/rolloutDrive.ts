@@ -38,9 +38,14 @@ export interface StoredRolloutOperation {
 
 const OPEN: readonly RolloutTargetStatus[] = ["pending", "running", "baking", "failed", "rolling_back"];
 
-/** Three queries, however many targets there are. Waves carry no counts here. */
+/** Five queries, however many targets there are. Waves carry no counts here; `progressAt` is that of the targets too. */
 export async function rolloutView(db: Reader, rolloutId: string): Promise<StoredRollout> {
   const rollout = await rolloutGet(db, rolloutId);
+  const moved = await db
+    .selectFrom("rolloutTargets")
+    .select(({ fn }) => fn.max("progressAt").as("at"))
+    .where("rolloutId", "=", rolloutId)
+    .executeTakeFirst();
   const waves = await rolloutWaves(db, rolloutId);
   const rows = await db
     .selectFrom("rolloutTargets as t")
@@ -64,7 +69,11 @@ export async function rolloutView(db: Reader, rolloutId: string): Promise<Stored
           : { status: operationStatus, error: error && fromJson(error), updatedAt, finishedAt },
     }),
   );
-  return { rollout, waves, targets };
+  return {
+    rollout: { ...rollout, progressAt: later(rollout.progressAt, moved?.at ?? null) },
+    waves,
+    targets,
+  };
 }
 
 function later(left: string | null, right: string | null): string | null {

@@ -525,6 +525,8 @@ export interface RolloutTable {
   stuckSince: string | null;
   stuckReason: string | null;
   cancelRequestedAt: string | null;
+  /** How it had ended when a part of it was asked to be rolled back: what it goes back to. */
+  endedAs: "succeeded" | "failed" | "cancelled" | "rolled_back" | null;
   createdBy: string;
   requestId: string;
   correlationId: string;

@@ -39,6 +39,7 @@ async function rollouts(db: Kysely<unknown>): Promise<void> {
     .addColumn("stuck_since", "text")
     .addColumn("stuck_reason", "text")
     .addColumn("cancel_requested_at", "text")
+    .addColumn("ended_as", "text")
     .addColumn("created_by", "text", (c) => c.notNull())
     .addColumn("request_id", "text", (c) => c.notNull())
     .addColumn("correlation_id", "text", (c) => c.notNull())

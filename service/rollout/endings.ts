@@ -32,6 +32,7 @@ export function finishActions({ rollout, waves }: Tally): readonly Action[] {
     { kind: "finish", status, reason },
   ];
   if (rollout.status === "rolling_back") {
+    if (rollout.endedAs !== null) return finish(rollout.endedAs);
     const failed = waves.reduce((sum, wave) => sum + wave.failed, 0);
     if (failed === 0) return finish("rolled_back");
     return finish("failed", `${failed} of its targets could not be rolled back`);

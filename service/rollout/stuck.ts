@@ -37,14 +37,12 @@ function staleAt({ rollout, waves }: Tally, target: Tally["targets"][number]): n
   return bakeUntil === null ? null : Math.max(bakeUntil, rollout.progressAt) + rollout.stuckAfterMs;
 }
 
-function idleAt({ rollout, waves, targets, underWay }: Tally, now: number): number | null {
+function idleAt({ rollout, waves, underWay }: Tally, now: number): number | null {
   if (underWay > 0) return null;
   const goesOn = rollout.status === "running" && !rollout.cancelRequested;
   const open = goesOn ? waves.filter(isOpen).flatMap(({ pending }) => pending) : [];
   const opensLater = open.some(({ mayStartAt }) => typeof mayStartAt === "number" && mayStartAt > now);
   const waits = open.length > 0 || waves.some(({ awaitingRollback }) => awaitingRollback.length > 0);
   if (!waits || (opensLater && !rollout.emergency)) return null;
-  let last = rollout.progressAt;
-  for (const { progressAt } of targets) if (progressAt !== null && progressAt > last) last = progressAt;
-  return last + rollout.stuckAfterMs;
+  return rollout.progressAt + rollout.stuckAfterMs;
 }

@@ -1,3 +1,4 @@
+import type { RolloutTargetStatus } from "../../contract/vocabulary.ts";
 import type { RolloutView, TargetView, WaveView } from "./view.ts";
 
 /** A wave with its targets sorted by what can become of them; made anew for each decision, in one pass. */
@@ -38,10 +39,13 @@ export function isUnderWay({ status }: TargetView): boolean {
   return status === "running" || status === "rolling_back";
 }
 
-/** What was begun and has ended can be rolled back; what runs is, once it has ended. */
+/** What runs is rolled back once it has ended; what had nothing to change has nothing to take back. */
 export function awaitsRollback({ rollbackRequested, status }: TargetView): boolean {
-  return rollbackRequested && (status === "baking" || status === "succeeded" || status === "failed");
+  return rollbackRequested && TAKEN_BACK_FROM.includes(status);
 }
+
+/** A skipped one too: it may have been begun, failed and left out after that. */
+const TAKEN_BACK_FROM: readonly RolloutTargetStatus[] = ["baking", "succeeded", "failed", "skipped", "held"];
 
 /** It has begun and not ended. */
 export function isOpen({ wave }: WaveTally): boolean {

@@ -1,5 +1,6 @@
 import type { Amount } from "../../contract/rolloutStrategy.ts";
 import type { ConcurrencyMode, RolloutStatus, RolloutTargetStatus } from "../../contract/vocabulary.ts";
+import type { FinishStatus } from "./action.ts";
 
 /**
  * What a decision is made on. Times are milliseconds since 1970, as `now` is. Targets that ended for good (succeeded, unchanged, skipped,
@@ -13,7 +14,9 @@ export interface RolloutView {
   /** Windows and freezes are passed by. */
   readonly emergency: boolean;
   readonly cancelRequested: boolean;
-  /** When something of it last moved; its start before that. */
+  /** It had ended so when a part of it was asked to be rolled back, and is to be left so. */
+  readonly endedAs: FinishStatus | null;
+  /** When it or one of its targets, those left out included, last moved. */
   readonly progressAt: number;
   readonly stuckSince: number | null;
   /** In order; the first is 1. */
