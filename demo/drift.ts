@@ -1,5 +1,6 @@
 import type { Page } from "../contract/common.ts";
 import type { DriftFinding, DriftScan } from "../contract/drift.ts";
+import type { DriftCause } from "../contract/driftCause.ts";
 import type { OperationAccepted } from "../contract/operation.ts";
 import type { Tenant } from "../contract/tenant.ts";
 import type { Api } from "./api.ts";
@@ -23,22 +24,24 @@ function pick(resources: readonly CloudResource[], tenant: Tenant | undefined, t
   return found;
 }
 
-/** Changes one property of one tenant and deletes one object of another behind Pulumi's back. */
+/** Changes the same property of two tenants and deletes one object of another behind Pulumi's back: three changes, two causes. */
 export async function causeDrift(listings: Listings, tenants: readonly Tenant[]): Promise<CausedDrift> {
   step(
-    "Two changes by somebody's hand, past Pulumi",
-    "a queue's visibility timeout, and a log group deleted",
+    "Three changes by somebody's hand, past Pulumi",
+    "the visibility timeout of two tenants' queues, and a log group deleted",
   );
   const before = await listings.cloud("before-drift");
-  const queue = pick(before, tenants[0], QUEUE);
+  const queues = [tenants[0], tenants[2]].map((tenant) => ({ tenant, queue: pick(before, tenant, QUEUE) }));
   const logGroup = pick(before, tenants[1], LOG_GROUP);
-  await listings.byHand("PATCH", queue, { visibilityTimeoutSeconds: 7 });
+  for (const { tenant, queue } of queues) {
+    await listings.byHand("PATCH", queue, { visibilityTimeoutSeconds: 7 });
+    line(`${tenant?.slug}: ${queue.name ?? queue.id} now has a visibility timeout of 7 s`);
+  }
   await listings.byHand("DELETE", logGroup);
-  line(`${tenants[0]?.slug}: ${queue.name ?? queue.id} now has a visibility timeout of 7 s`);
   line(`${tenants[1]?.slug}: ${logGroup.id} is gone`);
   const changed = difference(before, await listings.cloud("drifted"));
-  check(changed.length === 2, "the local cloud's listing differs in two objects", changed.join(", "));
-  return { before, ids: [queue.id, logGroup.id] };
+  check(changed.length === 3, "the local cloud's listing differs in three objects", changed.join(", "));
+  return { before, ids: [...queues.map(({ queue }) => queue.id), logGroup.id] };
 }
 
 async function scan(api: Api): Promise<DriftFinding[]> {
@@ -54,8 +57,11 @@ async function scan(api: Api): Promise<DriftFinding[]> {
   return (await api.call<Page<DriftFinding>>("GET", "/drift?status=open&limit=200")).items;
 }
 
-/** How many of the caused changes the scan names; throws when it names anything else. */
-export async function findDrift(api: Api, caused: CausedDrift): Promise<number> {
+/** How many of the caused changes the scan names, and in how many causes; throws when it names anything else. */
+export async function findDrift(
+  api: Api,
+  caused: CausedDrift,
+): Promise<{ findings: number; causes: number }> {
   step("Find the drift", "a preview-only refresh of every stack: nothing changes, nothing is locked");
   const findings = await scan(api);
   table(
@@ -78,7 +84,28 @@ export async function findDrift(api: Api, caused: CausedDrift): Promise<number> 
     "the scan names exactly what was changed by hand",
     findings.map((finding) => finding.physicalId).join(", "),
   );
-  return named.length;
+  return { findings: named.length, causes: await showCauses(api) };
+}
+
+/** What was changed alike is one cause, whomever it hit. */
+async function showCauses(api: Api): Promise<number> {
+  const { items } = await api.call<Page<DriftCause>>("GET", "/drift/causes");
+  table(
+    ["cause", "kind", "property", "tenants", "first seen"],
+    items.map(({ resourceType, kind, properties, tenants, firstSeenAt }) => [
+      resourceType.split(":").at(-1) ?? resourceType,
+      kind,
+      properties.map(({ path, actual }) => `${path} = ${JSON.stringify(actual)}`).join(", "),
+      String(tenants),
+      firstSeenAt,
+    ]),
+  );
+  const [widest] = items;
+  check(
+    items.length === 2 && widest?.tenants === 2,
+    "the findings have two causes, one of which hit two tenants",
+  );
+  return items.length;
 }
 
 /** How many of the caused changes are undone in the cloud's own listing. */
@@ -92,7 +119,7 @@ export async function repairDrift(api: Api, listings: Listings, caused: CausedDr
   const repaired = caused.ids.filter((id) => !still.some((key) => key.endsWith(` ${id}`)));
   check(
     repaired.length === caused.ids.length,
-    "both objects are in the listing again as they were",
+    "all of them are in the listing again as they were",
     still.join(", "),
   );
   const open = await scan(api);

@@ -5,17 +5,21 @@ import { SERVICE_NAMES } from "../contract/vocabulary.ts";
 import type { Api } from "./api.ts";
 import { dim, line } from "./terminal.ts";
 
-/** A release whose five images carry one version and stand-in digests. */
-export function releaseBody(version: string): unknown {
+/** A release whose five images carry one version, but for those that are named. */
+export function releaseBody(version: string, images: Readonly<Record<string, string>> = {}): unknown {
   const services = SERVICE_NAMES.map((name) => [
     name,
-    { image: `registry.example/${name}:${version}`, environment: { LOG_LEVEL: "info" } },
+    { image: images[name] ?? `registry.example/${name}:${version}`, environment: { LOG_LEVEL: "info" } },
   ]);
   return { description: `version ${version} of all five services`, services: Object.fromEntries(services) };
 }
 
-export async function createRelease(api: Api, version: string): Promise<Release> {
-  const release = await api.call<Release>("POST", "/releases", releaseBody(version));
+export async function createRelease(
+  api: Api,
+  version: string,
+  images: Readonly<Record<string, string>> = {},
+): Promise<Release> {
+  const release = await api.call<Release>("POST", "/releases", releaseBody(version, images));
   line(`release ${release.number}: ${version}  ${dim(release.digest.slice(0, 12))}`);
   return release;
 }

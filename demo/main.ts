@@ -1,6 +1,6 @@
 /**
- * The main job, end to end, in a data folder of its own: the plane by `pulumi up`, tenants over HTTP, drift found and
- * repaired, a release in two waves, a suspension, an archiving and its way back, a decommissioning undone and one for good
+ * The main job, end to end, in a data folder of its own: the plane by `pulumi up`, tenants over HTTP, drift found, traced to its
+ * causes and repaired, a bad release that takes itself back, a good one in two waves, a suspension, an archiving and its way back, a decommissioning undone and one for good
  * with its certificate, and the audit trail verified.
  *
  * It promises that every figure is counted from the local cloud's listing, Pulumi's checkpoints or the registry file,
@@ -30,7 +30,10 @@ interface Figures {
   tenants: number;
   resources: number;
   driftFound: number;
+  driftCauses: number;
   driftRepaired: number;
+  previewGroups: number;
+  rolledBack: number;
   waves: number;
   /** Rows and objects that came back from the archive. */
   restored: number;
@@ -87,7 +90,7 @@ async function tell(dataDir: string, env: NodeJS.ProcessEnv): Promise<Figures> {
     const caused = await causeDrift(listings, tenants);
     const found = await findDrift(api, caused);
     const repaired = await repairDrift(api, listings, caused);
-    const waves = await rollOut(api, listings, tenants);
+    const { previewGroups, rolledBack, waves } = await rollOut(api, listings, tenants);
     await suspendAndReactivate(api, listings, tenants[1]);
     const data = new TenantData(controlUrl, String(plane.outputs.dataBucketName));
     const restored = await archiveAndRestore(api, listings, data, tenants[0]);
@@ -98,8 +101,11 @@ async function tell(dataDir: string, env: NodeJS.ProcessEnv): Promise<Figures> {
       ok: true,
       tenants: tenantCount,
       resources: resourceCount,
-      driftFound: found,
+      driftFound: found.findings,
+      driftCauses: found.causes,
       driftRepaired: repaired,
+      previewGroups,
+      rolledBack,
       waves,
       restored,
       leftovers,

@@ -47,13 +47,19 @@ export interface Service {
   stop(): Promise<void>;
 }
 
+const SETTINGS = [
+  // The demo shows drift and repairs it itself; in a development plane the reconcile loop would be faster now and then.
+  ...["--drift-policy", "dev=report"],
+  // A release that does not come up is given up after seconds, so that nobody has to watch ten minutes of it.
+  ...["--steady-timeout-ms", "15000", "--gate-poll-ms", "500"],
+];
+
 /** Starts the control service on a free port and waits until it is ready. */
 export async function startService(dataDir: string, env: NodeJS.ProcessEnv): Promise<Service> {
   const log = createWriteStream(join(dataDir, "service.log"), { flags: "a" });
   const child = spawn(
     process.execPath,
-    // The demo shows drift and repairs it itself; in a development plane the reconcile loop would be faster now and then.
-    [join(root, "service/main.ts"), "--data-dir", dataDir, "--port", "0", "--drift-policy", "dev=report"],
+    [join(root, "service/main.ts"), "--data-dir", dataDir, "--port", "0", ...SETTINGS],
     {
       cwd: root,
       env,
