@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plane, releaseBody, waitFor } from "./harness.ts";
 import { bringUpPlane, type CloudThing, createRealService } from "./realService.ts";
+import { createRolloutClient } from "./rollouts.ts";
 
 /** Drift on the real engine and the local cloud. The steps build on each other, in order. */
 const service = createRealService();
 const { call, listing, control } = service;
+const rollouts = createRolloutClient((method, at, body) => call(method, at, body), 120_000);
 const QUEUE = "aws:sqs/queue:Queue";
 const slugs = ["alpha", "beta", "gamma"] as const;
 const tenants = new Map<string, string>();
@@ -31,9 +33,9 @@ describe("what was changed by hand", () => {
   let causeId = "";
 
   it("on several tenants has one cause, apart from what was deleted and what no state records", async () => {
-    for (const slug of slugs) await change(await workQueueOf(slug), { visibilityTimeoutSeconds: 999 });
+    for (const slug of slugs) await alter(await workQueueOf(slug), { visibilityTimeoutSeconds: 999 });
     await control("DELETE", one(await logGroupOf("beta")));
-    await change(await planesOwn("aws:cloudwatch/logGroup:LogGroup"), {
+    await alter(await planesOwn("aws:cloudwatch/logGroup:LogGroup"), {
       tags: { "tenantry:tenant-id": idOf("gamma"), "tenantry:plane": plane },
     });
     const scan = await scanned();
@@ -66,20 +68,18 @@ describe("what was changed by hand", () => {
     await service.start();
   });
 
-  it("is repaired as it was seen, and not when something else differs by then", async () => {
+  it("is repaired in waves as it was seen, and not when something else differs by then", async () => {
     const preview = async () =>
       (await call("POST", "/drift/repairs/preview", { tenantIds: [idOf("beta")] })).body;
     const { findingsDigest } = await preview();
-    await change(await workQueueOf("beta"), { visibilityTimeoutSeconds: 500 });
+    await alter(await workQueueOf("beta"), { visibilityTimeoutSeconds: 500 });
     const [stale] = await run("/drift/repairs", { tenantIds: [idOf("beta")], findingsDigest });
     expect(stale.error).toMatchObject({ code: "findings_changed" });
     expect((await workQueueOf("beta")).properties.visibilityTimeoutSeconds).toBe(500);
-    const seen = await preview();
-    const [done] = await run("/drift/repairs", {
-      tenantIds: [idOf("beta")],
-      findingsDigest: seen.findingsDigest,
-    });
-    expect([done.status, done.error]).toEqual(["succeeded", null]);
+    const change = { kind: "drift_repair", findingsDigest: (await preview()).findingsDigest };
+    const scope = { tenantIds: [idOf("beta")] };
+    const wave = await rollouts.run({ change, scope, reason: "put it right", bakeMs: 0 });
+    expect([wave.status, wave.statusReason]).toEqual(["succeeded", null]);
     expect((await logGroupOf("beta")).state).toBe("present");
     const scan = await scanned();
     expect(scan).toMatchObject({ findingsOpen: 1, findingsNew: 0 });
@@ -131,7 +131,7 @@ async function planesOwn(type: string): Promise<CloudThing> {
   return thing;
 }
 
-function change(thing: CloudThing, properties: object): Promise<unknown> {
+function alter(thing: CloudThing, properties: object): Promise<unknown> {
   return control("PATCH", one(thing), { properties });
 }
 
