@@ -26,6 +26,14 @@ export function scheduleOf(cron: string, timeZone: string): Schedule {
   return schedule;
 }
 
+/** Between two occurrences nothing changes, and many ask about the same times: now, and when it opens. */
+const KEPT_SPANS = 8;
+
+interface Span {
+  readonly last: Date | undefined;
+  readonly next: Date | undefined;
+}
+
 function compile(cron: string, timeZone: string): Schedule {
   const job = new Cron(cron, {
     timezone: timeZone,
@@ -33,12 +41,16 @@ function compile(cron: string, timeZone: string): Schedule {
     fixedTimeRule: "no-wildcard",
     paused: true,
   });
-  return {
-    last(at) {
-      // croner looks at whole seconds and leaves out the reference itself, so it is asked from a second later.
-      const runs = job.previousRuns(2, new Date(at.getTime() + 1_000));
-      return runs.find((run) => run <= at);
-    },
-    next: (after) => job.nextRun(after) ?? undefined,
+  const spans: Span[] = [];
+  const spanAt = (at: Date): Span => {
+    const known = spans.find(({ last, next }) => (!last || last <= at) && (!next || at < next));
+    if (known !== undefined) return known;
+    // croner looks at whole seconds and leaves out the reference itself, so it is asked from a second later.
+    const runs = job.previousRuns(2, new Date(at.getTime() + 1_000));
+    const span = { last: runs.find((run) => run <= at), next: job.nextRun(at) ?? undefined };
+    spans.unshift(span);
+    spans.length = Math.min(spans.length, KEPT_SPANS);
+    return span;
   };
+  return { last: (at) => spanAt(at).last, next: (after) => spanAt(after).next };
 }
