@@ -27,13 +27,14 @@ interface Scene {
   readonly views: ReadonlyMap<string, TargetView>;
   readonly statuses: Map<string, TargetView["status"]>;
   readonly startedNow: Set<number>;
+  readonly bakesNow: Map<number, number>;
   readonly endedOnce: Set<number>;
 }
 
 function sceneOf(world: World, endedOnce: Set<number>): Scene {
   const views = new Map(world.view("all").map((view) => [view.targetId, view]));
   const statuses = new Map([...views].map(([targetId, { status }]) => [targetId, status]));
-  return { world, views, statuses, startedNow: new Set(), endedOnce };
+  return { world, views, statuses, startedNow: new Set(), bakesNow: new Map(), endedOnce };
 }
 
 function must(holds: boolean, rule: string, seen: unknown): void {
@@ -57,6 +58,7 @@ function checkAction(scene: Scene, action: Action): void {
   if (action.kind === "startWave") checkWaveStart(scene, action.wave);
   if (action.kind === "awaitApproval") checkForward(scene);
   if (action.kind === "startBake" || action.kind === "endWave") checkWaveQuiet(scene, action);
+  if (action.kind === "startBake") scene.bakesNow.set(action.wave, action.until);
   if (!("targetIds" in action) || action.kind === "stuck") return;
   const { from, to } = MOVES[action.kind];
   for (const targetId of action.targetIds) {
@@ -122,8 +124,9 @@ function checkRollBack(view: TargetView): void {
   must(view.breakerOpen !== true, "a rollback begins past an open breaker", view);
 }
 
-function checkBakeEnd({ world: { rollout, now } }: Scene, view: TargetView): void {
-  const bakeUntil = waveOf(rollout, view.wave).bakeUntil ?? Number.POSITIVE_INFINITY;
+function checkBakeEnd({ world: { rollout, now }, bakesNow }: Scene, view: TargetView): void {
+  const begun = bakesNow.get(view.wave) ?? waveOf(rollout, view.wave).bakeUntil;
+  const bakeUntil = begun ?? Number.POSITIVE_INFINITY;
   must(bakeUntil <= now, "a bake ends early", view);
   must(view.health?.healthy === true && view.health.checkedAt >= bakeUntil, "a bake ends unseen", view);
 }
