@@ -18,7 +18,7 @@ import {
   stackLeaseTake,
 } from "../../registry/stackLease.ts";
 import { targetCreate } from "../../registry/target.ts";
-import { addPlane, addTenant, context, settableClock } from "./fixtures.ts";
+import { addPlane, addTarget, addTenant, context, settableClock } from "./fixtures.ts";
 import { describeDialects } from "./support.ts";
 
 const LEASE_MS = 10_000;
@@ -151,6 +151,22 @@ describeDialects("claims", (create, dialect) => {
 });
 
 describeDialects("leases on stacks and jobs", (create) => {
+  it("are not taken because a clock has jumped, as long as their holder was not seen to be silent", async () => {
+    const clock = settableClock();
+    const registry = await (await create()).open({ now: clock.now });
+    const { target } = await addTarget(registry, "acme");
+    expect(await takeStack(registry, target.targetId, "scan 1")).toEqual({ token: 1 });
+    clock.advance(24 * 3_600_000);
+    const asked: string[] = [];
+    const isSilent = (lease: string) => {
+      asked.push(lease);
+      return asked.length > 1;
+    };
+    expect(await takeStack(registry, target.targetId, "scan 2", isSilent)).toBeUndefined();
+    expect(await takeStack(registry, target.targetId, "scan 2", isSilent)).toEqual({ token: 2 });
+    expect(asked[0]).toBe(asked[1]);
+  });
+
   it("have tokens that only grow, and are renewed by their holder only", async () => {
     const clock = settableClock();
     const registry = await (await create()).open({ now: clock.now });
@@ -272,9 +288,14 @@ async function finish(registry: Registry, operationId: string): Promise<void> {
   );
 }
 
-function takeStack(registry: Registry, targetId: string, holder: string) {
+function takeStack(
+  registry: Registry,
+  targetId: string,
+  holder: string,
+  isSilent: (lease: string) => boolean = () => true,
+) {
   const by = { holder, processId: "scanner" };
   return registry.record((record) =>
-    stackLeaseTake(record, targetId, by, LEASE_MS, { dead: [], killTimeMs: KILL_MS }),
+    stackLeaseTake(record, targetId, by, LEASE_MS, { dead: [], killTimeMs: KILL_MS, isSilent }),
   );
 }

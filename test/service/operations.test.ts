@@ -287,7 +287,8 @@ describe("cancelling", () => {
     const open = gate();
     const operationId = await begun(`/tenants/${tenantId}/deploy`, { releaseNumber: 2 });
     await waitFor("the run", async () => (runsOf(tenantId).length > 1 ? true : undefined));
-    expect((await post(`/operations/${operationId}/cancel`)).status).toBe(202);
+    const taken = await post(`/operations/${operationId}/cancel`);
+    expect(taken).toMatchObject({ status: 202, body: { cancelRequestedAt: expect.any(String) } });
     await waitFor("the undoing", async () => {
       const { compensation } = await get(`/operations/${operationId}`);
       return compensation === "running" ? true : undefined;
@@ -298,6 +299,7 @@ describe("cancelling", () => {
     expect(await ended(service, operationId)).toMatchObject({
       status: "cancelled",
       compensation: "succeeded",
+      cancelRequestedAt: taken.body.cancelRequestedAt,
     });
     expect(await targetOf(tenantId)).toMatchObject({ deploymentState: "ready", currentReleaseNumber: 1 });
   });
