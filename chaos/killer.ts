@@ -37,12 +37,11 @@ export interface KillerParts {
 
 const LOOK_EVERY_MS = 4;
 /** Of the kills strike while the services start again after the one before. */
-const KILLED_AT_START = 0.04;
+const KILLED_AT_START = 0.02;
 const START_MS = 1_500;
 const RECOVERY_LIMIT_MS = 30_000;
-/** What is killed over and over gets nowhere: between two kills an operation comes to its end, unless none does for long. */
+/** What is killed over and over gets nowhere: between two kills in long steps an operation ends, unless none does for long. */
 const BREATH_LIMIT_MS = 8_000;
-const BREATH_LOOK_MS = 50;
 /** Longer is no random instant any more: the last moments of a long step are as good as its first. */
 const LONGEST_DELAY_MS = 4_000;
 /** A step that takes less is struck as soon as it is seen: a delay would miss it. */
@@ -106,14 +105,20 @@ export function createKiller(parts: KillerParts): Killer {
   }
 
   /** The steps that were met, or undefined when too few of them are needed; the victim then goes on. */
-  async function strike(victim: Victim, least: number): Promise<RunningStep[] | undefined> {
+  async function strike(
+    victim: Victim,
+    least: number,
+    isBriefOnly: boolean,
+  ): Promise<RunningStep[] | undefined> {
     const shot = await shots.at(victim);
     if (shot === undefined) return undefined;
+    const counts = (step: RunningStep) =>
+      least === 0 || (isNeeded(step) && (!isBriefOnly || typicalOf(step) <= BRIEF_MS));
     const worth = (steps: readonly RunningStep[]) =>
-      least === 0 ? steps.length : new Set(steps.filter(isNeeded).map(({ step }) => step)).size;
+      new Set(steps.filter(counts).map(({ step }) => step)).size;
     const aims = await standing(shot);
     if (worth(aims) < Math.max(1, least)) return release(shot);
-    const delayMs = Math.min(...aims.filter((aim) => least === 0 || isNeeded(aim)).map(typicalOf));
+    const delayMs = Math.min(...aims.filter(counts).map(typicalOf));
     if (delayMs <= BRIEF_MS) return fire(shot, aims);
     release(shot);
     await sleep(random.next() * Math.min(delayMs, LONGEST_DELAY_MS));
@@ -156,15 +161,19 @@ export function createKiller(parts: KillerParts): Killer {
     await replica.untilReady().catch(() => undefined);
   }
 
-  /** Until an operation has ended since the last kill. */
-  async function breath(): Promise<void> {
-    const untilMs = Date.now() + BREATH_LIMIT_MS * patience;
-    const before = new Set((await running()).map(({ operationId }) => operationId));
-    while (before.size > 0 && Date.now() < untilMs) {
-      await sleep(BREATH_LOOK_MS);
-      const now = new Set((await running()).map(({ operationId }) => operationId));
-      if ([...before].some((operationId) => !now.has(operationId))) return;
-    }
+  /** When everything works again and an operation has ended since the last kill, or long enough later. */
+  function rest(): { isOver(): boolean } {
+    const sinceMs = Date.now();
+    let isUp = false;
+    void recovered().then(() => {
+      isUp = true;
+    });
+    const before = new Set([...seen.keys()].map(operationOf));
+    const hasEnded = () => {
+      const now = new Set([...seen.keys()].map(operationOf));
+      return before.size === 0 || [...before].some((operationId) => !now.has(operationId));
+    };
+    return { isOver: () => isUp && (hasEnded() || Date.now() - sinceMs > BREATH_LIMIT_MS * patience) };
   }
 
   async function one(victim: Victim): Promise<void> {
@@ -172,12 +181,14 @@ export function createKiller(parts: KillerParts): Killer {
       await sleep(random.next() * START_MS);
       if (await anyMoment(victim)) return told(victim, []);
     }
-    await recovered();
-    await breath();
-    const startedAtMs = Date.now();
+    const resting = rest();
+    let restedAtMs: number | undefined;
     for (;;) {
-      const passedMs = Date.now() - startedAtMs;
-      const met = await strike(victim, leastAfter(victim, passedMs));
+      if (restedAtMs === undefined && resting.isOver()) restedAtMs = Date.now();
+      const passedMs = restedAtMs === undefined ? 0 : Date.now() - restedAtMs;
+      // What is brief is over before anything else is: whoever is taken up again begins with it.
+      const isBriefOnly = restedAtMs === undefined;
+      const met = await strike(victim, isBriefOnly ? 1 : leastAfter(victim, passedMs), isBriefOnly);
       if (met !== undefined) return told(victim, met);
       if (passedMs > ANY_MOMENT_AFTER_MS && (await anyMoment(victim))) return told(victim, []);
       // Where no engine runs at all there is no CLI to kill, but always a service.
@@ -229,6 +240,10 @@ export function createKiller(parts: KillerParts): Killer {
 
 function keyOf({ operationId, step, attempt }: RunningStep): string {
   return `${operationId} ${step} ${attempt}`;
+}
+
+function operationOf(key: string): string {
+  return key.slice(0, key.indexOf(" "));
 }
 
 /** Between two steps there is nothing to count. */

@@ -116,7 +116,7 @@ export type Victim = (typeof VICTIMS)[number];
  * there during every step, so they come most; a worker or a CLI runs during few kinds of steps.
  */
 const ROUND: Readonly<Record<Victim, number>> = {
-  service: 8,
+  service: 9,
   worker: 1,
   cli: 1,
   cloud: 4,

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { existsSync, realpathSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -140,8 +141,9 @@ export function createCloud(dataDir: string): CloudProcess {
   const announced = async () => {
     const text = await readFile(join(dataDir, "cloud", "emulator.json"), "utf8").catch(() => "{}");
     const { pid } = JSON.parse(text) as { pid?: number };
-    // The number may be another process's by now.
-    const ours = look(pid ?? -1)?.command.includes(join(dataDir, "cloud")) === true;
+    // The number may be another process's by now. Hosts reach the folder by links of their own.
+    const folder = realpathSync(join(dataDir, "cloud"));
+    const ours = look(pid ?? -1)?.command.some((word) => isFolder(word, folder)) === true;
     return ours ? pid : undefined;
   };
   return {
@@ -154,6 +156,10 @@ export function createCloud(dataDir: string): CloudProcess {
     controlUrl: async () =>
       (await findLocalCloud(dataDir))?.controlUrl ?? (await ensureLocalCloud({ dataDir })).controlUrl,
   };
+}
+
+function isFolder(word: string, folder: string): boolean {
+  return word.startsWith("/") && existsSync(word) && realpathSync(word) === folder;
 }
 
 /** The caller's own settings must not reach the services: a shell may point at real state. */
