@@ -14,7 +14,7 @@ const ENDS = ["succeeded", "unchanged", "failed", "skipped", "held", "rolled_bac
 const targetsOf = (world: World) => [...world.targets.values()];
 
 describe("a rollout", () => {
-  it("keeps its rules at every moment, and every target of it ends", () => {
+  it("keeps its rules at every moment, and every target of it ends", { timeout: 600_000 }, () => {
     fc.assert(
       fc.property(anyScript, (script) => {
         const world = play(script);
