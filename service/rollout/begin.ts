@@ -52,9 +52,19 @@ export async function beginTargets(
       moved += 1;
       continue;
     }
-    const isClosed = bar.mayStartAt !== undefined && rollout.rules.emergency === undefined;
-    if (isClosed) continue;
+    const isClosed = bar.mayStartAt !== undefined;
+    const { emergency } = rollout.rules;
+    if (isClosed && emergency === undefined) continue;
     const outcome = await beginTarget(change, service, rollout, row, bar.place);
+    if (isClosed && emergency !== undefined && outcome !== "waits") {
+      await change.audit({
+        action: "window.bypassed",
+        target: { type: "target", id: targetId },
+        tenantId: row.tenantId,
+        reason: emergency.reason,
+        details: { planeName: row.planeName, rolloutId, closedBecause: bar.whyClosed ?? null },
+      });
+    }
     if (outcome === "operation") operations += 1;
     if (outcome !== "waits") moved += 1;
   }

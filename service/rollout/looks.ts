@@ -58,7 +58,8 @@ export function createLooks(service: ServiceContext): Looks {
             if (unwell === 0 || unwell >= limits.gateLooks) {
               await keep(rolloutId, target.targetId, why);
               seen = true;
-            } else consider(atMs + settings.gatePollMs);
+            }
+            consider(dueAt({ atMs, unwell }, null, bakeUntilMs, settings.gatePollMs));
           }),
         ),
       );
