@@ -67,10 +67,10 @@ export async function rollOut(
   return { preview, apply };
 }
 
-export async function scanDrift(api: Api, pid: number, targets: number): Promise<Spent> {
+export async function scanDrift(api: Api, pid: number, targets: number, scope = {}): Promise<Spent> {
   let scan: DriftScan | undefined;
   const spent = await spending(pid, async () => {
-    const { scanId } = await api.call<DriftScan>("POST", "/drift/scans", {});
+    const { scanId } = await api.call<DriftScan>("POST", "/drift/scans", scope);
     scan = await api.poll<DriftScan>(
       `/drift/scans/${scanId}`,
       ({ finishedAt }) => finishedAt !== null,

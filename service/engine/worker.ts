@@ -8,6 +8,7 @@
  */
 import { writeSync } from "node:fs";
 import type { FromWorker, Job, ToWorker, WorkerEnd } from "./job.ts";
+import { lighten } from "./lighten.ts";
 import { monotonicMs } from "./monotonic.ts";
 import { createRun, type ProgramFactory, type Run } from "./run.ts";
 
@@ -48,10 +49,7 @@ send({ type: "ready" });
 async function warmUp(): Promise<ProgramFactory> {
   try {
     await import("@pulumi/pulumi/automation/index.js");
-    const log = (await import("@pulumi/pulumi/log/index.js")).default;
-    // The SDK sends five debug messages per resource to the CLI, whatever the log level: a tenth of a run's CPU,
-    // for lines that nobody asked for.
-    log.debug = async () => {};
+    lighten();
     return (await import(programModule)).tenantProgram;
   } catch (error) {
     writeSync(2, String(error));
