@@ -58,6 +58,14 @@ describe("an ECS deployment", () => {
     expect(settleDeployment(broken, profile, 9_999)).toEqual({ failed: "deployment failed: refused" });
   });
 
+  it("fails when it was ill from its first moment, also where steadiness takes no time", () => {
+    const ill = { startedAtMs: 10, unhealthySinceMs: 10, reason: "cannot pull" };
+    const broken = service(ill, { deploymentCircuitBreaker: { enable: true, rollback: false } });
+    expect(settleDeployment(broken, Profile.parse({ ecsSteadyMs: 0 }), 10)).toEqual({
+      failed: "deployment failed: cannot pull",
+    });
+  });
+
   it("is steady with nothing to run, however ill it was", () => {
     const ill = markUnhealthy(service(startDeployment(0)), "refused", 10);
     const stopped = service(ill, { desiredCount: 0, deploymentCircuitBreaker: { enable: true } });

@@ -42,7 +42,9 @@ export function deploymentStatus(service: StoredResource, profile: Profile, nowM
   const steadyAtMs = startedAtMs + profile.ecsSteadyMs;
   // A service that wants no task has none that could fail.
   if (unhealthySinceMs !== undefined && desiredCount > 0) {
-    return unhealthyStatus(service, desiredCount, unhealthySinceMs >= steadyAtMs);
+    // What was unhealthy from its first moment never was steady, however short a time that takes.
+    const wasSteady = unhealthySinceMs >= steadyAtMs && unhealthySinceMs > startedAtMs;
+    return unhealthyStatus(service, desiredCount, wasSteady);
   }
   const steady = desiredCount === 0 || nowMs >= steadyAtMs;
   const pending = !steady && nowMs < startedAtMs + profile.ecsSteadyMs / 2;

@@ -23,7 +23,7 @@ const tenants: string[] = [];
 beforeAll(async () => {
   await bringUpPlane(service.dataDir);
   await service.start(flags);
-  await control("PUT", "/v1/profile", { ecsSteadyMs: 0 });
+  await control("PUT", "/v1/profile", { ecsSteadyMs: 50 });
   await call("POST", "/releases", releaseBody("1.0.0"));
   for (let place = 1; place <= TENANTS; place += 1) {
     const slug = `fleet-${String(place).padStart(2, "0")}`;
