@@ -58,7 +58,6 @@ async function byStream(session: Session, all: Followed[], until: number, told: 
   const client = session.client();
   await Promise.all(
     all.map(async (one) => {
-      if (one.operation.finishedAt !== null && !session.json) return;
       for await (const entry of journalOf(client, one.operation.operationId, until)) told(one, entry);
       one.operation = await operationNow(session, one.operation.operationId, until);
     }),

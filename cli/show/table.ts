@@ -15,29 +15,25 @@ const SHORTEST = 8;
 const segments = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /**
- * Rows under a header, each column as wide as its widest cell, never wider than the terminal: the widest columns that may be
- * shortened are, at the end and with an ellipsis. Without a terminal nothing is shortened.
+ * Rows under a header, each column as wide as its widest cell, never wider than the terminal: what is too long ends
+ * with an ellipsis. Without a terminal nothing is shortened.
  */
 export function tableText<T>(
   { columns: terminal, colour }: Pick<Io, "columns" | "colour">,
-  columns: readonly Column<T>[],
+  all: readonly Column<T>[],
   rows: readonly T[],
 ): string {
-  const cells = rows.map((row) => columns.map(({ value }) => cellText(value(row))));
-  const natural = columns.map(({ title }, index) =>
-    Math.max(stringWidth(title), ...cells.map((line) => stringWidth(line[index] ?? ""))),
+  const allCells = rows.map((row) => all.map(({ value }) => cellText(value(row))));
+  const natural = all.map(({ title }, index) =>
+    Math.max(stringWidth(title), ...allCells.map((line) => stringWidth(line[index] ?? ""))),
   );
-  const widths = fitted(
-    natural,
-    columns.map(({ whole }) => whole === true),
-    terminal,
-  );
+  const widths = fitted(natural, all, terminal);
+  const columns = all.slice(0, widths.length);
   const line = (texts: readonly string[], tones: readonly (Tone | undefined)[]) =>
-    texts
-      .map((text, index) => {
-        const { alignRight } = columns[index] ?? {};
-        const last = index === texts.length - 1 && alignRight !== true;
-        const short = shortened(text, widths[index] ?? 0);
+    columns
+      .map(({ alignRight }, index) => {
+        const last = index === columns.length - 1 && alignRight !== true;
+        const short = shortened(texts[index] ?? "", widths[index] ?? 0);
         const padding = last ? "" : " ".repeat(Math.max(0, (widths[index] ?? 0) - stringWidth(short)));
         const shown = paint({ colour }, tones[index], short);
         return alignRight === true ? padding + shown : shown + padding;
@@ -50,25 +46,32 @@ export function tableText<T>(
   );
   const body = rows.map((row, index) =>
     line(
-      cells[index] ?? [],
+      allCells[index] ?? [],
       columns.map(({ tone }) => tone?.(row)),
     ),
   );
   return `${[header, ...body].join("\n")}\n`;
 }
 
-/** Takes from the widest column that may be shortened until the line fits, or none is left to take from. */
-function fitted(natural: readonly number[], whole: readonly boolean[], terminal: number): number[] {
+/**
+ * Takes from the widest column that may be shortened until the line fits; then from ids but for the first, by which a row
+ * is named; then leaves out columns from the end. Two always stay.
+ */
+function fitted<T>(natural: readonly number[], columns: readonly Column<T>[], terminal: number): number[] {
   const widths = [...natural];
-  if (!Number.isFinite(terminal)) return widths;
-  let over = widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1) - terminal;
-  while (over > 0) {
-    const candidates = widths.map((width, index) => (whole[index] || width <= SHORTEST ? 0 : width));
-    const widest = Math.max(...candidates);
-    if (widest === 0) return widths;
-    widths[candidates.indexOf(widest)] = widest - 1;
-    over -= 1;
-  }
+  const over = () => widths.reduce((sum, width) => sum + width + GAP.length, -GAP.length) - terminal;
+  const named = columns.findIndex(({ whole }) => whole === true);
+  const shrink = (mayShrink: (index: number) => boolean) => {
+    while (over() > 0) {
+      const candidates = widths.map((width, index) => (width > SHORTEST && mayShrink(index) ? width : 0));
+      const widest = Math.max(...candidates);
+      if (widest === 0) return;
+      widths[candidates.indexOf(widest)] = widest - 1;
+    }
+  };
+  shrink((index) => columns[index]?.whole !== true);
+  shrink((index) => index !== named);
+  while (over() > 0 && widths.length > 2) widths.pop();
   return widths;
 }
 
