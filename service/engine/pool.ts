@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import type { EngineEvent } from "./engine.ts";
 import { EngineError } from "./errors.ts";
 import type { FromWorker, Job, ToWorker, WorkerEnd } from "./job.ts";
-import { isGoneWithin, type ProcessIdentity, stopProcess } from "./processes.ts";
+import { killProcess, type ProcessIdentity } from "./processes.ts";
 
 export interface PoolOptions {
   readonly workers: number;
@@ -44,8 +44,6 @@ export interface Pool {
 
 /** A worker that cannot be ready within this will never be. */
 const WARM_UP_LIMIT_MS = 60_000;
-/** How long the CLI of a dead worker may take to end by itself: its program is gone, so it fails soon. */
-const ORPHAN_GRACE_MS = 5_000;
 /** Beyond the stop limits: a worker that does not report the end of its stopped CLI is hung and is killed. */
 const REPORT_LIMIT_MS = 3_000;
 const STDERR_TAIL_CHARS = 2_000;
@@ -245,11 +243,8 @@ export function createPool(options: PoolOptions): Pool {
 
 /** The worker is gone; its run ends only when its CLI is gone too, so that the stack is free again. */
 async function endOfLost(task: Task, how: string): Promise<WorkerEnd> {
-  let killed = false;
   const { cli, job } = task;
-  if (cli !== undefined && !(await isGoneWithin(cli, task.cancelled ? 0 : ORPHAN_GRACE_MS))) {
-    killed = (await stopProcess(cli, job.stop)).killed;
-  }
+  const { killed } = cli === undefined ? { killed: false } : await killProcess(cli);
   const stack = `${job.target.projectName}/${job.target.stackName}`;
   const error = task.cancelled
     ? new EngineError("cancelled", `Cannot finish ${job.kind} stack ${stack}: it was cancelled, by force.`)

@@ -85,6 +85,15 @@ export async function stopProcess(
     signalProcess(target, "SIGINT");
     if (await isGoneWithin(target, waitMs)) return { killed: false };
   }
+  return killProcess(target);
+}
+
+/**
+ * SIGKILL at once, for a CLI whose worker is gone. Left to itself it would go on, take what its provider no longer answers
+ * for failed and forget it, and nobody would write that down; killed, it leaves what it was at in its state.
+ */
+export async function killProcess(target: ProcessIdentity): Promise<{ readonly killed: boolean }> {
+  if (!isAlive(target)) return { killed: false };
   signalProcess(target, "SIGKILL");
   if (await isGoneWithin(target, KILL_WAIT_MS)) return { killed: true };
   throw new Error(`Cannot stop process ${target.pid}: it must end after SIGKILL, but is still there`);

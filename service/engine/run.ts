@@ -15,7 +15,7 @@ import { classifyFailure, EngineError, resourceOf } from "./errors.ts";
 import { createRunLog, isChanged, type RunLog, recordEvent } from "./events.ts";
 import { interruptedOf, noteInterrupted } from "./interrupted.ts";
 import type { Job, JobResult, ProgramJob, WorkerEnd } from "./job.ts";
-import { type ProcessIdentity, stopProcess } from "./processes.ts";
+import { identifyProcess, type ProcessIdentity, stopProcess } from "./processes.ts";
 import { createRedactor, type Redactor } from "./redact.ts";
 
 export type ProgramFactory = (spec: TenantSpec, identity: StackIdentity) => PulumiFn;
@@ -172,7 +172,7 @@ async function openStack(context: Context): Promise<Stack> {
 function onSpawn(context: Context, cli: ProcessIdentity): void {
   context.cli = cli;
   // Here and not in the service, which may be dead by now.
-  recordCli(context.job.runDir, cli);
+  recordCli(context.job.runDir, { ...cli, worker: identifyProcess(process.pid) });
   context.listener.onCli(cli);
   if (context.cancelled) void stopCli(context, cli);
 }

@@ -7,7 +7,14 @@ import type { EngineEvent, RunHooks, StackTarget } from "./engine.ts";
 import { EngineError } from "./errors.ts";
 import type { DestroyJob, DriftJob, Job, JobResult, ProgramJob, RefreshJob, WorkerEnd } from "./job.ts";
 import type { Pool, PoolRun } from "./pool.ts";
-import { isAlive, type ProcessIdentity, type StopLimits, stopProcess } from "./processes.ts";
+import {
+  isAlive,
+  isGoneWithin,
+  killProcess,
+  type ProcessIdentity,
+  type StopLimits,
+  stopProcess,
+} from "./processes.ts";
 import type { StateStore } from "./stateStore.ts";
 
 export interface RunsOptions {
@@ -33,6 +40,9 @@ export interface Runs {
   cancel(runId: string): Promise<boolean>;
   settle(target: StackTarget, runId: string): Promise<void>;
 }
+
+/** A worker whose service is gone has this long for its notes when its CLI has ended. */
+const WORKER_END_MS = 5_000;
 
 interface Active {
   readonly run: PoolRun;
@@ -135,9 +145,11 @@ async function settle(options: RunsOptions, target: StackTarget, runId: string):
   const runDir = join(options.runsDir, runId);
   const cli = recordedCli(runDir);
   if (cli === undefined) return;
+  const { worker } = cli;
+  const isServed = worker !== undefined && isAlive(worker);
   if (isAlive(cli)) {
     try {
-      await stopProcess(cli, options.stop);
+      await (isServed ? stopProcess(cli, options.stop) : killProcess(cli));
     } catch (cause) {
       throw new EngineError(
         "stack_locked",
@@ -146,6 +158,8 @@ async function settle(options: RunsOptions, target: StackTarget, runId: string):
       );
     }
   }
+  // It ends with its run, after it has noted what was never answered.
+  if (isServed) await isGoneWithin(worker, WORKER_END_MS);
   await options.store.unlockAfter(target, cli);
   await forgetCli(runDir);
 }
