@@ -186,12 +186,12 @@ describe("the rest of the command line", () => {
     expect((await cli(["tenant", "health"])).out).toMatch(/acme.* current +2 /);
   });
 
-  it("ends with 1 when a rollout is halted, and names tenant and reason", async () => {
+  it("ends with 1 when a rollout fails, and names tenant and reason", async () => {
     await createRelease(service, "3.0.0");
     service.world.failures.push(new EngineError("provider_failed", "no"));
     const halted = await cli(["rollout", "create", "--release", "3", "--yes", "--wait"]);
     expect(halted, halted.out).toMatchObject({ code: 1 });
-    expect(halted.out).toMatch(/\nhalted, wave 1 of/);
+    expect(halted.out).toMatch(/\nfailed, wave 1 of 1: 1 of 1 targets of wave 1 failed/);
     expect(halted.out).toMatch(/failed: acme on dev-eu-west-1, wave 1: /);
   });
 
