@@ -106,6 +106,7 @@ export const archiveRoutes = defineRoutes({
     errors: [
       ...["tenant_not_found", "illegal_transition", "operation_in_progress", "archive_missing"],
       ...["release_not_found", "plane_missing", "plane_incomplete", "managed_by_manifest"],
+      ...["target_pinned", "release_incompatible"],
     ] as const,
   },
   archiveList: {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { releaseNumberSchema, uuid } from "./common.ts";
+import { at, releaseNumberSchema, uuid } from "./common.ts";
 import { secretRefsSchema, settingsSchema } from "./tenantConfig.ts";
 import { DATA_CLASSIFICATIONS, PLAN_KEYS, SUSPENSION_MODES } from "./vocabulary.ts";
 
@@ -71,7 +71,11 @@ export const rolloutBeforeSchema = z
       .meta({ description: "The last verified release, else the current one; null: nothing was deployed" }),
     specDigest: z.string().nullable(),
     plan: z.enum(PLAN_KEYS).optional(),
-    flag: z.boolean().nullable().optional().meta({ description: "The override; null: there was none" }),
+    flag: z
+      .object({ enabled: z.boolean(), reason: z.string().nullable(), expiresAt: at.nullable() })
+      .nullable()
+      .optional()
+      .meta({ description: "The override; null: there was none" }),
     field: z.string().nullable().optional().meta({ description: "The field's value; null: it was not set" }),
   })
   .meta({ id: "RolloutBefore" });

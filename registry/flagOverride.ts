@@ -9,6 +9,8 @@ import type { FlagOverrideTable } from "./schema.ts";
 export interface FlagOverrideOptions {
   readonly reason?: string | null | undefined;
   readonly expiresAt?: string | null | undefined;
+  /** Why it is set, when that is not why it is there: for the audit log. */
+  readonly because?: string | undefined;
 }
 
 /** Takes the place of an earlier one. Audits `flag.override_set` on the tenant's chain. */
@@ -17,7 +19,7 @@ export async function flagOverrideSet(
   flagKey: string,
   tenantId: string,
   enabled: boolean,
-  { reason = null, expiresAt = null }: FlagOverrideOptions = {},
+  { reason = null, expiresAt = null, because }: FlagOverrideOptions = {},
 ): Promise<FlagOverride> {
   const row: Selectable<FlagOverrideTable> = {
     ...{ flagKey, tenantId, value: enabled ? "on" : "off", reason, expiresAt },
@@ -31,7 +33,7 @@ export async function flagOverrideSet(
     .onConflict((conflict) => conflict.columns(["flagKey", "tenantId"]).doUpdateSet(row))
     .execute();
   const details = { enabled, expiresAt, before: before?.enabled ?? null };
-  await announce(change, "flag.override_set", row, details);
+  await announce(change, "flag.override_set", { ...row, reason: because ?? reason }, details);
   return fromRow(row, change.now);
 }
 

@@ -17,6 +17,7 @@ import { accepted, isToStay, targetMissing } from "./lifecycleTargets.ts";
 import { refuseManaged } from "./managed.ts";
 import { planeEnsure } from "./plane.ts";
 import { requestOperations } from "./requestOperations.ts";
+import { refuseRelease } from "./startGates.ts";
 import { optionsOf } from "./tenantLifecycle.ts";
 
 /**
@@ -91,18 +92,31 @@ export async function tenantRestore(
     if (archived.length === 0) throw targetMissing(archived, undefined);
     const operations: Operation[] = [];
     for (const target of archived.filter(({ deploymentState }) => deploymentState !== "ready")) {
-      operations.push(...(await restoreTarget(change, target, input)));
+      operations.push(...(await restoreTarget(context, change, target, input)));
     }
     await tenantTransitionRequest(change, tenantId, "restore", { reason: input.reason });
     return operations;
   });
 }
 
-async function restoreTarget(change: Change, target: Target, input: TenantRestore): Promise<Operation[]> {
+/** The data in the archive has the schema of the release that it was archived on. */
+async function restoreTarget(
+  context: Pick<RequestContext, "forceReason">,
+  change: Change,
+  target: Target,
+  input: TenantRestore,
+): Promise<Operation[]> {
   const archive = await archiveOfTarget(change.db, target.targetId);
   if (archive === undefined) throw archiveMissing(target);
   const number =
     input.releaseNumber ?? (await catchUpRelease(change.db, target, change.now)) ?? archive.releaseNumber;
+  if (number !== null) {
+    const asArchived = {
+      ...target,
+      currentReleaseNumber: archive.releaseNumber ?? target.currentReleaseNumber,
+    };
+    await refuseRelease(context, change, asArchived, number);
+  }
   return requestOperations(change, [target], {
     ...{ kind: "tenant_restore", state: "provisioning", transition: "restore" },
     ...optionsOf(input),

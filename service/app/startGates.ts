@@ -5,7 +5,7 @@ import { releaseCompatibility } from "../../contract/releaseCompatibility.ts";
 import type { Target } from "../../contract/target.ts";
 import { pinAllows, pinsOf } from "../../registry/pin.ts";
 import type { Change, Reader } from "../../registry/registry.ts";
-import { releaseFind } from "../../registry/release.ts";
+import { releaseFind, releaseGet } from "../../registry/release.ts";
 import { windowsOf } from "../../registry/window.ts";
 import { type WindowClosed, windowAt } from "../windows/evaluate.ts";
 import type { RequestContext } from "./context.ts";
@@ -73,6 +73,17 @@ export async function refuseIncompatible(
       ],
     });
   }
+}
+
+/** Both, for one target that comes back from its rest. */
+export async function refuseRelease(
+  context: Pick<RequestContext, "forceReason">,
+  change: Change,
+  target: Gated,
+  releaseNumber: number,
+): Promise<void> {
+  await refusePinned(context, change, [target], releaseNumber);
+  await refuseIncompatible(change.db, [target], await releaseGet(change.db, releaseNumber));
 }
 
 export interface Emergency {

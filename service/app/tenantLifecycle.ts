@@ -30,7 +30,7 @@ import {
 } from "./lifecycleTargets.ts";
 import { refuseManaged } from "./managed.ts";
 import { requestOperations } from "./requestOperations.ts";
-import { refuseClosed, refuseIncompatible, refusePinned } from "./startGates.ts";
+import { refuseClosed, refuseIncompatible, refusePinned, refuseRelease } from "./startGates.ts";
 
 /**
  * What can be asked of a tenant that is to run or to rest. Each function checks what the status allows, writes down what
@@ -195,16 +195,6 @@ export async function tenantReactivate(
 }
 
 export type ReactivationRequest = Omit<TenantReactivate, "planes"> & { readonly whole: boolean };
-
-async function refuseRelease(
-  context: Pick<RequestContext, "forceReason">,
-  change: Change,
-  target: Target,
-  number: number,
-): Promise<void> {
-  await refusePinned(context, change, [target], number);
-  await refuseIncompatible(change.db, [target], await releaseGet(change.db, number));
-}
 
 /** One reactivation a target, on the release that the request names or else on what its plane runs by now. */
 export async function requestReactivation(

@@ -2,6 +2,7 @@ import { ProblemError } from "../../contract/errors.ts";
 import type { Operation } from "../../contract/operation.ts";
 import type { Rollout, RolloutTarget } from "../../contract/rollout.ts";
 import type { Target } from "../../contract/target.ts";
+import { flagGet, refuseArchived } from "../../registry/flag.ts";
 import { flagOverrideFind, flagOverrideSet } from "../../registry/flagOverride.ts";
 import { operationLiveOfTarget } from "../../registry/operation.ts";
 import type { Change } from "../../registry/registry.ts";
@@ -135,8 +136,10 @@ async function applyRecord(
 ): Promise<boolean> {
   const why = reason ?? `rollout ${rolloutId}`;
   if (what.kind === "flag") {
-    const before = await flagOverrideFind(change.db, what.flagKey, tenantId);
-    if (before?.enabled === what.enabled) return false;
+    refuseArchived(await flagGet(change.db, what.flagKey));
+    const before = await flagOverrideFind(change.db, what.flagKey, tenantId, change.now);
+    // One that expires, or has, would not last as long as the rollout's is to.
+    if (before?.enabled === what.enabled && before.expiresAt === null) return false;
     await flagOverrideSet(change, what.flagKey, tenantId, what.enabled, { reason: why });
     return true;
   }

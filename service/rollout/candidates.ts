@@ -1,5 +1,6 @@
 import type { Cohort } from "../../contract/cohort.ts";
 import { ProblemError } from "../../contract/errors.ts";
+import type { FlagOverride } from "../../contract/flag.ts";
 import type { RolloutBefore, RolloutChange } from "../../contract/rolloutChange.ts";
 import { driftSeen } from "../../registry/driftSeen.ts";
 import { flagGet, refuseArchived } from "../../registry/flag.ts";
@@ -145,6 +146,13 @@ function refuseDeclared(change: RolloutChange, scope: Cohort, declared: Readonly
   });
 }
 
+/** One that has expired decided nothing, so it is not brought back. */
+function keptOf(override: FlagOverride | undefined): RolloutBefore["flag"] {
+  if (override === undefined || override.expired) return null;
+  const { enabled, reason, expiresAt } = override;
+  return { enabled, reason, expiresAt };
+}
+
 /** What each has before, by which it is restored. */
 async function beforesOf(
   db: Reader,
@@ -159,7 +167,7 @@ async function beforesOf(
   if (change.kind === "plan") return (place) => ({ ...base(place), plan: place.plan });
   if (change.kind === "flag") {
     const overrides = await flagOverridesOf(db, change.flagKey, tenantIds);
-    return (place) => ({ ...base(place), flag: overrides.get(place.tenantId)?.enabled ?? null });
+    return (place) => ({ ...base(place), flag: keptOf(overrides.get(place.tenantId)) });
   }
   if (change.kind !== "field") return base;
   const values = new Map<string, string | null>();

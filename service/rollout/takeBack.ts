@@ -1,8 +1,9 @@
 import { ProblemError } from "../../contract/errors.ts";
 import type { Rollout, RolloutTarget } from "../../contract/rollout.ts";
+import type { Target } from "../../contract/target.ts";
 import { flagOverrideFind, flagOverrideRemove, flagOverrideSet } from "../../registry/flagOverride.ts";
 import { operationLiveOfTarget } from "../../registry/operation.ts";
-import type { Change } from "../../registry/registry.ts";
+import type { Change, Reader } from "../../registry/registry.ts";
 import { rolloutTargetsBegin, rolloutTargetsOf, rolloutTargetsSet } from "../../registry/rolloutTarget.ts";
 import { targetFind } from "../../registry/target.ts";
 import { tenantFind, tenantWrite } from "../../registry/tenant.ts";
@@ -10,12 +11,14 @@ import type { ServiceContext } from "../app/context.ts";
 import { requestOperations } from "../app/requestOperations.ts";
 import type { Begun } from "./begin.ts";
 import { whySkipped } from "./facts.ts";
+import { incompatibleReleases } from "./incompatible.ts";
 import { changedRecord, restoredRecord } from "./record.ts";
-import { isApplied, resolveSome } from "./specs.ts";
+import { resolveSome } from "./specs.ts";
 
 /**
  * Takes targets of a rollout back to what each had before: the record, in the same change as the operation, and the release. Neither
- * windows nor circuit breakers keep it: they gate what is new. Where nothing has to be run it is done at once.
+ * windows nor circuit breakers keep it: they gate what is new. Where nothing has to be run it is done at once. A release that cannot
+ * run with the schema that has come since is not brought back: the target is held where it is.
  */
 export async function takeBackTargets(
   change: Change,
@@ -56,14 +59,18 @@ async function takeBackTarget(
       "it cannot be rolled back: nothing was deployed before",
     );
   }
+  const releaseNumber = what.kind === "release" ? before.releaseNumber : target.currentReleaseNumber;
+  const unable = await whyIncompatible(change.db, target, releaseNumber);
+  if (unable !== undefined) {
+    return end(change, rolloutId, targetId, "held", `it cannot be rolled back and stays as it is: ${unable}`);
+  }
   try {
     await restoreRecord(change, rollout, row);
-    const releaseNumber = what.kind === "release" ? before.releaseNumber : target.currentReleaseNumber;
     const asRelease = { kind: "release", releaseNumber: releaseNumber ?? 0 } as const;
     const question = { targetId, toReleaseNumber: releaseNumber };
     const [resolved] =
       releaseNumber === null ? [] : await resolveSome(change.db, settings, asRelease, [question]);
-    const isThere = resolved?.digest !== undefined && isApplied(target, resolved.digest);
+    const isThere = resolved?.digest !== undefined && resolved.isApplied;
     if (what.kind === "flag" || what.kind === "drift_repair" || isThere) {
       return end(change, rolloutId, targetId, "rolled_back", rollout.statusReason);
     }
@@ -82,11 +89,23 @@ async function takeBackTarget(
   }
 }
 
+/** A database goes forward and not back: the release before may not know the schema that has come since. */
+async function whyIncompatible(
+  db: Reader,
+  { currentReleaseNumber }: Target,
+  releaseNumber: number | null,
+): Promise<string | undefined> {
+  if (releaseNumber === null || currentReleaseNumber === null) return undefined;
+  const change = { kind: "release", releaseNumber } as const;
+  const why = await incompatibleReleases(db, change, [{ currentReleaseNumber }]);
+  return why.get(currentReleaseNumber);
+}
+
 async function end(
   change: Change,
   rolloutId: string,
   targetId: string,
-  status: "failed" | "rolled_back",
+  status: "failed" | "held" | "rolled_back",
   reason: string | null,
 ): Promise<"ended"> {
   const patch = { status, reason, rollbackRequestedAt: null, endedAt: change.now };
@@ -106,10 +125,13 @@ export async function restoreRecord(
   const reason = `rollback of rollout ${rolloutId}`;
   if (what.kind === "flag") {
     const now = await flagOverrideFind(change.db, what.flagKey, tenantId);
-    if (now === undefined || now.enabled !== what.enabled || before.flag === undefined) return;
-    if (before.flag === null) await flagOverrideRemove(change, what.flagKey, tenantId, reason);
-    else if (before.flag !== now.enabled)
-      await flagOverrideSet(change, what.flagKey, tenantId, before.flag, { reason });
+    if (now?.enabled !== what.enabled || now.expiresAt !== null || before.flag === undefined) return;
+    const isOver = before.flag?.expiresAt != null && before.flag.expiresAt <= change.now;
+    if (before.flag === null || isOver) await flagOverrideRemove(change, what.flagKey, tenantId, reason);
+    else {
+      const { enabled, ...options } = before.flag;
+      await flagOverrideSet(change, what.flagKey, tenantId, enabled, { ...options, because: reason });
+    }
     return;
   }
   if (what.kind !== "plan" && what.kind !== "field") return;

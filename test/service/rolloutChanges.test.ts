@@ -4,6 +4,7 @@ import {
   controlPlane,
   createRelease,
   plane,
+  releaseBody,
   startTestService,
   type TestService,
   waitFor,
@@ -94,6 +95,36 @@ describe("a change of the record", () => {
   });
 });
 
+describe("a flag", () => {
+  it("is put back as each tenant had it, with reason and expiry, and outlasts what expires", async () => {
+    const [off, brief, none] = tenants;
+    await rollouts.post("/flags", { flagKey: "new-cart" });
+    const expiresAt = "2999-01-01T00:00:00.000Z";
+    const override = (tenantId: string | undefined, enabled: boolean) => {
+      const body = { enabled, expiresAt, reason: "ticket 4711" };
+      return service.call("PUT", `${controlPlane}/flags/new-cart/overrides/${tenantId}`, { body });
+    };
+    expect(await override(off, false)).toMatchObject({ status: 200 });
+    expect(await override(brief, true)).toMatchObject({ status: 200 });
+    const overrides = async () => {
+      const { items } = await rollouts.get("/flags/new-cart/overrides");
+      return new Map(items.map((one: { tenantId: string }) => [one.tenantId, one]));
+    };
+    const change = { kind: "flag", flagKey: "new-cart", enabled: true };
+    const done = await rollouts.run({ change, ...all });
+    expect(done).toMatchObject({ status: "succeeded", counts: { succeeded: 3 } });
+    const now = await overrides();
+    for (const id of tenants) expect(now.get(id)).toMatchObject({ enabled: true, expiresAt: null });
+    await rollouts.post(`/rollouts/${done.rolloutId}/rollback`, { scope: { kind: "all" } });
+    expect(await rollouts.ended(done.rolloutId)).toMatchObject({ status: "rolled_back" });
+    const then = await overrides();
+    expect(then.get(off)).toMatchObject({ enabled: false, reason: "ticket 4711", expiresAt });
+    expect(then.get(brief)).toMatchObject({ enabled: true, reason: "ticket 4711", expiresAt });
+    expect(then.has(none)).toBe(false);
+    await releasePins();
+  });
+});
+
 async function releasePins(): Promise<void> {
   const { items } = await rollouts.get("/pins");
   for (const { pinId } of items) await rollouts.post(`/pins/${pinId}/release`, { reason: "agreed" });
@@ -148,5 +179,31 @@ describe("a target does not begin", () => {
       counts: { succeeded: 3 },
     });
     expect(await rollouts.post("/breakers/plane%2Fnone/reset")).toMatchObject({ status: 404 });
+  });
+});
+
+describe("a rollback", () => {
+  it("keeps a target where it is when the release before does not know its schema", async () => {
+    const releaseOf = async (schemaVersion: number, from: number) => {
+      const compatibleSchemas = { from, to: schemaVersion };
+      const body = { ...releaseBody(`5.${schemaVersion}.0`), schemaVersion, compatibleSchemas };
+      return (await rollouts.post("/releases", body)).body.number as number;
+    };
+    const five = await releaseOf(5, 5);
+    const six = await releaseOf(6, 5);
+    const to = (releaseNumber: number) => ({ change: { kind: "release", releaseNumber }, ...all });
+    expect(await rollouts.run(to(five))).toMatchObject({ status: "succeeded" });
+    const done = await rollouts.run(to(six));
+    expect(done).toMatchObject({ status: "succeeded", counts: { succeeded: 3 } });
+    const runs = service.world.runs.length;
+    await rollouts.post(`/rollouts/${done.rolloutId}/rollback`, { scope: { kind: "all" } });
+    expect(await rollouts.ended(done.rolloutId)).toMatchObject({ counts: { held: 3, rolled_back: 0 } });
+    const [held] = await rollouts.targets(done.rolloutId, "?status=held");
+    expect(held.reason).toContain(
+      `release ${five} can run with schema 5, and release ${six} has brought schema 6`,
+    );
+    expect(service.world.runs).toHaveLength(runs);
+    const { items } = await rollouts.get(`/tenants/${tenants[0]}/targets`);
+    expect(items[0]).toMatchObject({ currentReleaseNumber: six, deploymentState: "ready" });
   });
 });

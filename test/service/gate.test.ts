@@ -3,10 +3,10 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { healthGateSchema } from "../../contract/rolloutStrategy.ts";
 import type { Target } from "../../contract/target.ts";
-import { createFakeWorld } from "../../test/service/fakes.ts";
-import { readSettings } from "../config.ts";
-import { filled, numberIn, whyUnwell } from "./gate.ts";
-import { askGate, isPrivate } from "./gateHttp.ts";
+import { readSettings } from "../../service/config.ts";
+import { filled, numberIn, whyUnwell } from "../../service/rollout/gate.ts";
+import { askGate, isPrivate } from "../../service/rollout/gateHttp.ts";
+import { createFakeWorld } from "./fakes.ts";
 
 let server: Server;
 let origin = "";
