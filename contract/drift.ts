@@ -140,6 +140,10 @@ export const driftRepairCreateSchema = z
       description:
         "From a preview of the same repairs: refused, or ended as `findings_changed`, when something else differs by then",
     }),
+    emergency: z
+      .strictObject({ reason: reasonSchema })
+      .optional()
+      .meta({ description: "Starts outside windows and in a freeze all the same; audited" }),
     reason: reasonSchema.optional(),
   })
   .meta({ id: "DriftRepairCreate", example: {} });
@@ -260,6 +264,7 @@ export const driftRoutes = defineRoutes({
       "plane_not_found",
       "drift_cause_not_found",
       "findings_changed",
+      "window_closed",
       "operation_in_progress",
     ],
   },

@@ -13,11 +13,13 @@ import { authorize } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
 import { requireKnownCohort } from "./fleetScope.ts";
 import { requestOperations } from "./requestOperations.ts";
+import { refuseClosed } from "./startGates.ts";
 
 /**
  * One repair for each target with something open that a repair puts right; none when there is nothing. What is being taken down is left
  * alone: a repair would put back what a decommissioning or an archiving that failed half-way has deleted. With a digest each
- * operation looks again first, and ends as `findings_changed` when it finds something else.
+ * operation looks again first, and ends as `findings_changed` when it finds something else. A repair changes what runs, so windows and
+ * freezes gate it like a deployment.
  */
 export async function driftRepairCreate(
   context: RequestContext,
@@ -25,9 +27,10 @@ export async function driftRepairCreate(
 ): Promise<OperationAccepted> {
   await authorize(context, "driftRepairCreate");
   return changeAs(context, async (change) => {
-    const { findingsDigest, reason, ...scope } = input;
+    const { findingsDigest, emergency, reason, ...scope } = input;
     const seen = await seenIn(change.db, scope);
     if (findingsDigest !== undefined && findingsDigest !== seen.findingsDigest) throw changedSince(input);
+    await refuseClosed(change, seen.targets, emergency);
     change.afterCommit(() => context.nudges.nudge("operations"));
     const operations: Operation[] = [];
     for (const { targetId, digest } of seen.targets) {
@@ -75,9 +78,10 @@ export async function driftRepairAutomatic(
   return changeAs(context, async (change) => {
     const { targets } = await driftSeen(change.db, { tenantIds: [tenantId], planes: [...planes] });
     change.afterCommit(() => context.nudges.nudge("operations"));
+    const able = targets.filter(({ needsPerson }) => needsPerson === null);
+    await refuseClosed(change, able, undefined);
     const operations: Operation[] = [];
-    for (const { targetId, digest, needsPerson } of targets) {
-      if (needsPerson !== null) continue;
+    for (const { targetId, digest } of able) {
       const binding = { findings: { digest }, automatic: true } as const;
       operations.push(...(await requestRepair(change, targetId, binding, reason)));
     }

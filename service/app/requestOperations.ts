@@ -1,6 +1,7 @@
 import type { Operation } from "../../contract/operation.ts";
 import type { Target } from "../../contract/target.ts";
 import type { DeploymentState, OnFailure, OperationKind } from "../../contract/vocabulary.ts";
+import { driftToMend } from "../../registry/driftMend.ts";
 import { operationCreate } from "../../registry/operation.ts";
 import type { Change } from "../../registry/registry.ts";
 import { type TargetPatch, targetUpdate } from "../../registry/target.ts";
@@ -45,7 +46,10 @@ async function requestOperation(
   const { deploymentState, requestedState, suspensionMode, targetReleaseNumber, lastOperationStatus } =
     target;
   const states = { deploymentState, requestedState, suspensionMode, lastOperationStatus };
-  const before = { ...states, targetReleaseNumber, drift: target.drift };
+  // A run that could put nothing right is not asked for because of it.
+  const toMend = (await driftToMend(change.db, [target])).has(targetId);
+  const drift = target.drift === "drifted" && !toMend ? "clean" : target.drift;
+  const before = { ...states, targetReleaseNumber, drift };
   const wanted = { state, patch, ...(transition && { transition }) };
   const input: OperationInput = { ...request.input, before, wanted };
   const { onFailure, deadlineMs = limits.operationDeadlineMs[kind], retryOf } = request;

@@ -93,7 +93,7 @@ export interface Emergency {
 /** An emergency goes past windows and freezes, and is audited as `window.bypassed` with its reason on each target it was needed for. */
 export async function refuseClosed(
   change: Change,
-  targets: readonly Gated[],
+  targets: readonly Omit<Gated, "currentReleaseNumber">[],
   emergency: Emergency | undefined,
 ): Promise<void> {
   const rules = await windowsOf(change.db, targets);
@@ -110,7 +110,10 @@ export async function refuseClosed(
   }
 }
 
-function closed({ planeName, tenantId }: Gated, { why, opensAt }: WindowClosed): ProblemError {
+function closed(
+  { planeName, tenantId }: Pick<Gated, "planeName" | "tenantId">,
+  { why, opensAt }: WindowClosed,
+): ProblemError {
   const when = opensAt === null ? "nothing opens it within a year" : `it opens at ${opensAt.toISOString()}`;
   return new ProblemError("window_closed", {
     detail: `Cannot start a change on ${planeName} now: ${why}; ${when}.`,

@@ -1,4 +1,5 @@
 import type { Target } from "../../contract/target.ts";
+import { driftToMend } from "../../registry/driftMend.ts";
 import { placementOf } from "../../registry/placement.ts";
 import { planeGet } from "../../registry/plane.ts";
 import { releaseGet } from "../../registry/release.ts";
@@ -99,7 +100,8 @@ export const deployStep: Step = {
       return { unchanged: true };
     }
     // A plain run compares with the state and would leave drift as it is.
-    const refreshed = run.target.drift === "drifted";
+    const { registry } = run.service;
+    const refreshed = (await registry.read((db) => driftToMend(db, [run.target]))).has(run.target.targetId);
     const { engine } = run.service;
     const hooks = { ...run.hooks, ...expectedPlan(run, digest) };
     const result = await withRecovery(run, () =>
@@ -178,7 +180,7 @@ export function keptOfUp(result: UpResult): Record<string, unknown> {
 }
 
 /**
- * Equal digest, last operation succeeded, no open drift: the stack is what the spec says. Not when this operation had begun
+ * Equal digest, last operation succeeded, no open drift that a run could mend: the stack is what the spec says. Not when this operation had begun
  * already: it may have deployed another spec before it was interrupted, and resolved this one since.
  */
 function isUnchanged(run: StepRun, digest: string): boolean {

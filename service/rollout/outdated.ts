@@ -66,7 +66,7 @@ function errorOf(
 /** In words; undefined when nothing has. */
 function whatChanged(
   { specDigest, planDigest, previewedAt }: PreviewedFacts,
-  { target, tenant, digest, problem, isApplied }: Resolved,
+  { target, tenant, digest, problem, isApplied, isToMend }: Resolved,
 ): string | undefined {
   if (problem !== undefined) return problem;
   const since = previewedAt ?? "";
@@ -77,12 +77,12 @@ function whatChanged(
   }
   const wasApplied = planDigest === NO_CHANGES.digest;
   if (isApplied && !wasApplied) return "it has been deployed meanwhile";
-  if (!isApplied && wasApplied) return `nothing was to be done, and now it is ${whyToDo(target)}`;
+  if (!isApplied && wasApplied)
+    return `nothing was to be done, and now it is ${isToMend ? "drifted" : whyToDo(target)}`;
   return undefined;
 }
 
-function whyToDo({ drift, lastOperationStatus }: Target): string {
-  if (drift === "drifted") return "drifted";
+function whyToDo({ lastOperationStatus }: Target): string {
   return lastOperationStatus === "succeeded"
     ? "another deployment"
     : `after an operation that ${lastOperationStatus}`;

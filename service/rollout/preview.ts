@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import pLimit from "p-limit";
 import type { PreviewChange, Rollout } from "../../contract/rollout.ts";
 import type { RolloutChange } from "../../contract/rolloutChange.ts";
-import type { Target } from "../../contract/target.ts";
 import { rolloutGet, rolloutsUnfinished } from "../../registry/rollout.ts";
 import {
   type PreviewedTarget,
@@ -146,7 +145,7 @@ async function previewTarget(
     // What a killed service began may still run, and writes into the same folder.
     await service.engine.settle(target, hooks.runId);
     const { engine } = service;
-    const plan = await (needsRefresh(target, rollout.change)
+    const plan = await (needsRefresh(resolved, rollout.change)
       ? engine.previewRepair(spec, hooks)
       : engine.preview(spec, hooks));
     await registry.record((record) => rolloutTargetPreviewed(record, rolloutId, previewedOf(resolved, plan)));
@@ -161,8 +160,8 @@ async function previewTarget(
 }
 
 /** As the deploy step chooses: a plain run compares with the state and would leave drift as it is. */
-function needsRefresh({ drift }: Target, { kind }: RolloutChange): boolean {
-  return drift === "drifted" || kind === "drift_repair";
+function needsRefresh({ isToMend }: Resolved, { kind }: RolloutChange): boolean {
+  return isToMend || kind === "drift_repair";
 }
 
 async function patientHold(

@@ -5,6 +5,7 @@ import type { Release } from "../../contract/release.ts";
 import type { RolloutChange } from "../../contract/rolloutChange.ts";
 import type { Target } from "../../contract/target.ts";
 import type { Tenant } from "../../contract/tenant.ts";
+import { driftToMend } from "../../registry/driftMend.ts";
 import { driftSeen } from "../../registry/driftSeen.ts";
 import { placementsOf } from "../../registry/placement.ts";
 import { planeFind } from "../../registry/plane.ts";
@@ -31,6 +32,8 @@ export interface Resolved {
   readonly problem?: string;
   /** Whether the stack is as the spec says already, as far as is recorded: no engine run is needed. */
   readonly isApplied: boolean;
+  /** Whether it has drifted in a way that a run of the stack puts right. */
+  readonly isToMend: boolean;
 }
 
 export interface Question {
@@ -82,12 +85,17 @@ async function resolveChunk(
   const tenants = await tenantsOf(db, [...new Set([...found.values()].map(({ target }) => target.tenantId))]);
   const placements = await placementsOf(db, ids);
   const seen = await findingsOf(db, change, [...tenants.keys()]);
+  const toMend = await driftToMend(
+    db,
+    [...found.values()].map(({ target }) => target),
+  );
   const resolved: Resolved[] = [];
   for (const { targetId, toReleaseNumber } of chunk) {
     const one = found.get(targetId);
     const tenant = tenants.get(one?.target.tenantId ?? "");
     if (one === undefined || tenant === undefined) continue;
-    const parts = { ...one, tenant, placement: placements.get(targetId), findings: seen.get(targetId) };
+    const its = { placement: placements.get(targetId), findings: seen.get(targetId) };
+    const parts = { ...one, tenant, ...its, isToMend: toMend.has(targetId) };
     resolved.push(await resolveOne(db, shared, change, parts, toReleaseNumber));
   }
   return resolved;
@@ -111,16 +119,17 @@ interface Parts {
   readonly tenant: Tenant;
   readonly placement: Placement | undefined;
   readonly findings: string | undefined;
+  readonly isToMend: boolean;
 }
 
 async function resolveOne(
   db: Reader,
   shared: Shared,
   change: RolloutChange,
-  { target, appliedSpec, tenant, placement, findings }: Parts,
+  { target, appliedSpec, tenant, placement, findings, isToMend }: Parts,
   toReleaseNumber: number | null,
 ): Promise<Resolved> {
-  const known = { target, tenant };
+  const known = { target, tenant, isToMend };
   if (change.kind === "flag") return { ...known, isApplied: true };
   if (change.kind === "drift_repair") return { ...known, ...recorded(findings, appliedSpec) };
   const number = toReleaseNumber ?? target.currentReleaseNumber;
@@ -136,7 +145,7 @@ async function resolveOne(
     const wanted = changedRecord(tenant, change);
     const parts = { tenant: wanted, target, plane, release, workload, placement };
     const { spec, digest } = resolveSpec(parts, shared.settings);
-    return { ...known, spec, digest, isApplied: isApplied(target, digest) };
+    return { ...known, spec, digest, isApplied: !isToMend && isApplied(target, digest) };
   } catch (thrown) {
     const problem = thrown instanceof Error ? thrown.message.slice(0, 300) : "its spec cannot be resolved";
     return { ...known, isApplied: false, problem };
@@ -155,12 +164,9 @@ function recorded(
   return { isApplied: false, spec: parsed.data, digest: findings };
 }
 
-/** As the deploy step sees it: equal digest, the last operation succeeded, no open drift. */
-export function isApplied(
-  { currentSpecDigest, lastOperationStatus, drift }: Target,
-  digest: string | undefined,
-): boolean {
-  return currentSpecDigest === digest && lastOperationStatus === "succeeded" && drift !== "drifted";
+/** As the deploy step sees it: equal digest, the last operation succeeded. */
+function isApplied({ currentSpecDigest, lastOperationStatus }: Target, digest: string | undefined): boolean {
+  return currentSpecDigest === digest && lastOperationStatus === "succeeded";
 }
 
 async function kept<K, T>(known: Map<K, T>, key: K, read: (key: K) => Promise<T>): Promise<T> {

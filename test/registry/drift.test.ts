@@ -3,6 +3,7 @@ import type { Target } from "../../contract/target.ts";
 import { auditEventList } from "../../registry/audit.ts";
 import { driftFindingsReport, driftFindingsResolve, type SeenDrift } from "../../registry/driftFinding.ts";
 import { driftFindingList, driftFindingsOpen } from "../../registry/driftFindingRead.ts";
+import { driftToMend } from "../../registry/driftMend.ts";
 import {
   driftScanCreate,
   driftScanDetail,
@@ -33,6 +34,26 @@ const group: SeenDrift = {
   kind: "deleted",
   properties: [],
 };
+
+describeDialects("drift that a run of the stack can mend", (create) => {
+  it("is of everything that counts but objects that no state has", async () => {
+    const registry = await (await create()).open();
+    const kinds = { changed: "acme", deleted: "bolt", registry: "core", unmanaged: "dune", hidden: "east" };
+    const toMend: string[] = [];
+    const targets: Target[] = [];
+    for (const [kind, slug] of Object.entries(kinds)) {
+      const { target } = await addTarget(registry, slug);
+      const seen = { ...bucket, kind: kind as SeenDrift["kind"] };
+      await report(registry, target, [seen, { ...seen, urn: `${seen.urn}-2` }]);
+      const after = await registry.read((db) => targetGet(db, target.targetId));
+      targets.push(after);
+      if (kind !== "unmanaged" && kind !== "hidden") toMend.push(target.targetId);
+    }
+    expect(targets.map(({ drift }) => drift)).toEqual(["drifted", "drifted", "drifted", "drifted", "clean"]);
+    const found = await registry.read((db) => driftToMend(db, targets));
+    expect([...found].sort()).toEqual(toMend.sort());
+  });
+});
 
 describeDialects("drift findings", (create) => {
   it("are opened once, seen again, and resolved when they are gone", async () => {

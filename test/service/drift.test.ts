@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { breakerWrite } from "../../registry/breaker.ts";
 import type { DriftFinding } from "../../service/engine/engine.ts";
 import { fakeChange } from "./fakePlan.ts";
 import type { FakeStack } from "./fakes.ts";
@@ -70,6 +71,20 @@ describe("a scan", () => {
     expect(found).toMatchObject([{ kind: "unmanaged", physicalId: arn, tenantId: tenants.bolt }]);
     expect(found[0].needsPerson).toContain("no state records it");
     expect(await run(service, "/drift/repairs")).toEqual([]);
+    // Nor has a deployment anything to put right there.
+    const runs = service.world.runs.length;
+    expect(await driftOf("bolt")).toBe("drifted");
+    const [deployment] = await run(service, `/tenants/${tenants.bolt}/deploy`);
+    expect(deployment.status).toBe("succeeded");
+    const change = { kind: "release", releaseNumber: 1 };
+    const rollout = await rolloutsOf(service).run({ change, scope: { tenantIds: [tenants.bolt] } });
+    expect(rollout).toMatchObject({ status: "succeeded", counts: { unchanged: 1 } });
+    expect(service.world.runs).toHaveLength(runs);
+    stackOf("bolt").findings = [changed({ delaySeconds: 7 })];
+    await scan({ tenantIds: [tenants.bolt] });
+    await run(service, `/tenants/${tenants.bolt}/deploy`);
+    expect(service.world.runs.at(-1)).not.toMatch(/^drift/);
+    expect(stackOf("bolt").findings).toEqual([]);
   });
 
   it("finds stacks that are not what the registry says, and those that are gone", async () => {
@@ -109,6 +124,30 @@ describe("a scan", () => {
     expect(busy.targets[0].error).toContain(operation.operationId);
     const { items } = await get(`/drift/scans/${scanId}/targets?status=skipped`);
     expect(items).toHaveLength(1);
+  });
+});
+
+describe("a scan of a plane whose circuit breaker is open", () => {
+  it("leaves it alone, says why, and looks again once the breaker is reset", async () => {
+    const scope = `plane/${plane}`;
+    await service.registry().record((record) =>
+      breakerWrite(record, {
+        ...{ scope, state: "open", outcomes: [], reason: "the cloud refuses", openings: 1 },
+        ...{ openedAt: record.now, retryAt: inMs(3_600_000), updatedAt: record.now },
+        ...{ probeHolder: null, probeUntil: null },
+      }),
+    );
+    drift("acme", changed({ delaySeconds: 8 }));
+    const runs = service.world.runs.length;
+    const done = await scan();
+    expect(done).toMatchObject({ status: "succeeded", targetsSkipped: 3, targetsDone: 3, findingsOpen: 0 });
+    for (const { status, error } of done.targets) {
+      expect(status).toBe("skipped");
+      expect(error).toContain(`circuit breaker of ${plane}`);
+    }
+    expect(service.world.runs).toHaveLength(runs);
+    await post(`/breakers/${encodeURIComponent(scope)}/reset`, { reason: "mended" });
+    expect(await scan()).toMatchObject({ targetsSkipped: 0, findingsOpen: 1 });
   });
 });
 
@@ -215,6 +254,35 @@ describe("a repair", () => {
     });
     expect(repaired.status).toBe("succeeded");
     expect([await driftOf("acme"), await driftOf("bolt")]).toEqual(["clean", "clean"]);
+  });
+});
+
+describe("a repair in a freeze", () => {
+  it("waits for windows, unless it is an emergency", async () => {
+    drift("acme", changed({ delaySeconds: 21 }));
+    await scan();
+    const freeze = { effect: "deny", planeName: plane, untilAt: inMs(3_600_000), reason: "year end" };
+    const { windowId } = (await post("/windows", freeze)).body;
+    const body = { tenantIds: [tenants.acme] };
+    const refused = await post("/drift/repairs", body);
+    expect(refused).toMatchObject({ status: 409, body: { code: "window_closed" } });
+    expect(stackOf("acme").findings).toHaveLength(1);
+    const emergency = { reason: "customers wait for their mail" };
+    const [repair] = await run(service, "/drift/repairs", { ...body, emergency });
+    expect(repair.status).toBe("succeeded");
+    const { items } = await get(`/audit/events?tenantId=${tenants.acme}&action=window.bypassed`);
+    expect(items).toMatchObject([{ reason: emergency.reason }]);
+    expect(await driftOf("acme")).toBe("clean");
+
+    const from = service.world.runs.length;
+    await service.restart(["--drift-policy", "dev=correct", "--reconcile-every-ms", "100"]);
+    drift("acme", changed({ delaySeconds: 22 }));
+    await scan();
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(service.world.runs.slice(from).filter((one) => one.startsWith("repair"))).toEqual([]);
+    await service.call("DELETE", `${controlPlane}/windows/${windowId}?reason=over`);
+    await waitFor("the repair", async () => (await driftOf("acme")) === "clean" || undefined);
+    await service.restart(["--drift-policy", "dev=report"]);
   });
 });
 

@@ -9,6 +9,7 @@ import {
   controlPlane,
   createRelease,
   createTenant,
+  releaseBody,
   run,
   startTestService,
   type TestService,
@@ -392,5 +393,26 @@ describe("restoring", () => {
     await run(service, `/tenants/${tenantId}/restore`);
     expect(service.world.data.databases.get(tenantId)).toMatchObject({ content: "newer rows" });
     expect(await get("/audit/verification")).toMatchObject({ verified: true });
+  });
+
+  it("takes no release that a pin keeps away or that does not know the archived schema", async () => {
+    const schema = async (schemaVersion: number, compatibleSchemas: object) =>
+      (await post("/releases", { ...releaseBody(`9.${schemaVersion}.0`), schemaVersion, compatibleSchemas }))
+        .body.number as number;
+    const old = await schema(3, { from: 3, to: 3 });
+    const current = await schema(4, { from: 3, to: 4 });
+    const tenantId = await furnished("restored-elsewhere");
+    await run(service, `/tenants/${tenantId}/deploy`, { releaseNumber: current });
+    await run(service, `/tenants/${tenantId}/suspend`, { reason: "paused" });
+    await run(service, `/tenants/${tenantId}/archive`, { reason: "paused for long" });
+    const restore = (releaseNumber: number) => post(`/tenants/${tenantId}/restore`, { releaseNumber });
+    expect(await restore(old)).toMatchObject({ status: 409, body: { code: "release_incompatible" } });
+    const pin = await post("/pins", { tenantId, releaseNumber: current, reason: "acceptance test" });
+    expect(pin.status).toBe(201);
+    const next = await schema(5, { from: 4, to: 5 });
+    expect(await restore(next)).toMatchObject({ status: 409, body: { code: "target_pinned" } });
+    expect(await get(`/tenants/${tenantId}`)).toMatchObject({ status: "archived" });
+    await run(service, `/tenants/${tenantId}/restore`);
+    expect(await targetOf(tenantId)).toMatchObject({ currentReleaseNumber: current });
   });
 });
