@@ -5,7 +5,7 @@
  * and, as far as possible, its port stay. A cluster that was deleted takes its data along.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { given } from "../aws/objects.ts";
 import { CLUSTER } from "../aws/rdsCluster.ts";
@@ -48,7 +48,7 @@ export function createDatabaseServers(cloudFolder: string, store: Store): Databa
     const as = runAs(join(placeOf(home, id), "data"));
     const folder = settle(home, id, as);
     makeOwn(folder, as);
-    writeFileSync(join(folder, OWNER_FILE), home);
+    nameOwner(folder, home);
     const binaries = findBinaries(as, join(OUTSIDE, "tenantry-postgres"));
     const databaseName = text(cluster.properties, "databaseName");
     await initialise(folder, binaries, as, { ...masterLogin(store, cluster), databaseName });
@@ -87,7 +87,8 @@ export function createDatabaseServers(cloudFolder: string, store: Store): Databa
     }
   };
   let sweeping: Promise<void> = sweep().catch(() => undefined);
-  sweepOutside();
+  // Only a root has data there.
+  if (process.getuid?.() === 0) sweepOutside();
   const timer = setInterval(() => {
     if (idsIn(home).length > 0) sweeping = sweeping.then(sweep).catch(() => undefined);
   }, SWEEP_EVERY_MS).unref();
@@ -134,12 +135,21 @@ function settle(home: string, id: string, as: ReturnType<typeof runAs>): string 
   return folder;
 }
 
+/** Whole or not at all: whoever sweeps in the same instant and found no name would take the data for nobody's. */
+function nameOwner(folder: string, home: string): void {
+  const file = join(folder, OWNER_FILE);
+  if (existsSync(file) && readFileSync(file, "utf8") === home) return;
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, home);
+  renameSync(draft, file);
+}
+
 /** Data of clouds whose folder was removed with them running or not. */
-function sweepOutside(): void {
-  if (process.getuid?.() !== 0 || !existsSync(OUTSIDE)) return;
-  for (const name of readdirSync(OUTSIDE).filter((entry) => entry.startsWith(OUTSIDE_PREFIX))) {
-    const owner = join(OUTSIDE, name, OWNER_FILE);
-    if (existsSync(owner) && !existsSync(readFileSync(owner, "utf8")))
-      rmSync(join(OUTSIDE, name), { recursive: true, force: true });
+export function sweepOutside(outside = OUTSIDE): void {
+  if (!existsSync(outside)) return;
+  for (const name of readdirSync(outside).filter((entry) => entry.startsWith(OUTSIDE_PREFIX))) {
+    const file = join(outside, name, OWNER_FILE);
+    const owner = existsSync(file) ? readFileSync(file, "utf8") : "";
+    if (owner !== "" && !existsSync(owner)) rmSync(join(outside, name), { recursive: true, force: true });
   }
 }
