@@ -32,7 +32,7 @@ export type RolloutAction = (typeof ROLLOUT_ACTIONS)[number];
 
 /** In which statuses a person may ask for what. In any other the request is refused with `rollout_status`. */
 const ALLOWED_IN: Readonly<Record<RolloutAction, readonly RolloutStatus[]>> = {
-  preview: ["previewed"],
+  preview: ["previewed", "paused", "halted", "failed"],
   start: ["previewed"],
   pause: ["running"],
   resume: ["paused", "halted"],

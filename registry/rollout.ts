@@ -100,12 +100,21 @@ export async function rolloutsUnfinished(db: Reader): Promise<Rollout[]> {
   return withPlanes(db, rows);
 }
 
-/** Those that have these planes to themselves, oldest first; all there are when none is named. */
+/**
+ * Those that have these planes to themselves, oldest first; all there are when none is named. One that was retargeted keeps its planes while
+ * it is previewed anew: half of the fleet has what it brought.
+ */
 export async function rolloutsUnderWay(db: Reader, planes?: readonly string[]): Promise<Rollout[]> {
   const rows = await db
     .selectFrom("rollouts")
     .selectAll()
-    .where("status", "in", [...ROLLOUT_UNDER_WAY])
+    .where("finishedAt", "is", null)
+    .where(({ or, and, eb }) =>
+      or([
+        eb("status", "in", [...ROLLOUT_UNDER_WAY]),
+        and([eb("status", "in", ["previewing", "previewed"]), eb("startedAt", "is not", null)]),
+      ]),
+    )
     .orderBy("createdAt")
     .orderBy("rolloutId")
     .execute();

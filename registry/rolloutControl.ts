@@ -4,7 +4,7 @@ import { allowedActions, hasEnded, mayAct, type RolloutAction } from "../contrac
 import type { Change } from "./registry.ts";
 import { type RolloutEvent, type RolloutPatch, rolloutGet, rolloutUpdate } from "./rollout.ts";
 import { rolloutPreviewForget } from "./rolloutPreview.ts";
-import { setWave } from "./rolloutWave.ts";
+import { rolloutApprovalsForget, setWave } from "./rolloutWave.ts";
 
 /**
  * What a person does with a rollout. Each function refuses what the status does not allow (contract/rolloutActions.ts), writes the
@@ -12,9 +12,16 @@ import { setWave } from "./rolloutWave.ts";
  */
 type Reason = string | undefined;
 
-/** All that is pending is previewed anew. */
+/**
+ * All that is pending is previewed anew; once it has begun, so is what failed: a plan that has changed since fails again at
+ * each retry. An ended one goes on with it; whether its planes are free is the caller's to check.
+ */
 export async function rolloutPreview(change: Change, rolloutId: string, reason: Reason): Promise<void> {
-  await act(change, rolloutId, "preview", reason, { status: "previewing", previewDigest: null });
+  const rollout = await allowed(change, rolloutId, "preview");
+  if (rollout.status !== "previewed") await makePending(change, rollout);
+  const again = { statusReason: null, finishedAt: null, endedAs: null } as const;
+  const patch = { status: "previewing", previewDigest: null, ...again } as const;
+  await rolloutUpdate(change, rolloutId, patch, { action: EVENTS.preview, reason });
   await rolloutPreviewForget(change, rolloutId);
 }
 
@@ -104,6 +111,7 @@ export async function rolloutRetry(
   const rollout = await allowed(change, rolloutId, "retry");
   if (targetIds) await requireStatus(change, rolloutId, targetIds, ["failed"]);
   const again = await makePending(change, rollout, targetIds);
+  if (again === 0) throw nothingFailed();
   const status = rollout.status === "paused" ? "paused" : "running";
   const patch = {
     status,
@@ -139,6 +147,7 @@ export async function rolloutRetarget(
     .where("status", "=", "pending")
     .execute();
   await rolloutPreviewForget(change, rolloutId);
+  await rolloutApprovalsForget(change, rolloutId);
   const patch = { change: what, status: "previewing", previewDigest: null, statusReason: null } as const;
   const details = { from: before, to: releaseNumber };
   await rolloutUpdate(change, rolloutId, patch, { action: "rollout.retargeted", reason, details });
@@ -299,6 +308,14 @@ async function requireStatus(
       message: `is ${statusOf.get(targetId) ?? "no target of the rollout"}`,
       value: targetId,
     })),
+  });
+}
+
+function nothingFailed(): ProblemError {
+  return new ProblemError("target_missing", {
+    detail: "Cannot retry: at least one target of the rollout must have failed, and none has.",
+    hint: "Resume a rollout that is halted or paused. What was skipped or held needs another rollout.",
+    errors: [{ path: "rollout.counts.failed", message: "must be at least 1", value: 0 }],
   });
 }
 

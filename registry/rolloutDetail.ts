@@ -1,5 +1,5 @@
 import type { RolloutDetail } from "../contract/rollout.ts";
-import { allowedActions } from "../contract/rolloutActions.ts";
+import { allowedActions, hasEnded } from "../contract/rolloutActions.ts";
 import type { Reader } from "./registry.ts";
 import { rolloutGet } from "./rollout.ts";
 import { rolloutCountsByWave, totalCounts } from "./rolloutTarget.ts";
@@ -9,10 +9,12 @@ import { rolloutWaves } from "./rolloutWave.ts";
 export async function rolloutDetail(db: Reader, rolloutId: string): Promise<RolloutDetail> {
   const rollout = await rolloutGet(db, rolloutId);
   const byWave = await rolloutCountsByWave(db, rolloutId);
+  const isCancelled = rollout.cancelRequestedAt !== null && !hasEnded(rollout.status);
+  const allowed = allowedActions(rollout.status);
   return {
     ...rollout,
     counts: totalCounts(byWave),
     waves: await rolloutWaves(db, rolloutId, byWave),
-    allowedActions: allowedActions(rollout.status),
+    allowedActions: isCancelled ? allowed.filter((action) => action === "rollback") : allowed,
   };
 }

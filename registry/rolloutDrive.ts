@@ -1,8 +1,10 @@
 import type { Rollout, RolloutHealth, RolloutWave } from "../contract/rollout.ts";
 import type { OperationStatus, RolloutTargetStatus } from "../contract/vocabulary.ts";
 import { fromJson } from "./json.ts";
+import { redactText } from "./redact.ts";
 import type { Change, Reader } from "./registry.ts";
 import { rolloutGet, rolloutUpdate } from "./rollout.ts";
+import { rolloutTargetsSet } from "./rolloutTarget.ts";
 import { rolloutWaves } from "./rolloutWave.ts";
 import type { OperationErrorValue } from "./schema.ts";
 
@@ -87,6 +89,21 @@ export async function rolloutHalt(change: Change, rolloutId: string, statusReaso
   await rolloutUpdate(change, rolloutId, { status: "halted", statusReason }, event);
 }
 
+/** baking → failed. No operation says so, so it is told here: audits `rollout.targets_unwell`. */
+export async function rolloutTargetsUnwell(
+  change: Change,
+  rolloutId: string,
+  { targetIds, reason }: { readonly targetIds: readonly string[]; readonly reason: string },
+): Promise<void> {
+  await rolloutTargetsSet(change, rolloutId, targetIds, { status: "failed", reason });
+  const details = { targets: targetIds.length, targetIds: targetIds.slice(0, IDS_TOLD) };
+  const event = { action: "rollout.targets_unwell", outcome: "failed", details } as const;
+  await rolloutUpdate(change, rolloutId, {}, { ...event, reason: redactText(reason) });
+}
+
+/** An event names no more targets than these. */
+const IDS_TOLD = 100;
+
 /** Said once: in the audit trail, as an event, and in the rollout until it moves again. */
 export async function rolloutStuck(
   change: Change,
@@ -94,7 +111,7 @@ export async function rolloutStuck(
   { targetIds, reason }: { readonly targetIds: readonly string[]; readonly reason: string },
 ): Promise<void> {
   const patch = { stuckSince: change.now, stuckReason: reason };
-  const details = { targets: targetIds.length, targetIds: targetIds.slice(0, 100), stuckReason: reason };
+  const details = { targets: targetIds.length, targetIds: targetIds.slice(0, IDS_TOLD), stuckReason: reason };
   await rolloutUpdate(change, rolloutId, patch, { action: "rollout.stuck", outcome: "failed", details });
 }
 

@@ -100,6 +100,13 @@ export async function rolloutPreviewForget(change: Change, rolloutId: string): P
     .where("rolloutId", "=", rolloutId)
     .where("status", "=", "pending")
     .execute();
+  // Whoever has begun is in no group of the next preview: it shows what is still to come.
+  await change.db
+    .updateTable("rolloutTargets")
+    .set({ previewGroup: null })
+    .where("rolloutId", "=", rolloutId)
+    .where("status", "<>", "pending")
+    .execute();
 }
 
 /** previewing → previewed: counts and orders the groups, and keeps the digest of the whole. Audits `rollout.previewed`. */

@@ -8,7 +8,7 @@ import type {
 } from "../contract/rollout.ts";
 import { ROLLOUT_TARGET_STATUSES } from "../contract/vocabulary.ts";
 import type { Bookkeeping } from "./bookkeeping.ts";
-import { pageAfter, toPage } from "./cursor.ts";
+import { pageAfter, pageAfterNumber, toPage } from "./cursor.ts";
 import { fromJson, toJson } from "./json.ts";
 import { redactText } from "./redact.ts";
 import type { Reader } from "./registry.ts";
@@ -61,6 +61,23 @@ export async function rolloutTargetsSet(
   }
 }
 
+/** What a look at a target that bakes has found, unless it no longer bakes or has been deployed again since. */
+export async function rolloutTargetLooked(
+  { db, now }: Bookkeeping,
+  rolloutId: string,
+  { targetId, operationId }: Pick<RolloutTarget, "targetId" | "operationId">,
+  health: RolloutHealth,
+): Promise<void> {
+  await db
+    .updateTable("rolloutTargets")
+    .set({ health: toJson(health), updatedAt: now })
+    .where("rolloutId", "=", rolloutId)
+    .where("targetId", "=", targetId)
+    .where("status", "=", "baking")
+    .where("operationId", operationId === null ? "is" : "=", operationId)
+    .execute();
+}
+
 /** Sets something else of each target, in as many statements as there are different patches (their operations apart). */
 export async function rolloutTargetsSetEach(
   record: Bookkeeping,
@@ -94,7 +111,8 @@ export async function rolloutTargetsBegin(
       .updateTable("rolloutTargets")
       .set(({ eb }) => ({
         status,
-        reason: null,
+        // What is rolled back because it failed goes on saying why.
+        ...(status === "running" ? { reason: null } : {}),
         operationId: sql<string | null>`case target_id ${sql.join(cases, sql` `)} end`,
         attempt: eb("attempt", "+", 1),
         health: null,
@@ -124,9 +142,10 @@ export async function rolloutTargetList(
   if (query.wave) rows = rows.where("wave", "=", query.wave);
   if (query.previewGroup) rows = rows.where("previewGroup", "=", query.previewGroup);
   if (query.cursor) {
-    const [wave, targetId] = pageAfter(query.cursor);
+    const wave = pageAfterNumber(query.cursor, 0);
+    const [, targetId] = pageAfter(query.cursor);
     rows = rows.where(({ eb, refTuple, tuple }) =>
-      eb(refTuple("wave", "targetId"), ">", tuple(Number(wave), targetId)),
+      eb(refTuple("wave", "targetId"), ">", tuple(wave, targetId)),
     );
   }
   const found = await rows
@@ -146,6 +165,38 @@ export async function rolloutTargetsOf(
   let rows = db.selectFrom("rolloutTargets").selectAll().where("rolloutId", "=", rolloutId);
   if (targetIds) rows = rows.where("targetId", "in", [...targetIds]);
   return (await rows.execute()).map(fromRow);
+}
+
+/** Those of one tenant, one for each of its planes. */
+export async function rolloutTargetsOfTenant(
+  db: Reader,
+  rolloutId: string,
+  tenantId: string,
+): Promise<RolloutTarget[]> {
+  const rows = await db
+    .selectFrom("rolloutTargets")
+    .selectAll()
+    .where("rolloutId", "=", rolloutId)
+    .where("targetId", "in", (eb) =>
+      eb.selectFrom("targets").select("targets.targetId").where("targets.tenantId", "=", tenantId),
+    )
+    .execute();
+  return rows.map(fromRow);
+}
+
+/** What the rollout overwrites of a target: by it it is rolled back. */
+export async function rolloutBeforeSet(
+  { db, now }: Bookkeeping,
+  rolloutId: string,
+  targetId: string,
+  before: RolloutTarget["before"],
+): Promise<void> {
+  await db
+    .updateTable("rolloutTargets")
+    .set({ before: toJson(before), updatedAt: now })
+    .where("rolloutId", "=", rolloutId)
+    .where("targetId", "=", targetId)
+    .execute();
 }
 
 /** How many targets of each wave are in each status. */

@@ -46,6 +46,16 @@ export async function rolloutWaveAwaitApproval(
   await rolloutUpdate(change, rolloutId, {}, { action: "rollout.approval_asked", details: { wave } });
 }
 
+/** Waves that have not begun are to be approved again: what was approved is no longer what they bring. */
+export async function rolloutApprovalsForget({ db }: Change, rolloutId: string): Promise<void> {
+  await db
+    .updateTable("rolloutWaves")
+    .set({ approvalAskedAt: null, approvedBy: null, approvedAt: null })
+    .where("rolloutId", "=", rolloutId)
+    .where("startedAt", "is", null)
+    .execute();
+}
+
 /** Audits `rollout.wave_started`. */
 export async function rolloutWaveStart(change: Change, rolloutId: string, wave: number): Promise<void> {
   await setWave(change, rolloutId, wave, { startedAt: change.now });

@@ -35,7 +35,13 @@ import { refuseOutdated } from "../rollout/outdated.ts";
 import { type PlannedWave, planWaves } from "../rollout/waves.ts";
 import { authorize } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
-import { busyWith, othersOnPlanes, refuseBusyAgain, rollBackOnPurpose } from "./rolloutPlanes.ts";
+import {
+  busyWith,
+  othersOnPlanes,
+  queuedBefore,
+  refuseBusyAgain,
+  rollBackOnPurpose,
+} from "./rolloutPlanes.ts";
 
 export async function rolloutCreate(context: RequestContext, input: RolloutCreate): Promise<RolloutCreated> {
   await authorize(context, "rolloutCreate");
@@ -143,8 +149,12 @@ export async function rolloutPreviewGet(
 type On<T> = (context: RequestContext, rolloutId: string, body: T) => Promise<RolloutDetail>;
 type Work<T> = (change: Change, rolloutId: string, body: T, context: RequestContext) => Promise<unknown>;
 
-export const rolloutPreview: On<RolloutControl> = controlled("rolloutPreview", (change, id, { reason }) =>
-  control.rolloutPreview(change, id, reason),
+export const rolloutPreview: On<RolloutControl> = controlled(
+  "rolloutPreview",
+  async (change, id, { reason }) => {
+    await refuseBusyAgain(change, id);
+    await control.rolloutPreview(change, id, reason);
+  },
 );
 export const rolloutPause: On<RolloutControl> = controlled("rolloutPause", (change, id, { reason }) =>
   control.rolloutPause(change, id, reason),
@@ -197,7 +207,10 @@ export async function rolloutStart(
     const isOther = now.previewDigest !== body.previewDigest;
     if (isOther && mayAct("start", now.status))
       await refuseOutdated(change.db, settings, now, body.previewDigest);
-    const others = await othersOnPlanes(change.db, now);
+    const others = [
+      ...(await othersOnPlanes(change.db, now)),
+      ...(now.startedAt === null ? await queuedBefore(change.db, now) : []),
+    ];
     const [first] = others;
     if (first !== undefined && now.rules.whenBusy === "refuse") throw busyWith(first, now);
     await control.rolloutStart(change, rolloutId, { queue: first !== undefined, reason: body.reason });

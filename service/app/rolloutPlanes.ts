@@ -3,7 +3,7 @@ import type { Rollout, RolloutRollback } from "../../contract/rollout.ts";
 import { hasEnded } from "../../contract/rolloutActions.ts";
 import { pinCreate } from "../../registry/pin.ts";
 import type { Change, Reader } from "../../registry/registry.ts";
-import { rolloutGet, rolloutsUnderWay } from "../../registry/rollout.ts";
+import { rolloutGet, rolloutsUnderWay, rolloutsUnfinished } from "../../registry/rollout.ts";
 import { rolloutRollback } from "../../registry/rolloutControl.ts";
 import { rolloutTargetsOf } from "../../registry/rolloutTarget.ts";
 import { isOfTenant } from "../rollout/record.ts";
@@ -11,6 +11,17 @@ import { isOfTenant } from "../rollout/record.ts";
 /** One rollout has its planes to itself: two at once would undo each other's order. */
 export async function othersOnPlanes(db: Reader, { rolloutId, planes }: Rollout): Promise<Rollout[]> {
   return (await rolloutsUnderWay(db, planes)).filter((other) => other.rolloutId !== rolloutId);
+}
+
+/** One that waits keeps its place on all of its planes, else those of few planes would pass by one of many for ever. */
+export async function queuedBefore(db: Reader, { rolloutId, planes }: Rollout): Promise<Rollout[]> {
+  return (await rolloutsUnfinished(db)).filter(
+    (other) =>
+      other.status === "queued" &&
+      other.cancelRequestedAt === null &&
+      other.rolloutId !== rolloutId &&
+      other.planes.some((plane) => planes.includes(plane)),
+  );
 }
 
 export function busyWith(other: Rollout, { planes }: Pick<Rollout, "planes">): ProblemError {

@@ -1,7 +1,13 @@
 import type { Rollout } from "../../contract/rollout.ts";
 import type { Change } from "../../registry/registry.ts";
 import { rolloutRollbackBegin } from "../../registry/rolloutControl.ts";
-import { rolloutFinish, rolloutHalt, rolloutStuck, rolloutUnstuck } from "../../registry/rolloutDrive.ts";
+import {
+  rolloutFinish,
+  rolloutHalt,
+  rolloutStuck,
+  rolloutTargetsUnwell,
+  rolloutUnstuck,
+} from "../../registry/rolloutDrive.ts";
 import { rolloutTargetsOf, rolloutTargetsSet } from "../../registry/rolloutTarget.ts";
 import {
   rolloutWaveAwaitApproval,
@@ -22,6 +28,8 @@ export interface Applied {
   readonly moved: boolean;
   /** Whether operations wait for a worker. */
   readonly operations: number;
+  /** Only the first of many targets: what was decided to come after them has to be decided again. */
+  readonly partly?: true;
 }
 
 /** Carries out what was decided, in its order, in the caller's change: all of it comes to be, or nothing. */
@@ -36,6 +44,7 @@ export async function applyActions(
     const done = await apply(change, service, rollout, action);
     moved ||= done.moved;
     operations += done.operations;
+    if (done.partly) break;
   }
   return { moved, operations };
 }
@@ -55,12 +64,14 @@ async function apply(
     case "rollBack":
       return asApplied(await takeBackTargets(change, service, rollout, few(action.targetIds)));
     case "skip":
-    case "hold":
-    case "fail": {
+    case "hold": {
       const { targetIds, reason } = action;
       await rolloutTargetsSet(change, rolloutId, targetIds, { status: STATUS_OF[action.kind], reason });
       return MOVED;
     }
+    case "fail":
+      await rolloutTargetsUnwell(change, rolloutId, action);
+      return MOVED;
     case "endBake":
       return endBake(change, rolloutId, action.targetIds);
     case "awaitApproval":
@@ -95,7 +106,7 @@ async function apply(
   }
 }
 
-const STATUS_OF = { skip: "skipped", hold: "held", fail: "failed" } as const;
+const STATUS_OF = { skip: "skipped", hold: "held" } as const;
 
 /** The rest is decided again: a change must not keep all others waiting for long. */
 function few(targetIds: readonly string[]): readonly string[] {
@@ -107,14 +118,15 @@ function asApplied({ moved, operations }: { moved: number; operations: number })
 }
 
 /** Healthy to the end of the bake: the release it has is one that it can be taken back to. */
-async function endBake(change: Change, rolloutId: string, targetIds: readonly string[]): Promise<Applied> {
+async function endBake(change: Change, rolloutId: string, proven: readonly string[]): Promise<Applied> {
+  const targetIds = few(proven);
   await rolloutTargetsSet(change, rolloutId, targetIds, { status: "succeeded", reason: null });
   for (const targetId of targetIds) {
     const { currentReleaseNumber: verifiedReleaseNumber } = await targetGet(change.db, targetId);
     if (verifiedReleaseNumber === null) continue;
     await targetUpdate(change, targetId, { verifiedReleaseNumber }, { action: "target.verified" });
   }
-  return MOVED;
+  return targetIds.length < proven.length ? { ...MOVED, partly: true } : MOVED;
 }
 
 /** Which tenants failed and why, up to a few: whoever reads that it halted asks that first. */

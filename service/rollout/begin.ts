@@ -2,20 +2,18 @@ import { ProblemError } from "../../contract/errors.ts";
 import type { Operation } from "../../contract/operation.ts";
 import type { Rollout, RolloutTarget } from "../../contract/rollout.ts";
 import type { Target } from "../../contract/target.ts";
-import { flagGet, refuseArchived } from "../../registry/flag.ts";
-import { flagOverrideFind, flagOverrideSet } from "../../registry/flagOverride.ts";
 import { operationLiveOfTarget } from "../../registry/operation.ts";
 import type { Change } from "../../registry/registry.ts";
 import { rolloutTargetsBegin, rolloutTargetsOf, rolloutTargetsSet } from "../../registry/rolloutTarget.ts";
-import { tenantGet, tenantWrite } from "../../registry/tenant.ts";
 import type { ServiceContext } from "../app/context.ts";
 import { requestRepair } from "../app/driftRepair.ts";
 import { requestOperations } from "../app/requestOperations.ts";
 import { breakerAdmit, openBreakers, rolloutHolder } from "../breaker/breakers.ts";
+import { applyRecord, keepRelease } from "./before.ts";
 import { barsOf } from "./facts.ts";
 import { NO_SPEC } from "./preview.ts";
-import { changedRecord } from "./record.ts";
 import { type Resolved, resolveSome } from "./specs.ts";
+import { restoreRecord } from "./takeBack.ts";
 
 /**
  * Begins targets of a rollout: the change of the tenant's record and the operation that brings it about come to be together, in
@@ -84,15 +82,18 @@ async function beginTarget(
   // Somebody's own operation runs there. The target waits; it keeps its place.
   if ((await operationLiveOfTarget(change.db, targetId)) !== undefined) return "waits";
   try {
-    const recordChanged = await applyRecord(change, rollout, row);
     const [resolved] = await resolveSome(change.db, settings, what, [row]);
     if (resolved === undefined) return await end(change, rolloutId, targetId, "failed", "the target is gone");
     if (resolved.problem !== undefined)
       return await end(change, rolloutId, targetId, "failed", resolved.problem);
-    if (resolved.isApplied) return await endAtOnce(change, rolloutId, targetId, recordChanged);
+    if (resolved.isApplied) {
+      const { changed } = await applyRecord(change, rollout, row);
+      return await endAtOnce(change, rolloutId, targetId, changed);
+    }
     const holder = rolloutHolder(rolloutId, targetId);
     if (!(await breakerAdmit(change, settings, holder, place))) return "waits";
-    const operation = await request(change, rollout, row, resolved);
+    const operation = await requestWithRecord(change, rollout, row, resolved);
+    await keepRelease(change, rollout, row, resolved.target);
     await rolloutTargetsBegin(change, rolloutId, "running", [
       { targetId, operationId: operation?.operationId ?? null },
     ]);
@@ -128,25 +129,20 @@ async function end(
   return "ended";
 }
 
-/** Whether there was anything to change. Audited on the tenant's chain like anybody's edit. */
-async function applyRecord(
+/** Whatever refuses the operation leaves the record as it was: the target may be skipped before it is its turn again. */
+async function requestWithRecord(
   change: Change,
-  { rolloutId, change: what, reason }: Rollout,
-  { tenantId }: RolloutTarget,
-): Promise<boolean> {
-  const why = reason ?? `rollout ${rolloutId}`;
-  if (what.kind === "flag") {
-    refuseArchived(await flagGet(change.db, what.flagKey));
-    const before = await flagOverrideFind(change.db, what.flagKey, tenantId, change.now);
-    // One that expires, or has, would not last as long as the rollout's is to.
-    if (before?.enabled === what.enabled && before.expiresAt === null) return false;
-    await flagOverrideSet(change, what.flagKey, tenantId, what.enabled, { reason: why });
-    return true;
+  rollout: Rollout,
+  row: RolloutTarget,
+  resolved: Resolved,
+): Promise<Operation | undefined> {
+  const { changed, before } = await applyRecord(change, rollout, row);
+  try {
+    return await request(change, rollout, row, resolved);
+  } catch (thrown) {
+    if (changed) await restoreRecord(change, rollout, { ...row, before });
+    throw thrown;
   }
-  if (what.kind !== "plan" && what.kind !== "field") return false;
-  const before = await tenantGet(change.db, tenantId);
-  const after = await tenantWrite(change, before, changedRecord(before, what), "tenant.updated", why);
-  return after.recordVersion !== before.recordVersion;
 }
 
 async function request(

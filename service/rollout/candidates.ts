@@ -1,6 +1,5 @@
 import type { Cohort } from "../../contract/cohort.ts";
 import { ProblemError } from "../../contract/errors.ts";
-import type { FlagOverride } from "../../contract/flag.ts";
 import type { RolloutBefore, RolloutChange } from "../../contract/rolloutChange.ts";
 import { driftSeen } from "../../registry/driftSeen.ts";
 import { flagGet, refuseArchived } from "../../registry/flag.ts";
@@ -15,7 +14,7 @@ import { declaredElsewhere } from "../app/declaredReleases.ts";
 import { type Candidate, selectCohort } from "./cohort.ts";
 import { whyHeld, whySkipped } from "./facts.ts";
 import { refuseIncompatibleRollout } from "./incompatible.ts";
-import { fieldOf } from "./record.ts";
+import { fieldOf, keptOverride } from "./record.ts";
 
 /** Whom a change could be for, and what each has now. */
 export interface Chosen extends Candidate {
@@ -146,13 +145,6 @@ function refuseDeclared(change: RolloutChange, scope: Cohort, declared: Readonly
   });
 }
 
-/** One that has expired decided nothing, so it is not brought back. */
-function keptOf(override: FlagOverride | undefined): RolloutBefore["flag"] {
-  if (override === undefined || override.expired) return null;
-  const { enabled, reason, expiresAt } = override;
-  return { enabled, reason, expiresAt };
-}
-
 /** What each has before, by which it is restored. */
 async function beforesOf(
   db: Reader,
@@ -167,7 +159,7 @@ async function beforesOf(
   if (change.kind === "plan") return (place) => ({ ...base(place), plan: place.plan });
   if (change.kind === "flag") {
     const overrides = await flagOverridesOf(db, change.flagKey, tenantIds);
-    return (place) => ({ ...base(place), flag: keptOf(overrides.get(place.tenantId)) });
+    return (place) => ({ ...base(place), flag: keptOverride(overrides.get(place.tenantId)) });
   }
   if (change.kind !== "field") return base;
   const values = new Map<string, string | null>();

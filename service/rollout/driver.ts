@@ -35,7 +35,7 @@ const REST = 2;
 
 export function createRolloutDriver(service: ServiceContext): RolloutDriver {
   const stopping = new AbortController();
-  const looks = createLooks(service);
+  const looks = createLooks(service, () => waker.wake());
   let timer: NodeJS.Timeout | undefined;
   let restUntilMs = 0;
 
@@ -52,7 +52,7 @@ export function createRolloutDriver(service: ServiceContext): RolloutDriver {
       let nextAt: number | undefined;
       for (const { rolloutId } of (await service.registry.read(rolloutsUnfinished)).filter(isToDrive)) {
         if (signal.aborted) return;
-        const at = await drive(rolloutId, signal);
+        const at = await driveApart(rolloutId, signal);
         if (at !== undefined) nextAt = Math.min(nextAt ?? at, at);
       }
       if (nextAt !== undefined) {
@@ -62,19 +62,28 @@ export function createRolloutDriver(service: ServiceContext): RolloutDriver {
     restUntilMs = Date.now() + (Date.now() - startedMs) * REST;
   });
 
+  /** What goes wrong with one rollout keeps no other from going on; the regular wake tries it again. */
+  async function driveApart(rolloutId: string, signal: AbortSignal): Promise<number | undefined> {
+    try {
+      return await drive(rolloutId, signal);
+    } catch (thrown) {
+      service.log.error({ err: thrown, rolloutId }, "a rollout cannot be driven");
+      return undefined;
+    }
+  }
+
   /** Until there is nothing to do now; when to look again, milliseconds since 1970. */
   async function drive(rolloutId: string, signal: AbortSignal): Promise<number | undefined> {
     const { registry } = service;
     for (;;) {
-      let stored = await registry.read((db) => rolloutView(db, rolloutId));
+      const stored = await registry.read((db) => rolloutView(db, rolloutId));
       if (signal.aborted || hasEnded(stored.rollout.status)) return undefined;
       if (await observeOperations(service, stored)) continue;
-      const looked = await looks.look(stored, signal);
-      if (looked.seen) stored = await registry.read((db) => rolloutView(db, rolloutId));
+      const lookAt = looks.look(stored, stopping.signal);
       const now = new Date();
       const facts = await registry.read((db) => factsOf(db, stored, now.toISOString()));
       const actions = decide(facts.rollout, facts.targets, now.getTime());
-      const wakes = [wakeOf(actions), looked.nextAt, facts.breakerAt].filter((at) => at !== undefined);
+      const wakes = [wakeOf(actions), lookAt, facts.breakerAt].filter((at) => at !== undefined);
       const nextAt = wakes.length === 0 ? undefined : Math.min(...wakes);
       if (actions.every(({ kind }) => kind === "wakeAt") || signal.aborted) return nextAt;
       const applied = await carryOut(stored, actions);
@@ -89,9 +98,7 @@ export function createRolloutDriver(service: ServiceContext): RolloutDriver {
   function carryOut({ rollout }: StoredRollout, actions: readonly Action[]): Promise<Applied | undefined> {
     return service.registry.change(controllerFor(rollout), async (change) => {
       const now = await rolloutGet(change.db, rollout.rolloutId);
-      if (now.updatedAt !== rollout.updatedAt || now.status !== rollout.status) {
-        return undefined;
-      }
+      if (isOther(now, rollout)) return undefined;
       return applyActions(change, service, rollout, actions);
     });
   }
@@ -119,6 +126,7 @@ export function createRolloutDriver(service: ServiceContext): RolloutDriver {
       stopping.abort("shutdown");
       clearTimeout(timer);
       await waker.stop();
+      await looks.settled();
       clearTimeout(timer);
     },
   };
@@ -129,6 +137,15 @@ function isToDrive({ status, cancelRequestedAt, startedAt }: Rollout): boolean {
   if (status === "previewing" || status === "previewed")
     return cancelRequestedAt !== null || startedAt !== null;
   return true;
+}
+
+/** Two changes may carry the same millisecond, so what a person can ask for without a new status is compared as well. */
+function isOther(now: Rollout, seen: Rollout): boolean {
+  return (
+    now.updatedAt !== seen.updatedAt ||
+    now.status !== seen.status ||
+    now.cancelRequestedAt !== seen.cancelRequestedAt
+  );
 }
 
 function wakeOf(actions: readonly Action[]): number | undefined {

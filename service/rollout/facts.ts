@@ -26,7 +26,10 @@ export interface Facts {
 export async function factsOf(db: Reader, stored: StoredRollout, now: string): Promise<Facts> {
   const { rollout, waves, targets } = stored;
   const active = waves.find(({ endedAt }) => endedAt === null)?.wave ?? 0;
-  const isNear = ({ wave, status }: StoredRolloutTarget) => status === "pending" && wave <= active + 1;
+  // A retry opens earlier waves again while later ones go on.
+  const open = new Set(waves.filter(isOpen).map(({ wave }) => wave));
+  const isNear = ({ wave, status }: StoredRolloutTarget) =>
+    status === "pending" && (wave <= active + 1 || open.has(wave));
   const isStarting = rollout.status === "running" && !hasEnded(rollout.status);
   const near = isStarting ? targets.filter(isNear) : [];
   const breakers = await openBreakers(db);
@@ -38,6 +41,10 @@ export async function factsOf(db: Reader, stored: StoredRollout, now: string): P
     targets: targets.map((target) => targetView(target, bars.get(target.targetId))),
     breakerAt: breakerAt === undefined ? undefined : Date.parse(breakerAt),
   };
+}
+
+function isOpen({ startedAt, endedAt }: RolloutWave): boolean {
+  return startedAt !== null && endedAt === null;
 }
 
 function viewOf({ rollout, waves }: StoredRollout): RolloutView {

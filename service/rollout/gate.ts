@@ -61,7 +61,7 @@ async function whyHttpUnwell(
   { fields, allowed, signal }: Common,
 ): Promise<string | undefined> {
   try {
-    const url = new URL(filled(template, fields));
+    const url = urlFrom(template, fields);
     const maxBytes = limits.gateBodyBytes;
     const { status, body } = await askGate({ url, timeoutMs, maxBytes, allowed, ...(signal && { signal }) });
     if (status !== expectStatus) {
@@ -78,7 +78,7 @@ async function whyMetricUnwell(check: MetricCheck, common: Common): Promise<stri
   const { url: template, query, min, max, timeoutMs } = check;
   const { fields, allowed, signal } = common;
   try {
-    const url = new URL(filled(template, fields));
+    const url = urlFrom(template, fields);
     url.searchParams.set("query", filled(query, fields, String));
     const maxBytes = limits.gateBodyBytes;
     const { status, body } = await askGate({ url, timeoutMs, maxBytes, allowed, ...(signal && { signal }) });
@@ -101,7 +101,15 @@ function inWords(thrown: unknown): string {
 
 function fieldsOf(target: Target, { slug }: Pick<Tenant, "slug">): Record<string, string> {
   const { tenantId, targetId, planeName, publicName } = target;
-  return { tenantId, slug, targetId, planeName, host: publicName ?? "" };
+  return { tenantId, slug, targetId, planeName, ...(publicName !== null && { host: publicName }) };
+}
+
+/** Left empty, a host's name would make the first part of the path the host that is asked. */
+function urlFrom(template: string, fields: Readonly<Record<string, string>>): URL {
+  if (template.includes("{host}") && fields.host === undefined) {
+    throw new GateRefusal("its URL names {host}, and the target has no public name");
+  }
+  return new URL(filled(template, fields));
 }
 
 /** Fills in `{field}`. A name that is none of ours stays as it is: braces are part of query languages. */

@@ -2,7 +2,7 @@ import pLimit from "p-limit";
 import type { RolloutHealth } from "../../contract/rollout.ts";
 import type { HealthGate } from "../../contract/rolloutStrategy.ts";
 import type { StoredRollout, StoredRolloutTarget } from "../../registry/rolloutDrive.ts";
-import { rolloutTargetsSet } from "../../registry/rolloutTarget.ts";
+import { rolloutTargetLooked } from "../../registry/rolloutTarget.ts";
 import { targetFind } from "../../registry/target.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import type { ServiceContext } from "../app/context.ts";
@@ -12,13 +12,15 @@ import { whyUnwell } from "./gate.ts";
 /**
  * Looks at the health gate of targets that bake: soon after their deployment, every so often, and once their bake is over. A target
  * counts as unwell when it was so several looks in a row; the count is kept here alone, so after a restart it begins anew.
+ *
+ * Nobody waits for a look: gates that answer late, or never, must not keep rollouts from being paused, halted and rolled back. What a
+ * look finds is written down, and wakes the driver.
  */
 export interface Looks {
-  /** Looks at those that are due, and says when the next is, milliseconds since 1970. */
-  look(
-    stored: StoredRollout,
-    signal: AbortSignal,
-  ): Promise<{ readonly seen: boolean; readonly nextAt: number | undefined }>;
+  /** Begins to look at those that are due; when the next one is, milliseconds since 1970. */
+  look(stored: StoredRollout, signal: AbortSignal): number | undefined;
+  /** Until the looks under way have ended; their signals are the caller's to abort. */
+  settled(): Promise<void>;
 }
 
 interface Look {
@@ -26,46 +28,61 @@ interface Look {
   readonly unwell: number;
 }
 
-export function createLooks(service: ServiceContext): Looks {
-  const { settings, registry } = service;
+export function createLooks(service: ServiceContext, wake: () => void): Looks {
+  const { settings, registry, log } = service;
   const looks = new Map<string, Look>();
+  const underWay = new Map<string, Promise<void>>();
   const limit = pLimit(limits.gateConcurrency);
 
   return {
-    async look({ rollout, waves, targets }, signal) {
+    look({ rollout, waves, targets }, signal) {
       const { rolloutId } = rollout;
       const baking = targets.filter(({ status }) => status === "baking");
       forgetOthers(looks, rolloutId, baking);
       const nowMs = Date.now();
-      let [seen, nextAt] = [false, undefined as number | undefined];
-      const consider = (at: number) => {
-        nextAt = nextAt === undefined ? at : Math.min(nextAt, at);
-      };
-      await Promise.all(
-        baking.map((target) =>
-          limit(async () => {
-            const wave = waves[target.wave - 1];
-            if (wave === undefined || signal.aborted) return;
-            const key = keyOf(rolloutId, target);
-            const bakeUntilMs = wave.bakeUntil === null ? undefined : Date.parse(wave.bakeUntil);
-            const dueMs = dueAt(looks.get(key), target.health, bakeUntilMs, settings.gatePollMs);
-            if (dueMs > nowMs) return consider(dueMs);
-            const why = await lookAt(target, wave.healthGate, signal);
-            if (signal.aborted) return;
-            const unwell = why === undefined ? 0 : (looks.get(key)?.unwell ?? 0) + 1;
-            const atMs = Date.now();
-            looks.set(key, { atMs, unwell });
-            if (unwell === 0 || unwell >= limits.gateLooks) {
-              await keep(rolloutId, target.targetId, why);
-              seen = true;
-            }
-            consider(dueAt({ atMs, unwell }, null, bakeUntilMs, settings.gatePollMs));
-          }),
-        ),
-      );
-      return { seen, nextAt };
+      let nextAt: number | undefined;
+      for (const target of baking) {
+        const wave = waves[target.wave - 1];
+        const key = keyOf(rolloutId, target);
+        if (wave === undefined || underWay.has(key)) continue;
+        const bakeUntilMs = wave.bakeUntil === null ? undefined : Date.parse(wave.bakeUntil);
+        const dueMs = dueAt(looks.get(key), target.health, bakeUntilMs, settings.gatePollMs);
+        if (dueMs <= nowMs) begin(key, rolloutId, target, wave.healthGate, signal);
+        else nextAt = Math.min(nextAt ?? dueMs, dueMs);
+      }
+      return nextAt;
+    },
+    async settled() {
+      await Promise.all(underWay.values());
     },
   };
+
+  function begin(
+    key: string,
+    rolloutId: string,
+    target: StoredRolloutTarget,
+    gate: HealthGate,
+    signal: AbortSignal,
+  ): void {
+    const looked = limit(async () => {
+      if (signal.aborted) return;
+      const why = await lookAt(target, gate, signal);
+      if (signal.aborted) return;
+      const unwell = why === undefined ? 0 : (looks.get(key)?.unwell ?? 0) + 1;
+      looks.set(key, { atMs: Date.now(), unwell });
+      if (unwell === 0 || unwell >= limits.gateLooks) await keep(rolloutId, target, why);
+    });
+    const ended = looked
+      .catch((thrown: unknown) => {
+        looks.set(key, { atMs: Date.now(), unwell: looks.get(key)?.unwell ?? 0 });
+        log.warn({ err: thrown, rolloutId, targetId: target.targetId }, "a health gate cannot be looked at");
+      })
+      .finally(() => {
+        underWay.delete(key);
+        if (!signal.aborted) wake();
+      });
+    underWay.set(key, ended);
+  }
 
   async function lookAt(
     { targetId, tenantId }: StoredRolloutTarget,
@@ -78,14 +95,18 @@ export function createLooks(service: ServiceContext): Looks {
     return whyUnwell(service, target, tenant, gate, signal);
   }
 
-  async function keep(rolloutId: string, targetId: string, why: string | undefined): Promise<void> {
+  async function keep(
+    rolloutId: string,
+    target: StoredRolloutTarget,
+    why: string | undefined,
+  ): Promise<void> {
     await registry.record(async (record) => {
       const health: RolloutHealth = {
         healthy: why === undefined,
         checkedAt: record.now,
         reason: why?.slice(0, MAX_REASON_CHARS) ?? null,
       };
-      await rolloutTargetsSet(record, rolloutId, [targetId], { health });
+      await rolloutTargetLooked(record, rolloutId, target, health);
     });
   }
 }

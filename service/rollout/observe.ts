@@ -46,9 +46,9 @@ export async function observeOperations(
 
 const TARGETS_PER_CHANGE = 50;
 
-function hasEndedOperation({ status, operation, operationId }: StoredRolloutTarget): boolean {
+function hasEndedOperation({ status, operation }: StoredRolloutTarget): boolean {
   if (status !== "running" && status !== "rolling_back") return false;
-  return operation === null ? operationId === null || status === "running" : operation.finishedAt !== null;
+  return operation === null || operation.finishedAt !== null;
 }
 
 function patchFor(

@@ -46,9 +46,20 @@ export function createPreviewer(service: ServiceContext): Previewer {
     if ((await toPreview(service)).length === 0) return;
     await doAlone(service, "rollout-previews", async (lost) => {
       const signal = AbortSignal.any([stopping.signal, lost]);
-      for (const rollout of await toPreview(service)) {
-        if (signal.aborted) return;
-        await previewRollout(service, rollout, signal);
+      // A batch of each in turn: a small one must not wait for hours behind one of the whole fleet.
+      for (;;) {
+        const rollouts = await toPreview(service);
+        if (rollouts.length === 0 || signal.aborted) return;
+        let failed = 0;
+        for (const rollout of rollouts) {
+          if (signal.aborted) return;
+          await previewSome(service, rollout, signal).catch((thrown: unknown) => {
+            failed += 1;
+            service.log.error({ err: thrown, rolloutId: rollout.rolloutId }, "a rollout cannot be previewed");
+          });
+        }
+        // The regular wake tries again what keeps failing.
+        if (failed === rollouts.length) return;
       }
     });
   });
@@ -70,19 +81,17 @@ function isToPreview({ status, cancelRequestedAt }: Rollout): boolean {
   return status === "previewing" && cancelRequestedAt === null;
 }
 
-async function previewRollout(
+async function previewSome(
   service: ServiceContext,
   { rolloutId }: Rollout,
   signal: AbortSignal,
 ): Promise<void> {
   const { registry } = service;
-  for (;;) {
-    const rollout = await registry.read((db) => rolloutGet(db, rolloutId));
-    if (signal.aborted || !isToPreview(rollout)) return;
-    const batch = await registry.read((db) => rolloutTargetsToPreview(db, rolloutId, limits.previewBatch));
-    if (batch.length === 0) return void (await finish(service, rollout));
-    await previewBatch(service, rollout, batch, signal);
-  }
+  const rollout = await registry.read((db) => rolloutGet(db, rolloutId));
+  if (!isToPreview(rollout)) return;
+  const batch = await registry.read((db) => rolloutTargetsToPreview(db, rolloutId, limits.previewBatch));
+  if (batch.length === 0) await finish(service, rollout);
+  else await previewBatch(service, rollout, batch, signal);
 }
 
 async function previewBatch(

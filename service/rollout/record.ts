@@ -1,3 +1,4 @@
+import type { FlagOverride } from "../../contract/flag.ts";
 import type { RolloutBefore, RolloutChange } from "../../contract/rolloutChange.ts";
 import type { Tenant } from "../../contract/tenant.ts";
 
@@ -34,6 +35,13 @@ function withField(tenant: Tenant, field: string, value: string | null): Tenant 
   }
   if (field === "suspensionMode") return { ...tenant, suspensionMode: value as Tenant["suspensionMode"] };
   return { ...tenant, dataClassification: value as Tenant["dataClassification"] };
+}
+
+/** What is kept of a flag's override; one that has expired decided nothing, so it is not brought back. */
+export function keptOverride(override: FlagOverride | undefined): RolloutBefore["flag"] {
+  if (override === undefined || override.expired) return null;
+  const { enabled, reason, expiresAt } = override;
+  return { enabled, reason, expiresAt };
 }
 
 /** Whether what changes is the tenant's own rather than one target's: all of its targets are then taken back together. */

@@ -5,7 +5,7 @@ import { flagOverrideFind, flagOverrideRemove, flagOverrideSet } from "../../reg
 import { operationLiveOfTarget } from "../../registry/operation.ts";
 import type { Change, Reader } from "../../registry/registry.ts";
 import { rolloutTargetsBegin, rolloutTargetsOf, rolloutTargetsSet } from "../../registry/rolloutTarget.ts";
-import { targetFind } from "../../registry/target.ts";
+import { targetFind, targetUpdate } from "../../registry/target.ts";
 import { tenantFind, tenantWrite } from "../../registry/tenant.ts";
 import type { ServiceContext } from "../app/context.ts";
 import { requestOperations } from "../app/requestOperations.ts";
@@ -48,6 +48,7 @@ async function takeBackTarget(
   if ((await operationLiveOfTarget(change.db, targetId)) !== undefined) return "waits";
   const target = await targetFind(change.db, targetId);
   const gone = target === undefined ? "the target is gone" : whySkipped(target);
+  if (target !== undefined && isResting(target)) return takeBackResting(change, rollout, row, target);
   if (target === undefined || gone !== undefined)
     return end(change, rolloutId, targetId, "failed", `it cannot be rolled back: ${gone ?? ""}`);
   if (what.kind === "release" && before.releaseNumber === null) {
@@ -72,7 +73,7 @@ async function takeBackTarget(
       releaseNumber === null ? [] : await resolveSome(change.db, settings, asRelease, [question]);
     const isThere = resolved?.digest !== undefined && resolved.isApplied;
     if (what.kind === "flag" || what.kind === "drift_repair" || isThere) {
-      return end(change, rolloutId, targetId, "rolled_back", rollout.statusReason);
+      return end(change, rolloutId, targetId, "rolled_back", row.reason ?? rollout.statusReason);
     }
     const [operation] = await requestOperations(change, [target], {
       ...{ kind: "tenant_deploy", state: "updating", rolloutId, reason: `rollback of rollout ${rolloutId}` },
@@ -87,6 +88,32 @@ async function takeBackTarget(
     if (thrown.code === "operation_in_progress" || thrown.code === "queue_full") return "waits";
     return end(change, rolloutId, targetId, "failed", `it cannot be rolled back: ${thrown.message}`);
   }
+}
+
+function isResting({ deletedAt, requestedState }: Target): boolean {
+  return deletedAt === null && (requestedState === "suspended" || requestedState === "archived");
+}
+
+/** It was put to rest after it had been changed: nothing is run now, and it wakes up as it was before the rollout. */
+async function takeBackResting(
+  change: Change,
+  rollout: Rollout,
+  row: RolloutTarget,
+  target: Target,
+): Promise<"ended"> {
+  const { rolloutId, change: what } = rollout;
+  const { targetId, before } = row;
+  await restoreRecord(change, rollout, row);
+  if (what.kind === "flag") return end(change, rolloutId, targetId, "rolled_back", rollout.statusReason);
+  const { releaseNumber: targetReleaseNumber } = before;
+  const isToGoBack = what.kind === "release" && targetReleaseNumber !== null;
+  const unable = isToGoBack ? await whyIncompatible(change.db, target, targetReleaseNumber) : undefined;
+  if (isToGoBack && unable === undefined) {
+    const reason = `rollback of rollout ${rolloutId}`;
+    await targetUpdate(change, targetId, { targetReleaseNumber }, { action: "target.goal_restored", reason });
+  }
+  const how = unable === undefined ? "goes back when it is reactivated" : `cannot be rolled back: ${unable}`;
+  return end(change, rolloutId, targetId, "held", `it is ${target.requestedState} and ${how}`);
 }
 
 /** A database goes forward and not back: the release before may not know the schema that has come since. */

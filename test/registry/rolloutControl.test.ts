@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { auditEventList } from "../../registry/audit.ts";
 import { migrations } from "../../registry/migrations/index.ts";
 import type { Registry } from "../../registry/registry.ts";
+import { rolloutsUnderWay } from "../../registry/rollout.ts";
 import {
   rolloutApprove,
   rolloutCancel,
@@ -28,7 +29,7 @@ import {
   rolloutTargetsSet,
   rolloutTargetsSetEach,
 } from "../../registry/rolloutTarget.ts";
-import { rolloutWaveEnd, rolloutWaveStart } from "../../registry/rolloutWave.ts";
+import { rolloutWaveEnd, rolloutWaveStart, setWave } from "../../registry/rolloutWave.ts";
 import { beginRollout, changeBy } from "./rolloutFixtures.ts";
 import { describeDialects } from "./support.ts";
 
@@ -101,6 +102,26 @@ describeDialects("a rollout under control", (create) => {
     );
     const wrong = changeBy(registry, (change) => rolloutRetry(change, rolloutId, { targetIds: [second] }));
     await expect(wrong).rejects.toMatchObject({ code: "target_missing" });
+    const nothing = changeBy(registry, (change) => rolloutRetry(change, rolloutId, {}));
+    await expect(nothing).rejects.toMatchObject({ code: "target_missing" });
+  });
+
+  it("keeps its planes and forgets approvals while it is previewed anew", async () => {
+    const { registry, rolloutId, targetIds } = await started([1, 1]);
+    const [first = ""] = targetIds;
+    await changeBy(registry, async (change) => {
+      await setWave(change, rolloutId, 1, { startedAt: null, approvedBy: "me", approvedAt: change.now });
+      await rolloutTargetsSet(change, rolloutId, [first], { status: "failed", previewGroup: "group" });
+      await rolloutPause(change, rolloutId, undefined);
+    });
+    await changeBy(registry, (change) => rolloutRetarget(change, rolloutId, 1, undefined));
+    const after = await detail(registry, rolloutId);
+    expect(after).toMatchObject({ status: "previewing", waves: [{ approvedAt: null }] });
+    const underWay = await registry.read((db) => rolloutsUnderWay(db, after.planes));
+    expect(underWay.map((one) => one.rolloutId)).toEqual([rolloutId]);
+    expect(after.counts).toMatchObject({ pending: 1, running: 1 });
+    await changeBy(registry, (change) => rolloutCancel(change, rolloutId, undefined));
+    expect((await detail(registry, rolloutId)).allowedActions).toEqual([]);
   });
 
   it("skips what has failed or not begun, and nothing else", async () => {

@@ -75,6 +75,28 @@ describe("a change of the record", () => {
     await releasePins();
   });
 
+  it("is taken back to what somebody has set after the rollout was made, and never to what was there before that", async () => {
+    const [tenantId = "", other = ""] = tenants;
+    const change = { kind: "field", field: "settings.LOG_LEVEL", value: "debug" };
+    const rollout = await rollouts.previewed({ change, ...all });
+    const set = (id: string, LOG_LEVEL: string) =>
+      service.call("PATCH", `${controlPlane}/tenants/${id}`, {
+        body: { config: { settings: { LOG_LEVEL } } },
+      });
+    expect(await set(tenantId, "warn")).toMatchObject({ status: 200 });
+    await rollouts.start(rollout);
+    expect(await rollouts.ended(rollout.rolloutId)).toMatchObject({ status: "succeeded" });
+    expect((await tenant(tenantId)).config.settings).toEqual({ LOG_LEVEL: "debug" });
+    expect(await set(other, "error")).toMatchObject({ status: 200 });
+    await rollouts.post(`/rollouts/${rollout.rolloutId}/rollback`, { scope: { kind: "all" } });
+    expect(await rollouts.ended(rollout.rolloutId)).toMatchObject({ status: "rolled_back" });
+    expect((await tenant(tenantId)).config.settings).toEqual({ LOG_LEVEL: "warn" });
+    expect((await tenant(other)).config.settings).toEqual({ LOG_LEVEL: "error" });
+    await releasePins();
+    const clear = { kind: "field", field: "settings.LOG_LEVEL", value: null };
+    await rollouts.run({ change: clear, ...all });
+  });
+
   it("that is no part of the spec, or a flag, costs no engine run", async () => {
     const flag = { flagKey: "new-search", description: "the new search" };
     expect((await rollouts.post("/flags", flag)).status).toBe(201);

@@ -144,8 +144,21 @@ describe("an operation of a rollout", () => {
       compensation: null,
       error: { code: "plan_changed" },
     });
-    service.world.plan = undefined;
-    expect(await rollouts.post(`/rollouts/${rollout.rolloutId}/retry`)).toMatchObject({ status: 202 });
+    const at = `/rollouts/${rollout.rolloutId}`;
+    expect(await rollouts.post(`${at}/retry`)).toMatchObject({ status: 202 });
+    const twice = await rollouts.until(rollout.rolloutId, ({ status }) => status === "halted");
+    expect(twice).toMatchObject({ counts: { failed: 1, pending: 3 } });
+    expect(await rollouts.post(`${at}/preview`, { reason: "the plan is meant" })).toMatchObject({
+      ...{ status: 202, body: { status: "previewing", counts: { failed: 0, pending: 4 } } },
+    });
+    const again = await rollouts.until(rollout.rolloutId, ({ status }) => status === "previewed");
+    const other = await rollouts.previewed({ change, ...oneByOne });
+    const start = { previewDigest: other.previewDigest };
+    expect(await rollouts.post(`/rollouts/${other.rolloutId}/start`, start)).toMatchObject(
+      problem(409, "rollout_in_progress"),
+    );
+    await rollouts.post(`/rollouts/${other.rolloutId}/cancel`);
+    await rollouts.start(again);
     expect(await rollouts.ended(rollout.rolloutId)).toMatchObject({
       status: "succeeded",
       counts: { succeeded: 4 },
