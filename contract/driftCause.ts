@@ -66,9 +66,7 @@ export const driftCauseDetailSchema = driftCauseSchema
     history: z
       .array(z.object({ episode: z.int(), openedAt: at, resolvedAt: at.nullable(), mostTenants: z.int() }))
       .meta({ description: "The last 50 episodes, newest first" }),
-    ignores: z
-      .array(driftIgnoreSchema)
-      .meta({ description: "In force, those that expire last first; at most 50" }),
+    ignores: z.array(driftIgnoreSchema).meta({ description: "In force, the newest first; at most 50" }),
   })
   .meta({ id: "DriftCauseDetail" });
 export type DriftCauseDetail = z.output<typeof driftCauseDetailSchema>;

@@ -70,6 +70,7 @@ export const driftScheduleRoutes = defineRoutes({
     summary: "Delete a schedule; the scans it asked for stay",
     role: "operator",
     params: z.strictObject({ scheduleId: uuid }),
+    query: z.strictObject({ reason: reasonSchema.optional() }),
     status: 200,
     response: driftScheduleSchema,
     errors: ["drift_schedule_not_found"],

@@ -55,6 +55,9 @@ export const impactRoutes = defineRoutes({
     query: impactQuerySchema,
     status: 200,
     response: pageOf(impactSchema, "ImpactPage"),
-    errors: ["release_not_found", "flag_not_found", "incident_not_found"],
+    errors: [
+      ...["release_not_found", "flag_not_found", "incident_not_found", "plane_not_found"],
+      "drift_cause_not_found",
+    ] as const,
   },
 });

@@ -10,7 +10,7 @@ import { newId } from "./id.ts";
 import { toJson } from "./json.ts";
 import { redact } from "./redact.ts";
 import type { Change } from "./registry.ts";
-import { targetObserve } from "./target.ts";
+import { targetObserve, targetsObserve } from "./target.ts";
 
 /** One resource that is not as recorded, as a scan reports it. */
 export type SeenDrift = Pick<
@@ -121,15 +121,32 @@ export async function driftFindingsNeedPerson(
     tenantId: target.tenantId,
     details: { planeName: target.planeName, why: needsPerson },
   });
+  const { targetId, tenantId, planeName } = target;
+  await change.outbox({
+    type: "drift.needs_person",
+    tenantId,
+    payload: { tenantId, targetId, planeName, why: needsPerson },
+  });
 }
 
+type Open = readonly Pick<DriftFinding, "kind" | "ignoreId">[];
+
 /** The drift of a target as its open findings have it. */
-export async function driftAxisSet(
-  change: Change,
-  targetId: string,
-  open: readonly Pick<DriftFinding, "kind" | "ignoreId">[],
-): Promise<void> {
-  await targetObserve(change, targetId, { drift: open.some(countsAsDrift) ? "drifted" : "clean" });
+export async function driftAxisSet(change: Change, targetId: string, open: Open): Promise<void> {
+  await targetObserve(change, targetId, { drift: axisOf(open) });
+}
+
+/** The same of many, by their findings, when nobody has looked again. */
+export async function driftAxesSet(change: Change, openOf: ReadonlyMap<string, Open>): Promise<void> {
+  const byAxis = Map.groupBy(openOf, ([, open]) => axisOf(open));
+  for (const [drift, targets] of byAxis) {
+    const targetIds = targets.map(([targetId]) => targetId);
+    await targetsObserve(change, targetIds, { drift, isLook: false });
+  }
+}
+
+function axisOf(open: Open): "drifted" | "clean" {
+  return open.some(countsAsDrift) ? "drifted" : "clean";
 }
 
 interface ExplainedDrift extends SeenDrift {

@@ -3,10 +3,10 @@ import type { Page, PageRequest } from "../contract/common.ts";
 import type { DriftIgnore } from "../contract/driftCause.ts";
 import { ProblemError } from "../contract/errors.ts";
 import { pageAfter, toPage } from "./cursor.ts";
-import { driftAxisSet } from "./driftFinding.ts";
+import { driftAxesSet } from "./driftFinding.ts";
 import { driftFindingsOpenOf } from "./driftFindingRead.ts";
-import { driftIgnoresInForce, ignoreFor } from "./driftIgnoreMatch.ts";
-import { driftPlacesOf } from "./driftScope.ts";
+import { type DriftIgnoreInForce, driftIgnoresInForce, ignoreFor } from "./driftIgnoreMatch.ts";
+import { driftPlacesOf, IDS_PER_QUERY } from "./driftScope.ts";
 import { newId } from "./id.ts";
 import { fromJson, toJson } from "./json.ts";
 import type { Change, Reader } from "./registry.ts";
@@ -71,7 +71,10 @@ export async function driftIgnoreEnd(
   return { ...before, ...ended };
 }
 
-/** Writes on a cause's open findings who covers them now, and on their targets whether they have drifted. */
+/**
+ * Writes on a cause's open findings who covers them now, and on their targets whether they have drifted: some statements for each
+ * ignore that covers any, however many tenants the cause is on.
+ */
 async function applyIgnores(change: Change, causeId: string): Promise<void> {
   const findings = await change.db
     .selectFrom("driftFindings")
@@ -82,20 +85,35 @@ async function applyIgnores(change: Change, causeId: string): Promise<void> {
   const ignores = await driftIgnoresInForce(change.db, [causeId]);
   const places = await driftPlacesOf(change.db, [...new Set(findings.map(({ targetId }) => targetId))]);
   const byTarget = new Map(places.map((place) => [place.targetId, place]));
-  const changed = new Set<string>();
-  for (const { findingId, targetId, ignoreId } of findings) {
+  const coveredBy = (targetId: string) => {
     const place = byTarget.get(targetId);
-    const ignore = place && ignoreFor(ignores, causeId, place);
-    if ((ignore?.ignoreId ?? null) === ignoreId) continue;
+    return place && ignoreFor(ignores, causeId, place);
+  };
+  const changed = findings.filter(
+    ({ targetId, ignoreId }) => (coveredBy(targetId)?.ignoreId ?? null) !== ignoreId,
+  );
+  for (const some of Map.groupBy(changed, ({ targetId }) => coveredBy(targetId)).entries()) {
+    await writeIgnore(change, ...some);
+  }
+  const targetIds = [...new Set(changed.map(({ targetId }) => targetId))];
+  const open = await driftFindingsOpenOf(change.db, targetIds);
+  await driftAxesSet(change, new Map(targetIds.map((targetId) => [targetId, open.get(targetId) ?? []])));
+}
+
+async function writeIgnore(
+  change: Change,
+  ignore: DriftIgnoreInForce | undefined,
+  findings: readonly { readonly findingId: string }[],
+): Promise<void> {
+  const covered = { ignoreId: ignore?.ignoreId ?? null, ignoredUntil: ignore?.expiresAt ?? null };
+  const ids = findings.map(({ findingId }) => findingId);
+  for (let from = 0; from < ids.length; from += IDS_PER_QUERY) {
     await change.db
       .updateTable("driftFindings")
-      .set({ ignoreId: ignore?.ignoreId ?? null, ignoredUntil: ignore?.expiresAt ?? null })
-      .where("findingId", "=", findingId)
+      .set(covered)
+      .where("findingId", "in", ids.slice(from, from + IDS_PER_QUERY))
       .execute();
-    changed.add(targetId);
   }
-  const open = await driftFindingsOpenOf(change.db, [...changed]);
-  for (const targetId of changed) await driftAxisSet(change, targetId, open.get(targetId) ?? []);
 }
 
 /** In force, but past their end; those that ended first come first. */

@@ -58,6 +58,8 @@ export async function driftScanCreate(change: Change, input: DriftScanCreateFact
     reason: input.reason ?? null,
     details: { scope: scan.scope, targets: scan.targetsTotal, scheduleId: scan.scheduleId },
   });
+  const { scanId, targetsTotal, scheduleId } = scan;
+  await change.outbox({ type: "drift.scan_requested", payload: { scanId, targetsTotal, scheduleId } });
   return scan;
 }
 

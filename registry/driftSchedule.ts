@@ -28,7 +28,11 @@ export async function driftScheduleCreate(
 }
 
 /** Audits `drift.schedule_deleted`. */
-export async function driftScheduleDelete(change: Change, scheduleId: string): Promise<DriftSchedule> {
+export async function driftScheduleDelete(
+  change: Change,
+  scheduleId: string,
+  reason: string | null = null,
+): Promise<DriftSchedule> {
   const row = await change.db
     .selectFrom("driftSchedules")
     .selectAll()
@@ -43,7 +47,7 @@ export async function driftScheduleDelete(change: Change, scheduleId: string): P
   }
   const schedule = { ...row, scope: fromJson(row.scope) };
   await change.db.deleteFrom("driftSchedules").where("scheduleId", "=", scheduleId).execute();
-  await auditAndTell(change, "drift.schedule_deleted", schedule, null);
+  await auditAndTell(change, "drift.schedule_deleted", schedule, reason);
   return schedule;
 }
 

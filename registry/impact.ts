@@ -5,10 +5,12 @@ import { evaluateFlag } from "../contract/flagEvaluation.ts";
 import type { Impact, ImpactQuery } from "../contract/impact.ts";
 import type { Incident } from "../contract/incident.ts";
 import { pageAfter, toPage } from "./cursor.ts";
+import { driftCauseGet } from "./driftCauseRead.ts";
 import { flagGet } from "./flag.ts";
 import { flagOverridesOf } from "./flagOverride.ts";
 import { incidentGet } from "./incident.ts";
 import { fromJson } from "./json.ts";
+import { planeGet } from "./plane.ts";
 import type { Reader } from "./registry.ts";
 import { releaseGet } from "./release.ts";
 import type { Schema } from "./schema.ts";
@@ -47,8 +49,11 @@ interface Facts {
 }
 
 /** What is asked about must be there: a mistyped number would otherwise say that nobody is impacted. */
-async function factsOf(db: Reader, { release, flag, incident }: ImpactQuery): Promise<Facts> {
+async function factsOf(db: Reader, query: ImpactQuery): Promise<Facts> {
+  const { release, flag, incident, plane, driftCause } = query;
   if (release !== undefined) await releaseGet(db, release);
+  if (plane !== undefined) await planeGet(db, plane);
+  if (driftCause !== undefined) await driftCauseGet(db, driftCause, Date.now());
   return {
     ...(flag !== undefined && { flag: await flagGet(db, flag) }),
     ...(incident !== undefined && { incident: await incidentGet(db, incident) }),

@@ -166,6 +166,8 @@ export interface TargetObservation {
   readonly health?: HealthState;
   readonly healthReason?: string | null;
   readonly drift?: DriftState;
+  /** False when what was seen before only means something else now. */
+  readonly isLook?: false;
 }
 
 /** Writes down what was seen and when. Nobody decided it, so it is bookkeeping. */
@@ -174,16 +176,31 @@ export async function targetObserve(
   targetId: string,
   seen: TargetObservation,
 ): Promise<void> {
-  await record.db
-    .updateTable("targetObservations")
-    .set({
-      ...(seen.health === undefined
-        ? {}
-        : { health: seen.health, healthReason: seen.healthReason ?? null, healthCheckedAt: record.now }),
-      ...(seen.drift === undefined ? {} : { drift: seen.drift, driftCheckedAt: record.now }),
-    })
-    .where("targetId", "=", targetId)
-    .execute();
+  await targetsObserve(record, [targetId], seen);
+}
+
+/** Below the parameters that either database takes in a statement. */
+const OBSERVED_PER_UPDATE = 5_000;
+
+/** The same of many. */
+export async function targetsObserve(
+  record: Bookkeeping,
+  targetIds: readonly string[],
+  seen: TargetObservation,
+): Promise<void> {
+  for (let from = 0; from < targetIds.length; from += OBSERVED_PER_UPDATE) {
+    await record.db
+      .updateTable("targetObservations")
+      .set({
+        ...(seen.health === undefined
+          ? {}
+          : { health: seen.health, healthReason: seen.healthReason ?? null, healthCheckedAt: record.now }),
+        ...(seen.drift === undefined ? {} : { drift: seen.drift }),
+        ...(seen.drift === undefined || seen.isLook === false ? {} : { driftCheckedAt: record.now }),
+      })
+      .where("targetId", "in", targetIds.slice(from, from + OBSERVED_PER_UPDATE))
+      .execute();
+  }
 }
 
 export async function targetFind(db: Reader, targetId: string): Promise<Target | undefined> {

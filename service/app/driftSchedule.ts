@@ -30,7 +30,8 @@ export async function driftScheduleList(
 export async function driftScheduleDelete(
   context: RequestContext,
   scheduleId: string,
+  reason: string | undefined,
 ): Promise<DriftSchedule> {
   await authorize(context, "driftScheduleDelete");
-  return changeAs(context, (change) => registry.driftScheduleDelete(change, scheduleId));
+  return changeAs(context, (change) => registry.driftScheduleDelete(change, scheduleId, reason ?? null));
 }

@@ -20,8 +20,9 @@ export async function windowCreate(context: RequestContext, input: WindowCreate)
   const { tenantId = null, planeName = null, reason, effect } = input;
   await authorize(context, "windowCreate", input.tenantId);
   const { cron = null, durationMs = null, timeZone = null, fromAt = null, untilAt = null } = input;
+  // Looking through a calendar takes its time: before the change, which others wait for.
+  refuseBadTimes(input, new Date());
   const making = async (change: Change) => {
-    refuseBadTimes(input, new Date(change.now));
     if (tenantId !== null) await tenantGet(change.db, tenantId);
     if (planeName !== null) await planeGet(change.db, planeName);
     const times = { cron, durationMs, timeZone, fromAt, untilAt };

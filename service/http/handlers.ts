@@ -223,8 +223,8 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
       driftCause.driftIgnoreEnd(context, params.ignoreId, body.reason),
     driftScheduleCreate: ({ body }, { context }) => driftSchedule.driftScheduleCreate(context, body),
     driftScheduleList: ({ query }, { context }) => driftSchedule.driftScheduleList(context, query),
-    driftScheduleDelete: ({ params }, { context }) =>
-      driftSchedule.driftScheduleDelete(context, params.scheduleId),
+    driftScheduleDelete: ({ params, query }, { context }) =>
+      driftSchedule.driftScheduleDelete(context, params.scheduleId, query.reason),
 
     manifestApply: ({ body, query }, { context }) => manifest.manifestApply(context, body, query),
     manifestDiff: ({ body }, { context }) => manifest.manifestDiff(context, body),

@@ -1,5 +1,9 @@
 import { isIP } from "node:net";
 import { ImageError, type TaggedImage } from "./imageResolver.ts";
+import { readBounded } from "./readBounded.ts";
+
+/** A token is some kilobytes; what is longer is not read on. */
+const TOKEN_BYTES = 256 * 1024;
 
 /**
  * The token a registry asks for in `WWW-Authenticate: Bearer realm="…",service="…"`, as it is given to anybody. The realm is
@@ -23,7 +27,8 @@ export async function tokenFrom(
     const kind = response.status >= 500 || response.status === 429 ? "unavailable" : "denied";
     throw new ImageError(kind, `the registry ${image.host} gives no token (status ${response.status})`);
   }
-  const { token, access_token } = (await response.json()) as Record<string, unknown>;
+  const answer = await readBounded(response, TOKEN_BYTES, `the token of the registry ${image.host}`);
+  const { token, access_token } = JSON.parse(answer.toString("utf8")) as Record<string, unknown>;
   const given = typeof token === "string" ? token : access_token;
   if (typeof given === "string" && given !== "") return given;
   throw new ImageError("unavailable", `the registry ${image.host} gives an empty token`);

@@ -73,6 +73,19 @@ describe("a registry", () => {
       "unavailable",
     ],
     [
+      "whose tokens have no end",
+      [
+        challenge("https://auth.example.com/t"),
+        status(200, {}, JSON.stringify({ token: "x".repeat(300_000) })),
+      ],
+      "unavailable",
+    ],
+    [
+      "whose tokens are no JSON",
+      [challenge("https://auth.example.com/t"), status(200, {}, "<html>")],
+      "unavailable",
+    ],
+    [
       "that sends a manifest without end",
       [status(200), status(200, {}, "x".repeat(5_000_000))],
       "unavailable",

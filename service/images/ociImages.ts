@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { tokenFrom } from "./bearerToken.ts";
 import { IMAGE_DIGEST, ImageError, type ImageResolver, type TaggedImage } from "./imageResolver.ts";
+import { readBounded } from "./readBounded.ts";
 
 /** The OCI distribution API over HTTPS, anonymously or with the token that the registry's own service gives anybody. */
 export interface OciOptions {
@@ -40,7 +41,7 @@ export function createOciImages({ fetch }: OciOptions): ImageResolver {
       const got = await ask("GET", token);
       refuse(image, got);
       return `sha256:${createHash("sha256")
-        .update(await answered(image, () => contentOf(image, got)))
+        .update(await answered(image, () => readBounded(got, MANIFEST_BYTES, `a manifest of ${image.host}`)))
         .digest("hex")}`;
     },
   };
@@ -70,20 +71,4 @@ function refuse(image: TaggedImage, { status }: Response): void {
     throw new ImageError("denied", `${where} does not let ${image.repository} be read without a login`);
   }
   throw new ImageError("unavailable", `${where} answers with status ${status}`);
-}
-
-async function contentOf(image: TaggedImage, response: Response): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.length;
-    if (bytes > MANIFEST_BYTES) {
-      throw new ImageError(
-        "unavailable",
-        `the registry ${image.host} sends a manifest of over ${MANIFEST_BYTES} bytes`,
-      );
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }

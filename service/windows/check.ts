@@ -29,7 +29,7 @@ function problemOf(window: WindowCreate, now: Date): FieldError | undefined {
   if (typeof schedule === "string") return noCron(cron, schedule);
   const next = schedule.next(now);
   if (next === undefined) return noCron(cron, "names a day that never comes");
-  if (window.effect === "deny" && neverOpens(schedule, next, durationMs)) {
+  if (window.effect === "deny" && neverOpens(schedule, cron, next, durationMs)) {
     const message =
       "must be shorter than the time from one beginning to the next, or nothing could ever start";
     return { path: "body.durationMs", message, value: durationMs };
@@ -46,17 +46,31 @@ function read(cron: string, timeZone: string): Schedule | string {
   }
 }
 
-/** Enough beginnings in a row without a gap to take it for a freeze that never ends: those of a week, by the hour. */
-const BEGINNINGS = 168;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
-function neverOpens(schedule: Schedule, first: Date, durationMs: number): boolean {
+/** After so long a pattern begins again; the clocks' changes apart, what has no gap until then has none. */
+function cycleMs(cron: string): number {
+  const [, hour, day, month, weekday] = cron.split(" ");
+  if (day !== "*" || month !== "*") return 366 * DAY_MS;
+  if (weekday !== "*") return 7 * DAY_MS;
+  return hour === "*" ? HOUR_MS : DAY_MS;
+}
+
+/** What would take longer to find out is taken: it is asked for by name, and the evaluation of windows says what came of it. */
+const STEPS = 200;
+
+function neverOpens(schedule: Schedule, cron: string, first: Date, durationMs: number): boolean {
+  const end = first.getTime() + cycleMs(cron);
   let begin = first;
-  for (let count = 0; count < BEGINNINGS; count += 1) {
-    const next = schedule.next(begin);
-    if (next === undefined || next.getTime() > begin.getTime() + durationMs) return false;
+  for (let step = 0; step < STEPS; step += 1) {
+    // The last beginning within what is frozen already, or at its very end.
+    const next = schedule.last(new Date(begin.getTime() + durationMs));
+    if (next === undefined || next <= begin) return false;
+    if (next.getTime() > end) return true;
     begin = next;
   }
-  return true;
+  return false;
 }
 
 /** Of the IANA database: an offset such as +02:00 knows no change of the clocks, and Intl would take it. */

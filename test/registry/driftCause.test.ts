@@ -139,6 +139,7 @@ describeDialects("causes of drift", (create) => {
     expect(await axes(registry, targets)).toEqual(["clean", "drifted"]);
 
     // A second one that lasts longer takes over, and gives back.
+    clock.advance(60_000);
     const longer = await ignoreFor(
       registry,
       causeId,
@@ -146,9 +147,12 @@ describeDialects("causes of drift", (create) => {
       new Date(Date.parse(expiresAt) + DAY).toISOString(),
     );
     expect(await axes(registry, targets)).toEqual(["clean", "clean"]);
+    // Nobody has looked.
+    const { driftCheckedAt } = await registry.read((db) => targetGet(db, acme.targetId));
+    expect(driftCheckedAt).toBe(START);
     await registry.change(context, (change) => driftIgnoreEnd(change, longer.ignoreId, "ada", "over"));
     expect(await axes(registry, targets)).toEqual(["clean", "drifted"]);
-    clock.advance(DAY);
+    clock.advance(DAY - 60_000);
     const now = clock.now().toISOString();
     expect(await registry.read((db) => driftIgnoresExpired(db, now, 9))).toEqual([ignore.ignoreId]);
     await registry.change(context, (change) => driftIgnoreEnd(change, ignore.ignoreId, "expiry", null));
@@ -249,6 +253,8 @@ describeDialects("what repairs are bound to", (create) => {
     const reasons = async () =>
       (await registry.read((db) => driftFindingsOpen(db, target.targetId))).map((one) => one.needsPerson);
     expect(await reasons()).toEqual([expect.stringContaining("deleted"), "it would replace 1"]);
+    const told = await registry.read((db) => db.selectFrom("outbox").select(["type", "stream"]).execute());
+    expect(told).toContainEqual({ type: "drift.needs_person", stream: target.tenantId });
     await report(registry, target, [seen("work", 9)]);
     expect(await reasons()).toEqual(["it would replace 1"]);
     await report(registry, target, [seen("work", 11)]);

@@ -2,6 +2,8 @@ import { expect, it } from "vitest";
 import { flagCreateSchema } from "../../contract/flag.ts";
 import { impactQuerySchema } from "../../contract/impact.ts";
 import { incidentCreateSchema } from "../../contract/incident.ts";
+import { driftCausesSettle } from "../../registry/driftCause.ts";
+import { driftFindingsReport, type SeenDrift } from "../../registry/driftFinding.ts";
 import { flagCreate } from "../../registry/flag.ts";
 import { flagOverrideSet } from "../../registry/flagOverride.ts";
 import { impactList, impactQuery } from "../../registry/impact.ts";
@@ -14,7 +16,7 @@ import {
 } from "../../registry/incident.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { releaseCreate } from "../../registry/release.ts";
-import { targetUpdate } from "../../registry/target.ts";
+import { targetsOfTenant, targetUpdate } from "../../registry/target.ts";
 import { addPlane, addRelease, addTenant, context, newTarget } from "./fixtures.ts";
 import { describeDialects } from "./support.ts";
 
@@ -125,6 +127,32 @@ describeDialects("impact", (create) => {
       incidentCreate(change, incidentCreateSchema.parse({ title: "nobody", severity: "minor" })),
     );
     expect((await asked({ incident: nobody.incidentId })).items).toEqual([]);
+  });
+
+  it("is asked by a cause of drift while it is open there, and of what is not there at all", async () => {
+    const registry = await (await create()).open();
+    const { asked, slugs, idOf } = await world(registry);
+    const [target] = await registry.read((db) => targetsOfTenant(db, idOf("acme")));
+    if (target === undefined) throw new Error("acme must have a target");
+    const finding: SeenDrift = {
+      ...{ urn: "urn:a", resourceType: "aws:sqs/queue:Queue", logicalName: "a", physicalId: "a" },
+      kind: "changed",
+      properties: [{ path: "delaySeconds", recorded: 0, actual: 9 }],
+    };
+    const see = (seen: readonly SeenDrift[]) =>
+      registry.change(context, async (change) => {
+        await driftFindingsReport(change, target, null, seen);
+        return driftCausesSettle(change);
+      });
+    const [driftCause = ""] = (await see([finding])).opened;
+    expect((await asked({ driftCause })).items).toMatchObject([
+      { slug: "acme", why: [`has drifted by the cause ${driftCause}`] },
+    ]);
+    await see([]);
+    expect(await slugs({ driftCause })).toEqual([]);
+    const nobody = { driftCause: idOf("acme") };
+    await expect(asked(nobody)).rejects.toMatchObject({ code: "drift_cause_not_found" });
+    await expect(asked({ plane: "dev-eu-west-9" })).rejects.toMatchObject({ code: "plane_not_found" });
   });
 
   it("walks an index when asked by release, cluster or region", async () => {

@@ -369,8 +369,13 @@ describe("a schedule", () => {
       return items[0].lastScanId === null ? undefined : items[0];
     });
     expect(await scanned(ran.lastScanId)).toMatchObject({ scheduleId, status: "succeeded", targetsTotal: 3 });
-    const deleted = await service.call("DELETE", `${controlPlane}/drift/schedules/${scheduleId}`);
+    const deleted = await service.call(
+      "DELETE",
+      `${controlPlane}/drift/schedules/${scheduleId}?reason=done%20with%20it`,
+    );
     expect(deleted.status).toBe(200);
+    const audited = await get("/audit/events?action=drift.schedule_deleted&limit=1");
+    expect(audited.items).toMatchObject([{ reason: "done with it" }]);
     expect((await get("/drift/schedules")).items).toEqual([]);
   });
 });
