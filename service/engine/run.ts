@@ -125,7 +125,8 @@ async function runJob(context: Context, factory: ProgramFactory): Promise<JobRes
         program: inlineProgram(context, job, factory),
         ...(job.kind === "repair" && { refresh: true }),
       });
-      return upResult(log);
+      // Not the log that it began with, which may be that of the plan: what is only planned has outputs that nobody knows yet.
+      return upResult(context.log);
     }
     case "drift":
       await stack.previewRefresh(options);

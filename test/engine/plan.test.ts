@@ -68,6 +68,11 @@ it("refuses another plan before anything is changed, in the cloud or in the stat
   });
   expect(await everything()).toEqual(before);
   expect(await world.engine.up(spec(3), { expectedPlan: { digest } })).toMatchObject({ changed: true });
+
+  const plan = await world.engine.preview(renamed);
+  const done = await world.engine.up(renamed, { expectedPlan: { digest: plan.digest } });
+  // Of what is replaced the plan does not know the outputs yet.
+  expect(done.outputs.jobsArn).toMatch(/:renamed-jobs$/);
 });
 
 it("stops planning when told to, and leaves nothing behind", async () => {
