@@ -97,7 +97,7 @@ export const rolloutRoutes = defineRoutes({
     summary: "Preview all targets again",
     body: rolloutControlSchema,
     bodyOptional: true,
-    errors: ["rollout_not_found", "rollout_status", "rollout_finished"],
+    errors: ["rollout_not_found", "rollout_status", "rollout_finished", "rollout_in_progress"],
   },
   rolloutStart: {
     ...control,
