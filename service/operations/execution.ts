@@ -4,9 +4,11 @@ import type { OperationErrorValue } from "../../registry/schema.ts";
 import { targetGet } from "../../registry/target.ts";
 import type { ServiceContext } from "../app/context.ts";
 import { limits } from "../config.ts";
+import type { EngineEvent } from "../engine/engine.ts";
 import { describeFailure } from "./failure.ts";
 import type { KeptLease } from "./lease.ts";
 import { patiently } from "./patience.ts";
+import { leftUntouched } from "./planCheck.ts";
 import { createProgress } from "./progress.ts";
 import { backoffMs, pause, stepRetry } from "./retry.ts";
 import type { OperationInput, Step, StepResults, StepRun } from "./saga.ts";
@@ -126,16 +128,23 @@ async function attempt(
   direction: Direction,
 ): Promise<Record<string, unknown>> {
   const signal = direction.signalOf(execution.stop);
+  let untouched = !execution.begunBefore.has(step.name);
   for (let attempt = 1; ; attempt += 1) {
     signal.throwIfAborted();
+    let heardOfResources = false;
     const runId = runIdOf(execution, step, attempt, direction);
     await append(execution, [{ type: direction.started, step: step.name, data: { runId, attempt } }]);
     const progress = createProgress(async (entry) => say(execution, step.name, entry.message, entry.data));
     try {
-      const hooks = { runId, signal, onEvent: progress.onEvent, lease: execution.lease };
+      const onEvent = (event: EngineEvent) => {
+        heardOfResources ||= event.type === "resource";
+        progress.onEvent(event);
+      };
+      const hooks = { runId, signal, onEvent, lease: execution.lease };
       const past = {
         cutOffRunId: attempt === 1 ? cutOffRunId : undefined,
         begunBefore: attempt > 1 || execution.begunBefore.has(step.name),
+        untouched,
       };
       const run = await stepRun(execution, step, results, hooks, past);
       const result = await direction.call(step, run);
@@ -146,6 +155,7 @@ async function attempt(
     } catch (thrown) {
       await progress.flush();
       await fail(execution, step, attempt, thrown, direction);
+      untouched &&= leftUntouched(heardOfResources, describeFailure(thrown).code);
     }
   }
 }
@@ -155,7 +165,7 @@ async function stepRun(
   step: Step,
   results: StepResults,
   hooks: StepRun["hooks"],
-  past: Pick<StepRun, "cutOffRunId" | "begunBefore">,
+  past: Pick<StepRun, "cutOffRunId" | "begunBefore" | "untouched">,
 ): Promise<StepRun> {
   const { service, operation, input } = execution;
   const target = await patiently(execution.stop, () =>

@@ -52,6 +52,8 @@ export interface StepRun {
   readonly cutOffRunId: string | undefined;
   /** It was begun earlier, by this operation or one that this one continues: half of it may be there, or all. */
   readonly begunBefore: boolean;
+  /** With `begunBefore`: all earlier tries were this process's own, and the engine has certainly changed nothing in them. */
+  readonly untouched: boolean;
   /** Name, events into the journal, and cancelling, for an engine run. */
   readonly hooks: RunHooks & { readonly runId: string; readonly signal: AbortSignal };
   say(message: string, data?: Record<string, unknown>): Promise<void>;
