@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { Writable } from "node:stream";
 import type { ApiOperation } from "../api/description.ts";
 import { EXIT, Failure, usageFailure } from "../exit.ts";
 import type { Io } from "../io.ts";
@@ -23,11 +24,28 @@ export async function typedSlug(operation: ApiOperation, typed: Typed, { io }: S
   return { ...typed, confirm: (await ask("Type the tenant's slug to decommission it: ")).trim() };
 }
 
-export async function ask(question: string): Promise<string> {
+async function ask(question: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
     return await lines.question(question);
   } finally {
     lines.close();
+  }
+}
+
+/** Like `ask`, but what is typed is not shown: somebody may be looking on, and terminals keep what they have shown. */
+export async function askSecret(question: string): Promise<string> {
+  process.stderr.write(question);
+  const output = new Writable({ write: (_typed, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output, terminal: true, historySize: 0 });
+  lines.on("SIGINT", () => {
+    process.stderr.write("\n");
+    process.exit(EXIT.interrupted);
+  });
+  try {
+    return await lines.question("");
+  } finally {
+    lines.close();
+    process.stderr.write("\n");
   }
 }

@@ -1,4 +1,4 @@
-import { ask } from "../commands/confirm.ts";
+import { askSecret } from "../commands/confirm.ts";
 import { readText } from "../commands/files.ts";
 import { argument, type CommandSpec, isOn, type Session, text } from "../commands/spec.ts";
 import { EXIT, usageFailure } from "../exit.ts";
@@ -126,5 +126,5 @@ export const profileCommands: readonly CommandSpec[] = [
 ];
 
 async function keyFromInput({ io }: Session): Promise<string> {
-  return io.stdinIsTerminal ? ask("API key: ") : readText("-");
+  return io.stdinIsTerminal ? askSecret("API key: ") : readText("-");
 }
