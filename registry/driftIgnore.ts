@@ -9,6 +9,7 @@ import { type DriftIgnoreInForce, driftIgnoresInForce, ignoreFor } from "./drift
 import { driftPlacesOf, IDS_PER_QUERY } from "./driftScope.ts";
 import { newId } from "./id.ts";
 import { fromJson, toJson } from "./json.ts";
+import { redactText } from "./redact.ts";
 import type { Change, Reader } from "./registry.ts";
 
 /**
@@ -27,6 +28,7 @@ export async function driftIgnoreCreate(change: Change, facts: DriftIgnoreFacts)
   const ignore: DriftIgnore = {
     ignoreId: newId(),
     ...facts,
+    reason: redactText(facts.reason),
     createdBy: change.context.actor.id,
     createdAt: change.now,
     endedAt: null,

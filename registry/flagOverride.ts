@@ -2,6 +2,7 @@ import type { Selectable } from "kysely";
 import type { Page, PageRequest } from "../contract/common.ts";
 import type { FlagOverride } from "../contract/flag.ts";
 import { pageAfter, toPage } from "./cursor.ts";
+import { redactText } from "./redact.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { FlagOverrideTable } from "./schema.ts";
 
@@ -22,7 +23,8 @@ export async function flagOverrideSet(
   { reason = null, expiresAt = null, because }: FlagOverrideOptions = {},
 ): Promise<FlagOverride> {
   const row: Selectable<FlagOverrideTable> = {
-    ...{ flagKey, tenantId, value: enabled ? "on" : "off", reason, expiresAt },
+    ...{ flagKey, tenantId, value: enabled ? "on" : "off", expiresAt },
+    reason: reason === null ? null : redactText(reason),
     createdBy: change.context.actor.id,
     createdAt: change.now,
   };

@@ -22,7 +22,7 @@ export async function incidentCreate(change: Change, input: IncidentCreate): Pro
   const { title, severity, status, affects, note, reason } = input;
   const incident: Incident = {
     incidentId: newId(),
-    ...{ title, severity, status, affects },
+    ...{ title: redactText(title), severity, status, affects },
     openedBy: change.context.actor.id,
     openedAt: change.now,
     resolvedBy: null,
@@ -56,6 +56,7 @@ export async function incidentUpdate(
   const resolving = update.status === "resolved";
   const after: Incident = {
     ...{ ...before, ...given },
+    title: update.title === undefined ? before.title : redactText(update.title),
     ...(resolving && { resolvedBy: change.context.actor.id, resolvedAt: change.now }),
     recordVersion: before.recordVersion + 1,
     updatedAt: change.now,

@@ -4,6 +4,7 @@ import { ProblemError } from "../contract/errors.ts";
 import type { Pin, PinListQuery } from "../contract/pin.ts";
 import { pageAfter, toPage } from "./cursor.ts";
 import { newId } from "./id.ts";
+import { redactText } from "./redact.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { PinTable } from "./schema.ts";
 
@@ -24,6 +25,7 @@ export async function pinCreate(change: Change, input: PinCreateFacts): Promise<
   const row = {
     pinId: newId(),
     ...input,
+    reason: redactText(input.reason),
     createdBy: change.context.actor.id,
     createdAt: change.now,
     releasedAt: null,
@@ -94,7 +96,8 @@ export async function pinsOfTenant(db: Reader, tenantId: string, now: string): P
 }
 
 async function pinEnd(change: Change, row: Row, reason: string): Promise<Row> {
-  const ended = { releasedAt: change.now, releasedBy: change.context.actor.id, releaseReason: reason };
+  const releaseReason = redactText(reason);
+  const ended = { releasedAt: change.now, releasedBy: change.context.actor.id, releaseReason };
   await change.db.updateTable("pins").set(ended).where("pinId", "=", row.pinId).execute();
   await announce(change, row, "pin.released", reason);
   return { ...row, ...ended };

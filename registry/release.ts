@@ -7,6 +7,7 @@ import { canonicalJson } from "./canonicalJson.ts";
 import { pageAfterNumber, toPage } from "./cursor.ts";
 import { newId } from "./id.ts";
 import { fromJson, toJson } from "./json.ts";
+import { redactText } from "./redact.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { ReleaseTable } from "./schema.ts";
 
@@ -27,7 +28,14 @@ export async function releaseCreate(change: Change, input: ReleaseFacts): Promis
   const release: Release = {
     releaseId: newId(),
     number: (latest?.number ?? 0) + 1,
-    ...{ description, notes, schemaVersion, compatibleSchemas, fromNumber, services },
+    ...{
+      description: redactText(description),
+      notes: redactText(notes),
+      schemaVersion,
+      compatibleSchemas,
+      fromNumber,
+      services,
+    },
     digest: createHash("sha256").update(canonicalJson(services)).digest("hex"),
     createdBy: change.context.actor.id,
     createdAt: change.now,

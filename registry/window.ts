@@ -5,6 +5,7 @@ import type { Target } from "../contract/target.ts";
 import { WINDOW_LIMITS, type Window, type WindowListQuery, type WindowRule } from "../contract/window.ts";
 import { pageAfter, toPage } from "./cursor.ts";
 import { newId } from "./id.ts";
+import { redactText } from "./redact.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { ChangeWindowTable } from "./schema.ts";
 
@@ -19,6 +20,7 @@ export async function windowCreate(change: Change, input: WindowCreateFacts): Pr
   const window: Window = {
     windowId: newId(),
     ...input,
+    reason: redactText(input.reason),
     createdBy: change.context.actor.id,
     createdAt: change.now,
     endedAt: null,

@@ -65,6 +65,7 @@ async function runScan(service: ServiceContext, scan: DriftScan, signal: AbortSi
   // What was in the way may have passed by now; what still is, is said.
   await lookAtAll(service, scan, await left(), signal);
   if (signal.aborted) return;
+  await giveUp(service, scan, await left());
   await settleCauses(service);
   const finished = await service.registry.change(cause(scan), (change) =>
     driftScanFinish(change, scan.scanId),
@@ -73,6 +74,20 @@ async function runScan(service: ServiceContext, scan: DriftScan, signal: AbortSi
   if (startedAt === null || finishedAt === null) return;
   const seconds = (Date.parse(finishedAt) - Date.parse(startedAt)) / 1_000;
   service.metrics.driftScanSeconds.observe({ status }, seconds);
+}
+
+/** Nothing of a scan that has ended waits or runs, whatever was in the way twice. */
+async function giveUp(
+  { registry }: ServiceContext,
+  { scanId }: DriftScan,
+  targets: readonly { readonly targetId: string }[],
+): Promise<void> {
+  const error = "its stack was taken from the scan twice while it looked";
+  for (const { targetId } of targets) {
+    await registry.record((record) =>
+      driftScanTargetSet(record, scanId, targetId, { status: "failed", error }),
+    );
+  }
 }
 
 async function lookAtAll(
