@@ -14,7 +14,7 @@ import { createRunner } from "./operations/runner.ts";
 import { createPoll } from "./poll.ts";
 import { createReconciler } from "./reconcile/reconciler.ts";
 import { createRolloutDriver } from "./rollout/driver.ts";
-import { createPreviewer } from "./rollout/preview.ts";
+import { createPreviewer } from "./rollout/preview/preview.ts";
 import { runFoldersPurge } from "./runFolders.ts";
 
 /**

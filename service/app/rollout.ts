@@ -29,10 +29,10 @@ import { rolloutDetail } from "../../registry/rolloutDetail.ts";
 import * as preview from "../../registry/rolloutPreview.ts";
 import * as rows from "../../registry/rolloutTarget.ts";
 import { rolloutWarnings } from "../preflight/rolloutWarnings.ts";
-import { amountOf } from "../rollout/amount.ts";
-import { type Chosen, chooseTargets } from "../rollout/candidates.ts";
-import { refuseOutdated } from "../rollout/outdated.ts";
-import { type PlannedWave, planWaves } from "../rollout/waves.ts";
+import { type Chosen, chooseTargets } from "../rollout/choose/candidates.ts";
+import { type PlannedWave, planWaves } from "../rollout/choose/waves.ts";
+import { amountOf } from "../rollout/decide/amount.ts";
+import { refuseOutdated } from "../rollout/preview/outdated.ts";
 import { authorize } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
 import {

@@ -6,7 +6,7 @@ import type { Change, Reader } from "../../registry/registry.ts";
 import { rolloutGet, rolloutsUnderWay, rolloutsUnfinished } from "../../registry/rollout.ts";
 import { rolloutRollback } from "../../registry/rolloutControl.ts";
 import { rolloutTargetsOf } from "../../registry/rolloutTarget.ts";
-import { isOfTenant } from "../rollout/record.ts";
+import { isOfTenant } from "../rollout/drive/record.ts";
 
 /** One rollout has its planes to itself: two at once would undo each other's order. */
 export async function othersOnPlanes(db: Reader, { rolloutId, planes }: Rollout): Promise<Rollout[]> {

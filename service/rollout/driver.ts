@@ -8,19 +8,22 @@ import { controllerFor, type ServiceContext } from "../app/context.ts";
 import { doAlone } from "../jobs.ts";
 import { pause } from "../operations/retry.ts";
 import { createWaker } from "../waker.ts";
-import type { Action } from "./action.ts";
-import { type Applied, applyActions } from "./apply.ts";
-import { decide } from "./decide.ts";
-import { factsOf } from "./facts.ts";
-import { createLooks } from "./looks.ts";
-import { mayActivate } from "./mayActivate.ts";
-import { observeOperations } from "./observe.ts";
+import type { Action } from "./decide/action.ts";
+import { decide } from "./decide/decide.ts";
+import { type Applied, applyActions } from "./drive/apply.ts";
+import { factsOf } from "./drive/facts.ts";
+import { mayActivate } from "./drive/mayActivate.ts";
+import { observeOperations } from "./drive/observe.ts";
+import { createLooks } from "./gate/looks.ts";
 
 /**
  * Drives rollouts: reads how their operations stand, asks decide.ts what to do, and carries that out, until there is nothing to do
  * but wait. It keeps nothing that matters: each batch of decisions is one change, so whoever goes on after a kill finds a rollout
  * as it was. It is woken by nudges and by the earliest time at which something is due, and reads a rollout in a few queries
  * whatever its size; one process at a time drives.
+ *
+ * Beside it: choose/ picks the targets and their waves, preview/ plans each with the engine and says whether a plan still holds, decide/ is the
+ * pure decision, drive/ reads what it is made on and carries it out, gate/ looks at the health of what was changed.
  */
 export interface RolloutDriver {
   wake(): void;

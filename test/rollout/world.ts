@@ -1,7 +1,7 @@
 import { hasEnded } from "../../contract/rolloutActions.ts";
-import type { Action } from "../../service/rollout/action.ts";
-import { decide } from "../../service/rollout/decide.ts";
-import type { RolloutView, TargetView, WaveView } from "../../service/rollout/view.ts";
+import type { Action } from "../../service/rollout/decide/action.ts";
+import { decide } from "../../service/rollout/decide/decide.ts";
+import type { RolloutView, TargetView, WaveView } from "../../service/rollout/decide/view.ts";
 import { createHeap } from "./heap.ts";
 
 /**

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { healthGateSchema } from "../../contract/rolloutStrategy.ts";
 import type { Target } from "../../contract/target.ts";
 import { readSettings } from "../../service/config.ts";
-import { filled, numberIn, whyUnwell } from "../../service/rollout/gate.ts";
-import { askGate, isPrivate } from "../../service/rollout/gateHttp.ts";
+import { filled, numberIn, whyUnwell } from "../../service/rollout/gate/gate.ts";
+import { askGate, isPrivate } from "../../service/rollout/gate/gateHttp.ts";
 import { createFakeWorld } from "./fakes.ts";
 
 let server: Server;

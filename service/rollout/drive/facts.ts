@@ -1,16 +1,16 @@
-import type { RolloutWave } from "../../contract/rollout.ts";
-import { hasEnded } from "../../contract/rolloutActions.ts";
-import type { RolloutChange } from "../../contract/rolloutChange.ts";
-import type { Target } from "../../contract/target.ts";
-import { pinAllows, pinsOf } from "../../registry/pin.ts";
-import type { Reader } from "../../registry/registry.ts";
-import type { StoredRollout, StoredRolloutTarget } from "../../registry/rolloutDrive.ts";
-import { rolloutPlacesOf } from "../../registry/rolloutPlace.ts";
-import { windowsOf } from "../../registry/window.ts";
-import { type OpenBreakers, openBreakers } from "../breaker/breakers.ts";
-import { windowAt } from "../windows/evaluate.ts";
-import { incompatibleReleases } from "./incompatible.ts";
-import type { RolloutView, TargetView, WaveView } from "./view.ts";
+import type { RolloutWave } from "../../../contract/rollout.ts";
+import { hasEnded } from "../../../contract/rolloutActions.ts";
+import type { RolloutChange } from "../../../contract/rolloutChange.ts";
+import type { Target } from "../../../contract/target.ts";
+import { pinAllows, pinsOf } from "../../../registry/pin.ts";
+import type { Reader } from "../../../registry/registry.ts";
+import type { StoredRollout, StoredRolloutTarget } from "../../../registry/rolloutDrive.ts";
+import { rolloutPlacesOf } from "../../../registry/rolloutPlace.ts";
+import { windowsOf } from "../../../registry/window.ts";
+import { type OpenBreakers, openBreakers } from "../../breaker/breakers.ts";
+import { windowAt } from "../../windows/evaluate.ts";
+import { incompatibleReleases } from "../choose/incompatible.ts";
+import type { RolloutView, TargetView, WaveView } from "../decide/view.ts";
 
 /**
  * What decide.ts decides on, read in a handful of queries however many targets there are. What keeps a target from beginning

@@ -1,9 +1,9 @@
-import { type FieldError, ProblemError } from "../../contract/errors.ts";
-import type { Rollout } from "../../contract/rollout.ts";
-import type { Target } from "../../contract/target.ts";
-import type { Reader } from "../../registry/registry.ts";
-import { type PreviewedFacts, rolloutPreviewedTargets } from "../../registry/rolloutPreviewed.ts";
-import type { Settings } from "../config.ts";
+import { type FieldError, ProblemError } from "../../../contract/errors.ts";
+import type { Rollout } from "../../../contract/rollout.ts";
+import type { Target } from "../../../contract/target.ts";
+import type { Reader } from "../../../registry/registry.ts";
+import { type PreviewedFacts, rolloutPreviewedTargets } from "../../../registry/rolloutPreviewed.ts";
+import type { Settings } from "../../config.ts";
 import { NO_CHANGES, NO_SPEC } from "./preview.ts";
 import { type Resolved, resolveTargets } from "./specs.ts";
 

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import { inCohort } from "../../contract/cohortMatch.ts";
-import { ProblemError } from "../../contract/errors.ts";
+import { inCohort } from "../../../contract/cohortMatch.ts";
+import { ProblemError } from "../../../contract/errors.ts";
 import {
   DEFAULT_WAVES,
   type Wave,
   type WaveSettings,
   waveSettingsSchema,
-} from "../../contract/rolloutStrategy.ts";
+} from "../../../contract/rolloutStrategy.ts";
 import { type Candidate, refuseUnknown } from "./cohort.ts";
 
 export interface PlannedWave {

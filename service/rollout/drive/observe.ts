@@ -1,14 +1,14 @@
-import type { Rollout, RolloutTarget } from "../../contract/rollout.ts";
-import { operationGet } from "../../registry/operation.ts";
-import type { Change } from "../../registry/registry.ts";
-import type { StoredRollout, StoredRolloutTarget } from "../../registry/rolloutDrive.ts";
+import type { Rollout, RolloutTarget } from "../../../contract/rollout.ts";
+import { operationGet } from "../../../registry/operation.ts";
+import type { Change } from "../../../registry/registry.ts";
+import type { StoredRollout, StoredRolloutTarget } from "../../../registry/rolloutDrive.ts";
 import {
   type RolloutTargetPatch,
   rolloutTargetsOf,
   rolloutTargetsSet,
-} from "../../registry/rolloutTarget.ts";
-import { controllerFor, type ServiceContext } from "../app/context.ts";
-import { PLAN_CHANGED } from "../operations/planCheck.ts";
+} from "../../../registry/rolloutTarget.ts";
+import { controllerFor, type ServiceContext } from "../../app/context.ts";
+import { PLAN_CHANGED } from "../../operations/planCheck.ts";
 import { isOfTenant } from "./record.ts";
 import { restoreRecord } from "./takeBack.ts";
 

@@ -1,23 +1,23 @@
 import { setImmediate as breathe } from "node:timers/promises";
-import type { Placement } from "../../contract/placement.ts";
-import type { Plane } from "../../contract/plane.ts";
-import type { Release } from "../../contract/release.ts";
-import type { RolloutChange } from "../../contract/rolloutChange.ts";
-import type { Target } from "../../contract/target.ts";
-import type { Tenant } from "../../contract/tenant.ts";
-import { driftToMend } from "../../registry/driftMend.ts";
-import { driftSeen } from "../../registry/driftSeen.ts";
-import { placementsOf } from "../../registry/placement.ts";
-import { planeFind } from "../../registry/plane.ts";
-import type { Reader } from "../../registry/registry.ts";
-import { releaseFind } from "../../registry/release.ts";
-import { targetsWithSpecs } from "../../registry/target.ts";
-import { tenantsOf } from "../../registry/tenant.ts";
-import { TenantSpec } from "../../stacks/tenant/spec.ts";
-import type { Settings } from "../config.ts";
-import { resolveSpec } from "../operations/resolveSpec.ts";
-import { workloadOf } from "../operations/tenantDeploy.ts";
-import { changedRecord } from "./record.ts";
+import type { Placement } from "../../../contract/placement.ts";
+import type { Plane } from "../../../contract/plane.ts";
+import type { Release } from "../../../contract/release.ts";
+import type { RolloutChange } from "../../../contract/rolloutChange.ts";
+import type { Target } from "../../../contract/target.ts";
+import type { Tenant } from "../../../contract/tenant.ts";
+import { driftToMend } from "../../../registry/driftMend.ts";
+import { driftSeen } from "../../../registry/driftSeen.ts";
+import { placementsOf } from "../../../registry/placement.ts";
+import { planeFind } from "../../../registry/plane.ts";
+import type { Reader } from "../../../registry/registry.ts";
+import { releaseFind } from "../../../registry/release.ts";
+import { targetsWithSpecs } from "../../../registry/target.ts";
+import { tenantsOf } from "../../../registry/tenant.ts";
+import { TenantSpec } from "../../../stacks/tenant/spec.ts";
+import type { Settings } from "../../config.ts";
+import { resolveSpec } from "../../operations/resolveSpec.ts";
+import { workloadOf } from "../../operations/tenantDeploy.ts";
+import { changedRecord } from "../drive/record.ts";
 
 /**
  * What a rollout would deploy to each of its targets, resolved as the target's own operation will. Read in chunks, a few queries

@@ -1,7 +1,7 @@
-import type { Cohort } from "../../contract/cohort.ts";
-import { type CohortMember, inCohort } from "../../contract/cohortMatch.ts";
-import { LIMITS } from "../../contract/common.ts";
-import { ProblemError } from "../../contract/errors.ts";
+import type { Cohort } from "../../../contract/cohort.ts";
+import { type CohortMember, inCohort } from "../../../contract/cohortMatch.ts";
+import { LIMITS } from "../../../contract/common.ts";
+import { ProblemError } from "../../../contract/errors.ts";
 
 /** A target that a rollout could be for. */
 export interface Candidate extends CohortMember {

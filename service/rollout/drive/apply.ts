@@ -1,24 +1,24 @@
-import type { Rollout } from "../../contract/rollout.ts";
-import type { Change } from "../../registry/registry.ts";
-import { rolloutRollbackBegin } from "../../registry/rolloutControl.ts";
+import type { Rollout } from "../../../contract/rollout.ts";
+import type { Change } from "../../../registry/registry.ts";
+import { rolloutRollbackBegin } from "../../../registry/rolloutControl.ts";
 import {
   rolloutFinish,
   rolloutHalt,
   rolloutStuck,
   rolloutTargetsUnwell,
   rolloutUnstuck,
-} from "../../registry/rolloutDrive.ts";
-import { rolloutTargetsOf, rolloutTargetsSet } from "../../registry/rolloutTarget.ts";
+} from "../../../registry/rolloutDrive.ts";
+import { rolloutTargetsOf, rolloutTargetsSet } from "../../../registry/rolloutTarget.ts";
 import {
   rolloutWaveAwaitApproval,
   rolloutWaveBake,
   rolloutWaveEnd,
   rolloutWaveStart,
-} from "../../registry/rolloutWave.ts";
-import { targetGet, targetUpdate } from "../../registry/target.ts";
-import type { ServiceContext } from "../app/context.ts";
-import { limits } from "../config.ts";
-import type { Action } from "./action.ts";
+} from "../../../registry/rolloutWave.ts";
+import { targetGet, targetUpdate } from "../../../registry/target.ts";
+import type { ServiceContext } from "../../app/context.ts";
+import { limits } from "../../config.ts";
+import type { Action } from "../decide/action.ts";
 import { beginTargets } from "./begin.ts";
 import { takeBackTargets } from "./takeBack.ts";
 

@@ -1,4 +1,4 @@
-import type { Amount } from "../../contract/rolloutStrategy.ts";
+import type { Amount } from "../../../contract/rolloutStrategy.ts";
 
 /** A number of targets as it stands, a percentage as that share of `size`, rounded down. */
 export function amountOf(amount: Amount, size: number): number {

@@ -1,9 +1,9 @@
-import { ProblemError } from "../../contract/errors.ts";
-import { releaseCompatibility } from "../../contract/releaseCompatibility.ts";
-import type { RolloutChange } from "../../contract/rolloutChange.ts";
-import type { Reader } from "../../registry/registry.ts";
-import { releaseFind, releaseGet } from "../../registry/release.ts";
-import type { RolloutPlace } from "../../registry/rolloutPlace.ts";
+import { ProblemError } from "../../../contract/errors.ts";
+import { releaseCompatibility } from "../../../contract/releaseCompatibility.ts";
+import type { RolloutChange } from "../../../contract/rolloutChange.ts";
+import type { Reader } from "../../../registry/registry.ts";
+import { releaseFind, releaseGet } from "../../../registry/release.ts";
+import type { RolloutPlace } from "../../../registry/rolloutPlace.ts";
 
 type Running = Pick<RolloutPlace, "currentReleaseNumber">;
 

@@ -1,10 +1,10 @@
-import type { Rollout, RolloutTarget } from "../../contract/rollout.ts";
-import type { Target } from "../../contract/target.ts";
-import { flagGet, refuseArchived } from "../../registry/flag.ts";
-import { flagOverrideFind, flagOverrideSet } from "../../registry/flagOverride.ts";
-import type { Change } from "../../registry/registry.ts";
-import { rolloutBeforeSet, rolloutTargetsOfTenant } from "../../registry/rolloutTarget.ts";
-import { tenantGet, tenantWrite } from "../../registry/tenant.ts";
+import type { Rollout, RolloutTarget } from "../../../contract/rollout.ts";
+import type { Target } from "../../../contract/target.ts";
+import { flagGet, refuseArchived } from "../../../registry/flag.ts";
+import { flagOverrideFind, flagOverrideSet } from "../../../registry/flagOverride.ts";
+import type { Change } from "../../../registry/registry.ts";
+import { rolloutBeforeSet, rolloutTargetsOfTenant } from "../../../registry/rolloutTarget.ts";
+import { tenantGet, tenantWrite } from "../../../registry/tenant.ts";
 import { changedRecord, fieldOf, keptOverride } from "./record.ts";
 
 /**

@@ -1,5 +1,5 @@
-import type { Amount } from "../../contract/rolloutStrategy.ts";
-import type { ConcurrencyMode, RolloutStatus, RolloutTargetStatus } from "../../contract/vocabulary.ts";
+import type { Amount } from "../../../contract/rolloutStrategy.ts";
+import type { ConcurrencyMode, RolloutStatus, RolloutTargetStatus } from "../../../contract/vocabulary.ts";
 import type { FinishStatus } from "./action.ts";
 
 /**

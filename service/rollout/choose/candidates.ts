@@ -1,20 +1,20 @@
-import type { Cohort } from "../../contract/cohort.ts";
-import { ProblemError } from "../../contract/errors.ts";
-import type { RolloutBefore, RolloutChange } from "../../contract/rolloutChange.ts";
-import { driftSeen } from "../../registry/driftSeen.ts";
-import { flagGet, refuseArchived } from "../../registry/flag.ts";
-import { flagOverridesOf } from "../../registry/flagOverride.ts";
-import { manifestsOf } from "../../registry/manifest.ts";
-import { pinsOf } from "../../registry/pin.ts";
-import type { Reader } from "../../registry/registry.ts";
-import { releaseGet } from "../../registry/release.ts";
-import { type RolloutPlace, rolloutPlacesIn } from "../../registry/rolloutPlace.ts";
-import { tenantsOf } from "../../registry/tenant.ts";
-import { declaredElsewhere } from "../app/declaredReleases.ts";
+import type { Cohort } from "../../../contract/cohort.ts";
+import { ProblemError } from "../../../contract/errors.ts";
+import type { RolloutBefore, RolloutChange } from "../../../contract/rolloutChange.ts";
+import { driftSeen } from "../../../registry/driftSeen.ts";
+import { flagGet, refuseArchived } from "../../../registry/flag.ts";
+import { flagOverridesOf } from "../../../registry/flagOverride.ts";
+import { manifestsOf } from "../../../registry/manifest.ts";
+import { pinsOf } from "../../../registry/pin.ts";
+import type { Reader } from "../../../registry/registry.ts";
+import { releaseGet } from "../../../registry/release.ts";
+import { type RolloutPlace, rolloutPlacesIn } from "../../../registry/rolloutPlace.ts";
+import { tenantsOf } from "../../../registry/tenant.ts";
+import { declaredElsewhere } from "../../app/declaredReleases.ts";
+import { whyHeld, whySkipped } from "../drive/facts.ts";
+import { fieldOf, keptOverride } from "../drive/record.ts";
 import { type Candidate, selectCohort } from "./cohort.ts";
-import { whyHeld, whySkipped } from "./facts.ts";
 import { refuseIncompatibleRollout } from "./incompatible.ts";
-import { fieldOf, keptOverride } from "./record.ts";
 
 /** Whom a change could be for, and what each has now. */
 export interface Chosen extends Candidate {

@@ -1,12 +1,12 @@
 import pLimit from "p-limit";
-import type { RolloutHealth } from "../../contract/rollout.ts";
-import type { HealthGate } from "../../contract/rolloutStrategy.ts";
-import type { StoredRollout, StoredRolloutTarget } from "../../registry/rolloutDrive.ts";
-import { rolloutTargetLooked } from "../../registry/rolloutTarget.ts";
-import { targetFind } from "../../registry/target.ts";
-import { tenantGet } from "../../registry/tenant.ts";
-import type { ServiceContext } from "../app/context.ts";
-import { limits } from "../config.ts";
+import type { RolloutHealth } from "../../../contract/rollout.ts";
+import type { HealthGate } from "../../../contract/rolloutStrategy.ts";
+import type { StoredRollout, StoredRolloutTarget } from "../../../registry/rolloutDrive.ts";
+import { rolloutTargetLooked } from "../../../registry/rolloutTarget.ts";
+import { targetFind } from "../../../registry/target.ts";
+import { tenantGet } from "../../../registry/tenant.ts";
+import type { ServiceContext } from "../../app/context.ts";
+import { limits } from "../../config.ts";
 import { whyUnwell } from "./gate.ts";
 
 /**

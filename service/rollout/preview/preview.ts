@@ -1,27 +1,27 @@
 import { createHash } from "node:crypto";
 import pLimit from "p-limit";
-import type { PreviewChange, Rollout } from "../../contract/rollout.ts";
-import type { RolloutChange } from "../../contract/rolloutChange.ts";
-import { rolloutGet, rolloutsUnfinished } from "../../registry/rollout.ts";
+import type { PreviewChange, Rollout } from "../../../contract/rollout.ts";
+import type { RolloutChange } from "../../../contract/rolloutChange.ts";
+import { rolloutGet, rolloutsUnfinished } from "../../../registry/rollout.ts";
 import {
   type PreviewedTarget,
   rolloutPreviewed,
   rolloutTargetPreviewed,
   rolloutTargetPreviewFailed,
   rolloutTargetsToPreview,
-} from "../../registry/rolloutPreview.ts";
-import { type PreviewedFacts, rolloutPreviewedTargets } from "../../registry/rolloutPreviewed.ts";
-import { rolloutTargetsSet } from "../../registry/rolloutTarget.ts";
-import { controllerFor, type ServiceContext } from "../app/context.ts";
-import { limits } from "../config.ts";
-import { planOf } from "../engine/changes.ts";
-import type { PreviewResult } from "../engine/engine.ts";
-import { monotonicMs } from "../engine/monotonic.ts";
-import { doAlone } from "../jobs.ts";
-import { describeFailure } from "../operations/failure.ts";
-import { pause } from "../operations/retry.ts";
-import { holderOfStack, holdStack, type StackHold } from "../operations/stackLocks.ts";
-import { createWaker } from "../waker.ts";
+} from "../../../registry/rolloutPreview.ts";
+import { type PreviewedFacts, rolloutPreviewedTargets } from "../../../registry/rolloutPreviewed.ts";
+import { rolloutTargetsSet } from "../../../registry/rolloutTarget.ts";
+import { controllerFor, type ServiceContext } from "../../app/context.ts";
+import { limits } from "../../config.ts";
+import { planOf } from "../../engine/changes.ts";
+import type { PreviewResult } from "../../engine/engine.ts";
+import { monotonicMs } from "../../engine/monotonic.ts";
+import { doAlone } from "../../jobs.ts";
+import { describeFailure } from "../../operations/failure.ts";
+import { pause } from "../../operations/retry.ts";
+import { holderOfStack, holdStack, type StackHold } from "../../operations/stackLocks.ts";
+import { createWaker } from "../../waker.ts";
 import { type Resolved, resolveSome } from "./specs.ts";
 
 /**

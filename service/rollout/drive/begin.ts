@@ -1,18 +1,18 @@
-import { ProblemError } from "../../contract/errors.ts";
-import type { Operation } from "../../contract/operation.ts";
-import type { Rollout, RolloutTarget } from "../../contract/rollout.ts";
-import type { Target } from "../../contract/target.ts";
-import { operationLiveOfTarget } from "../../registry/operation.ts";
-import type { Change } from "../../registry/registry.ts";
-import { rolloutTargetsBegin, rolloutTargetsOf, rolloutTargetsSet } from "../../registry/rolloutTarget.ts";
-import type { ServiceContext } from "../app/context.ts";
-import { requestRepair } from "../app/driftRepair.ts";
-import { requestOperations } from "../app/requestOperations.ts";
-import { breakerAdmit, openBreakers, rolloutHolder } from "../breaker/breakers.ts";
+import { ProblemError } from "../../../contract/errors.ts";
+import type { Operation } from "../../../contract/operation.ts";
+import type { Rollout, RolloutTarget } from "../../../contract/rollout.ts";
+import type { Target } from "../../../contract/target.ts";
+import { operationLiveOfTarget } from "../../../registry/operation.ts";
+import type { Change } from "../../../registry/registry.ts";
+import { rolloutTargetsBegin, rolloutTargetsOf, rolloutTargetsSet } from "../../../registry/rolloutTarget.ts";
+import type { ServiceContext } from "../../app/context.ts";
+import { requestRepair } from "../../app/driftRepair.ts";
+import { requestOperations } from "../../app/requestOperations.ts";
+import { breakerAdmit, openBreakers, rolloutHolder } from "../../breaker/breakers.ts";
+import { NO_SPEC } from "../preview/preview.ts";
+import { type Resolved, resolveSome } from "../preview/specs.ts";
 import { applyRecord, keepRelease } from "./before.ts";
 import { barsOf } from "./facts.ts";
-import { NO_SPEC } from "./preview.ts";
-import { type Resolved, resolveSome } from "./specs.ts";
 import { restoreRecord } from "./takeBack.ts";
 
 /**

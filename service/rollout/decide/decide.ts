@@ -1,4 +1,4 @@
-import { hasEnded } from "../../contract/rolloutActions.ts";
+import { hasEnded } from "../../../contract/rolloutActions.ts";
 import type { Action } from "./action.ts";
 import { applied } from "./applied.ts";
 import { bakeActions } from "./bake.ts";

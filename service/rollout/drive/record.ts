@@ -1,6 +1,6 @@
-import type { FlagOverride } from "../../contract/flag.ts";
-import type { RolloutBefore, RolloutChange } from "../../contract/rolloutChange.ts";
-import type { Tenant } from "../../contract/tenant.ts";
+import type { FlagOverride } from "../../../contract/flag.ts";
+import type { RolloutBefore, RolloutChange } from "../../../contract/rolloutChange.ts";
+import type { Tenant } from "../../../contract/tenant.ts";
 
 /** How a rollout changes a tenant's record, and how it takes that back. Pure; a change of release or a repair leaves the record alone. */
 export function changedRecord(tenant: Tenant, change: RolloutChange): Tenant {

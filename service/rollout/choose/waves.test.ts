@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ProblemError } from "../../contract/errors.ts";
-import { rolloutCreateSchema } from "../../contract/rollout.ts";
-import { type Wave, type WaveSettings, waveSettingsSchema } from "../../contract/rolloutStrategy.ts";
+import { ProblemError } from "../../../contract/errors.ts";
+import { rolloutCreateSchema } from "../../../contract/rollout.ts";
+import { type Wave, type WaveSettings, waveSettingsSchema } from "../../../contract/rolloutStrategy.ts";
 import { type Candidate, selectCohort } from "./cohort.ts";
 import { planWaves } from "./waves.ts";
 

@@ -1,4 +1,4 @@
-import type { RolloutTargetStatus } from "../../contract/vocabulary.ts";
+import type { RolloutTargetStatus } from "../../../contract/vocabulary.ts";
 import type { RolloutView, TargetView, WaveView } from "./view.ts";
 
 /** A wave with its targets sorted by what can become of them; made anew for each decision, in one pass. */

@@ -1,19 +1,19 @@
-import { ProblemError } from "../../contract/errors.ts";
-import type { Rollout, RolloutTarget } from "../../contract/rollout.ts";
-import type { Target } from "../../contract/target.ts";
-import { flagOverrideFind, flagOverrideRemove, flagOverrideSet } from "../../registry/flagOverride.ts";
-import { operationLiveOfTarget } from "../../registry/operation.ts";
-import type { Change, Reader } from "../../registry/registry.ts";
-import { rolloutTargetsBegin, rolloutTargetsOf, rolloutTargetsSet } from "../../registry/rolloutTarget.ts";
-import { targetFind, targetUpdate } from "../../registry/target.ts";
-import { tenantFind, tenantWrite } from "../../registry/tenant.ts";
-import type { ServiceContext } from "../app/context.ts";
-import { requestOperations } from "../app/requestOperations.ts";
+import { ProblemError } from "../../../contract/errors.ts";
+import type { Rollout, RolloutTarget } from "../../../contract/rollout.ts";
+import type { Target } from "../../../contract/target.ts";
+import { flagOverrideFind, flagOverrideRemove, flagOverrideSet } from "../../../registry/flagOverride.ts";
+import { operationLiveOfTarget } from "../../../registry/operation.ts";
+import type { Change, Reader } from "../../../registry/registry.ts";
+import { rolloutTargetsBegin, rolloutTargetsOf, rolloutTargetsSet } from "../../../registry/rolloutTarget.ts";
+import { targetFind, targetUpdate } from "../../../registry/target.ts";
+import { tenantFind, tenantWrite } from "../../../registry/tenant.ts";
+import type { ServiceContext } from "../../app/context.ts";
+import { requestOperations } from "../../app/requestOperations.ts";
+import { incompatibleReleases } from "../choose/incompatible.ts";
+import { resolveSome } from "../preview/specs.ts";
 import type { Begun } from "./begin.ts";
 import { whySkipped } from "./facts.ts";
-import { incompatibleReleases } from "./incompatible.ts";
 import { changedRecord, restoredRecord } from "./record.ts";
-import { resolveSome } from "./specs.ts";
 
 /**
  * Takes targets of a rollout back to what each had before: the record, in the same change as the operation, and the release. Neither
