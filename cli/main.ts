@@ -1,5 +1,5 @@
 import { EXIT, type ExitCode, Failure } from "./exit.ts";
-import { type Io, processIo } from "./io.ts";
+import { harmless, type Io, processIo } from "./io.ts";
 
 /**
  * tenantry, the command line client. It is thin: it knows the API's description, turns what was typed into one request,
@@ -26,9 +26,10 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
   } catch (thrown) {
     const failure = thrown instanceof Failure ? thrown : undefined;
     const message = thrown instanceof Error ? thrown.message : String(thrown);
-    if (argv.includes("--json") && failure !== undefined)
-      io.err(`${JSON.stringify(failure.problem ?? { detail: message, exitCode: failure.exitCode })}\n`);
-    else io.err(`${failure === undefined ? `Cannot go on: ${message}` : message}\n`);
-    return failure?.exitCode ?? EXIT.failed;
+    const exitCode = failure?.exitCode ?? EXIT.failed;
+    const detail = failure === undefined ? `Cannot go on: ${harmless(message)}` : message;
+    const isJson = argv.includes("--json");
+    io.err(`${isJson ? JSON.stringify(failure?.problem ?? { detail, exitCode }) : detail}\n`);
+    return exitCode;
   }
 }
