@@ -24,7 +24,9 @@ process.emitWarning = (warning, ...more) => {
 };
 
 // A third of the time to start. In a folder of the user's own, as it holds code that is run.
-module.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "tenantry", "compiled"));
+module.enableCompileCache(
+  join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "tenantry", "compiled"),
+);
 
 const root = new URL("..", import.meta.url).href;
 if (root.includes("/node_modules/")) {
