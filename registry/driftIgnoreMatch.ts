@@ -1,5 +1,6 @@
 import type { Cohort } from "../contract/cohort.ts";
-import { type DriftPlace, isInScope } from "./driftScope.ts";
+import { inCohort } from "../contract/cohortMatch.ts";
+import type { DriftPlace } from "./driftScope.ts";
 import { fromJson } from "./json.ts";
 import type { Reader } from "./registry.ts";
 
@@ -32,6 +33,6 @@ export function ignoreFor(
   place: DriftPlace,
 ): DriftIgnoreInForce | undefined {
   return ignores
-    .filter((ignore) => ignore.causeId === causeId && isInScope(ignore.scope, place))
+    .filter((ignore) => ignore.causeId === causeId && inCohort(place, ignore.scope))
     .sort((left, right) => (left.expiresAt < right.expiresAt ? 1 : -1))[0];
 }

@@ -1,4 +1,5 @@
-import type { Cohort, CohortSelector } from "../contract/cohort.ts";
+import type { Cohort } from "../contract/cohort.ts";
+import { inCohort } from "../contract/cohortMatch.ts";
 import type { Target } from "../contract/target.ts";
 import type { DeploymentState, PlanKey, TenantStatus } from "../contract/vocabulary.ts";
 import type { TenantFacts } from "./driftPattern.ts";
@@ -12,24 +13,6 @@ export interface DriftPlace
   readonly plan: PlanKey;
   readonly status: TenantStatus;
   readonly labels: Readonly<Record<string, string>>;
-}
-
-/** What is left out narrows nothing; `exclude` wins. Pure. */
-export function isInScope(scope: Cohort, place: DriftPlace): boolean {
-  const { exclude, ...selector } = scope;
-  return isIn(selector, place) && (exclude === undefined || !isIn(exclude, place));
-}
-
-function isIn(cohort: CohortSelector, place: DriftPlace): boolean {
-  const { planes, regions, plans, states, labels, tenantIds } = cohort;
-  return (
-    (planes === undefined || planes.includes(place.planeName)) &&
-    (regions === undefined || regions.includes(place.region)) &&
-    (plans === undefined || plans.includes(place.plan)) &&
-    (states === undefined || states.includes(place.status)) &&
-    (tenantIds === undefined || tenantIds.includes(place.tenantId)) &&
-    Object.entries(labels ?? {}).every(([key, value]) => place.labels[key] === value)
-  );
 }
 
 /** The live targets in a scope, by plane and age: one query, whatever the scope. */
@@ -47,7 +30,7 @@ export async function driftPlacesIn(
     .orderBy("targets.createdAt")
     .orderBy("targets.targetId")
     .execute();
-  return found.map(fromRow).filter((place) => isInScope(scope, place));
+  return found.map(fromRow).filter((place) => inCohort(place, scope));
 }
 
 /** Of targets known to be there, live or gone. */
