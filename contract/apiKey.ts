@@ -28,7 +28,7 @@ export const apiKeyCreateSchema = z
     role: z.enum(API_KEY_ROLES),
     expiresAt: at.nullable().default(null),
   })
-  .meta({ id: "ApiKeyCreate", example: { name: "ci", role: "operator" } });
+  .meta({ id: "ApiKeyCreate", example: { name: "ci", role: "fleet_operator" } });
 export type ApiKeyCreate = z.output<typeof apiKeyCreateSchema>;
 
 export const apiKeyCreatedSchema = apiKeySchema
@@ -47,7 +47,7 @@ export const apiKeyRoutes = defineRoutes({
     tag: "API keys",
     summary: "Make a key",
     description: "To rotate without a gap: make the new key, move its users over, revoke the old one.",
-    role: "admin",
+    role: "fleet_admin",
     body: apiKeyCreateSchema,
     status: 201,
     response: apiKeyCreatedSchema,
@@ -59,7 +59,7 @@ export const apiKeyRoutes = defineRoutes({
     path: "/v1/control-plane/api-keys",
     tag: "API keys",
     summary: "List keys, newest first",
-    role: "admin",
+    role: "fleet_admin",
     query: z.strictObject(pageQuery),
     status: 200,
     response: pageOf(apiKeySchema, "ApiKeyPage"),
@@ -70,7 +70,7 @@ export const apiKeyRoutes = defineRoutes({
     path: "/v1/control-plane/api-keys/:keyId",
     tag: "API keys",
     summary: "Revoke a key at once",
-    role: "admin",
+    role: "fleet_admin",
     params: z.strictObject({ keyId: keyIdSchema }),
     status: 200,
     response: apiKeySchema,

@@ -49,7 +49,7 @@ export const breakerRoutes = defineRoutes({
     tag: "Breakers",
     summary: "Close a circuit breaker by hand",
     description: "The slash of the scope is sent as %2F. What failed before counts no more.",
-    role: "operator",
+    role: "fleet_operator",
     params: z.strictObject({ scope: breakerScopeSchema }),
     body: z.strictObject({ reason: reasonSchema.optional() }).meta({ id: "BreakerReset" }),
     bodyOptional: true,

@@ -178,7 +178,7 @@ export const manifestRoutes = defineRoutes({
     description:
       "All of them are checked before the first is written; then each tenant is one change. The reconcile loop brings " +
       "the targets there. Applying the same again changes nothing. A tenant that no manifest names is left alone.",
-    role: "operator",
+    role: "fleet_operator",
     query: manifestApplyQuerySchema,
     errors: ["manifest_invalid", "duplicate_slug", "version_conflict"],
   },
@@ -225,7 +225,7 @@ export const manifestRoutes = defineRoutes({
     tag: "Manifests",
     summary: "Let a tenant be managed over the API again",
     description: "Its record and targets stay as they are; only the manifest's hold on it ends.",
-    role: "operator",
+    role: "fleet_operator",
     params: bySlug,
     body: z.strictObject({ reason: reasonSchema }).meta({ id: "ManifestRelease" }),
     status: 200,

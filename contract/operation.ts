@@ -172,7 +172,7 @@ export const operationRoutes = defineRoutes({
     description:
       "It stops at the next safe point; what was done is undone, or stays when the operation was asked to keep it. " +
       "An operation that is being undone already cannot be cancelled.",
-    role: "operator",
+    role: "fleet_operator",
     params,
     body: z
       .strictObject({ reason: z.string().trim().min(3).max(500).optional() })
@@ -190,7 +190,7 @@ export const operationRoutes = defineRoutes({
     description:
       "A new operation that names this one as retryOf. It begins at the step that failed when nothing was undone, " +
       "else from the start. Only the newest operation of its target can be retried.",
-    role: "operator",
+    role: "fleet_operator",
     params,
     body: operationRetrySchema,
     bodyOptional: true,

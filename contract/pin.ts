@@ -71,7 +71,7 @@ export const pinRoutes = defineRoutes({
     description:
       "Deployments of another release are refused unless forced, and rollouts pass it by. An earlier pin of the same tenant " +
       "or target is replaced.",
-    role: "operator",
+    role: "fleet_operator",
     body: pinCreateSchema,
     status: 201,
     response: pinSchema,
@@ -94,7 +94,7 @@ export const pinRoutes = defineRoutes({
     path: `${base}/:pinId/release`,
     tag: "Releases",
     summary: "Let the targets of a pin change again",
-    role: "operator",
+    role: "fleet_operator",
     params,
     body: z.strictObject({ reason: reasonSchema }).meta({ id: "PinRelease" }),
     status: 200,

@@ -42,7 +42,7 @@ export const planeRoutes = defineRoutes({
     tag: "Planes",
     summary: "Record a plane's outputs, or read them anew",
     description: "Reads them from the state of the stack `pulumi up` made; creates nothing in the cloud.",
-    role: "operator",
+    role: "fleet_operator",
     body: planeRecordSchema,
     status: 200,
     response: planeSchema,

@@ -66,7 +66,7 @@ export const preflightRoutes = defineRoutes({
     tag: "Tenants",
     summary: "Ask whether a tenant's planes have room for it",
     description: "Changes nothing. Planes default to the tenant's own.",
-    role: "operator",
+    role: "fleet_operator",
     params: z.strictObject({ tenantId: tenantIdSchema }),
     body: z
       .strictObject({ planes: planeNamesSchema.min(1).optional() })

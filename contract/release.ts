@@ -159,7 +159,7 @@ export const releaseRoutes = defineRoutes({
     description:
       "Immutable; its number is one more than the last. An image's tag is resolved to the digest that it stands for now, or " +
       "refused, as the service is set up.",
-    role: "operator",
+    role: "fleet_operator",
     body: releaseCreateSchema,
     acceptsYaml: "body",
     status: 201,

@@ -24,7 +24,7 @@ const at = "/v1/control-plane/rollouts/:rolloutId" as const;
 const control = {
   method: "post",
   tag: "Rollouts",
-  role: "operator",
+  role: "fleet_operator",
   params,
   status: 202,
   response: rolloutDetailSchema,
@@ -39,7 +39,7 @@ export const rolloutRoutes = defineRoutes({
     summary: "Describe a rollout and preview it",
     description:
       "Changes nothing: every target is previewed first, and the rollout begins when it is started.",
-    role: "operator",
+    role: "fleet_operator",
     body: rolloutCreateSchema,
     status: 202,
     response: rolloutCreatedSchema,

@@ -85,7 +85,7 @@ const GATES = [
   "release_incompatible",
   "window_closed",
 ] as const satisfies readonly ErrorCode[];
-const tenantRun = { method: "post", tag: "Tenants", role: "operator", params, status: 202 } as const;
+const tenantRun = { method: "post", tag: "Tenants", role: "fleet_operator", params, status: 202 } as const;
 const tenantPath = "/v1/control-plane/tenants/:tenantId";
 
 export const tenantLifecycleRoutes = defineRoutes({

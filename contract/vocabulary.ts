@@ -214,5 +214,5 @@ export const INCIDENT_SUBJECT_KINDS = ["tenant", "plane", "release"] as const;
 export type IncidentSubjectKind = (typeof INCIDENT_SUBJECT_KINDS)[number];
 
 /** From least to most: an operator may do what an auditor may, an admin everything. */
-export const API_KEY_ROLES = ["auditor", "operator", "admin"] as const;
+export const API_KEY_ROLES = ["auditor", "fleet_operator", "fleet_admin"] as const;
 export type ApiKeyRole = (typeof API_KEY_ROLES)[number];

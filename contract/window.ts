@@ -174,7 +174,7 @@ export const windowRoutes = defineRoutes({
     description:
       "A freeze wins over every window. A tenant or plane without windows is always open; where both have some, both must be " +
       "open. They gate starts only: what runs is left to end.",
-    role: "operator",
+    role: "fleet_operator",
     body: windowCreateSchema,
     status: 201,
     response: windowSchema,
@@ -219,7 +219,7 @@ export const windowRoutes = defineRoutes({
     tag: "Windows",
     summary: "End a window or freeze",
     description: "It stays on record.",
-    role: "operator",
+    role: "fleet_operator",
     params,
     query: z.strictObject({ reason: reasonSchema.optional() }),
     status: 200,

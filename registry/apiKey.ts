@@ -80,7 +80,7 @@ export async function apiKeyMarkUsed(record: Bookkeeping, keyId: string): Promis
 export async function apiKeyRevoke(change: Change, keyId: string): Promise<ApiKey> {
   const apiKey = await apiKeyGet(change.db, keyId);
   if (apiKey.revokedAt !== null) return apiKey;
-  if (apiKey.role === "admin" && (await usableAdmins(change)) <= 1) throw lastAdmin(keyId);
+  if (apiKey.role === "fleet_admin" && (await usableAdmins(change)) <= 1) throw lastAdmin(keyId);
   const revokedAt = change.now;
   await change.db.updateTable("apiKeys").set({ revokedAt }).where("keyId", "=", keyId).execute();
   await change.audit({
@@ -132,7 +132,7 @@ async function usableAdmins(change: Change): Promise<number> {
   const row = await change.db
     .selectFrom("apiKeys")
     .select((eb) => eb.fn.countAll().as("count"))
-    .where("role", "=", "admin")
+    .where("role", "=", "fleet_admin")
     .where("revokedAt", "is", null)
     .where((eb) => eb.or([eb("expiresAt", "is", null), eb("expiresAt", ">", change.now)]))
     .executeTakeFirst();

@@ -14,6 +14,7 @@ import * as driftCauses from "./0011_drift_causes.ts";
 import * as fleetFacts from "./0012_fleet_facts.ts";
 import * as breakers from "./0013_breakers.ts";
 import * as housekeeping from "./0014_housekeeping.ts";
+import * as fleetRoles from "./0015_fleet_roles.ts";
 
 export interface Migration {
   readonly number: number;
@@ -103,5 +104,11 @@ export const migrations: readonly Migration[] = [
     name: "0014_housekeeping",
     source: new URL("./0014_housekeeping.ts", import.meta.url),
     up: housekeeping.up,
+  },
+  {
+    number: 15,
+    name: "0015_fleet_roles",
+    source: new URL("./0015_fleet_roles.ts", import.meta.url),
+    up: fleetRoles.up,
   },
 ];

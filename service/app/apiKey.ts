@@ -50,7 +50,7 @@ export async function apiKeyFirst(service: ServiceContext): Promise<string | und
     { ...system, requestId: "first-start", correlationId: "first-start" },
     async (change) => {
       if (await registry.apiKeyExists(change.db)) return undefined;
-      const input = { name: "admin", role: "admin", expiresAt: null } as const;
+      const input = { name: "admin", role: "fleet_admin", expiresAt: null } as const;
       return (await registry.apiKeyCreate(change, input)).secret;
     },
   );

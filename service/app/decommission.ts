@@ -118,7 +118,7 @@ function graceOf(
 ): number {
   if (tenant.status === "draft") return 0;
   if (immediately) {
-    if (roleCovers(context.principal.role, "admin")) return 0;
+    if (roleCovers(context.principal.role, "fleet_admin")) return 0;
     throw new ProblemError("forbidden", {
       detail: "Cannot decommission immediately: skipping the grace period needs the role admin.",
       hint: "Leave immediately out: the tenant is blocked at once and destroyed when the grace period ends.",

@@ -44,7 +44,7 @@ export async function act(
 ): Promise<void> {
   const requestId = randomUUID();
   const registry = guarded(service, leadership, facts, action);
-  const principal = { kind: "system", ...RECONCILER, role: "operator" } as const;
+  const principal = { kind: "system", ...RECONCILER, role: "fleet_operator" } as const;
   const context: RequestContext = { ...service, registry, principal, requestId, correlationId: requestId };
   try {
     await ask(context, facts.tenant.tenantId, action);

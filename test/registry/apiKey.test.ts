@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { apiKeySchema } from "../../contract/apiKey.ts";
+import type { ApiKeyRole } from "../../contract/vocabulary.ts";
 import {
   apiKeyAuthenticate,
   apiKeyCreate,
@@ -35,7 +36,7 @@ describeDialects("API keys", (create) => {
     const clock = settableClock();
     const registry = await (await create()).open({ now: clock.now });
     const admin = await make(registry);
-    const { apiKey, secret } = await make(registry, "operator", "2026-03-01T10:00:00.000Z");
+    const { apiKey, secret } = await make(registry, "fleet_operator", "2026-03-01T10:00:00.000Z");
     const authenticate = (presented: string) =>
       registry.read((db) => apiKeyAuthenticate(db, presented, clock.now()));
     const wrong = `${secret.slice(0, -1)}${secret.endsWith("A") ? "B" : "A"}`;
@@ -68,8 +69,8 @@ describeDialects("API keys", (create) => {
   it("keep one usable admin", async () => {
     const registry = await (await create()).open();
     const { apiKey } = await make(registry);
-    await make(registry, "admin", "2020-01-01T00:00:00.000Z");
-    await make(registry, "operator");
+    await make(registry, "fleet_admin", "2020-01-01T00:00:00.000Z");
+    await make(registry, "fleet_operator");
     await expect(revoke(registry, apiKey.keyId)).rejects.toMatchObject({
       code: "last_admin_key",
       status: 409,
@@ -79,7 +80,7 @@ describeDialects("API keys", (create) => {
   it("are revoked once, and audited", async () => {
     const database = await create();
     const registry = await database.open();
-    const { apiKey } = await make(registry, "operator");
+    const { apiKey } = await make(registry, "fleet_operator");
     const first = await revoke(registry, apiKey.keyId);
     expect(await revoke(registry, apiKey.keyId)).toEqual(first);
     expect(await database.raw("select action from audit_events order by sequence")).toEqual([
@@ -129,7 +130,7 @@ describeDialects("API keys", (create) => {
 
 function make(
   registry: Registry,
-  role: "admin" | "operator" | "auditor" = "admin",
+  role: ApiKeyRole = "fleet_admin",
   expiresAt: string | null = null,
 ) {
   return registry.change(context, (change) => apiKeyCreate(change, { name: `a ${role}`, role, expiresAt }));

@@ -38,7 +38,7 @@ describeDialects("a cancellation that meets the operation's beginning", (create)
     await hasBegun;
     const asker = {
       registry,
-      principal: { kind: "api_key", id: "key", name: "ada", role: "admin" },
+      principal: { kind: "api_key", id: "key", name: "ada", role: "fleet_admin" },
       ...{ requestId: "r", correlationId: "r", cancelOperation: () => undefined },
       nudges: { nudge: () => undefined },
     } as unknown as RequestContext;

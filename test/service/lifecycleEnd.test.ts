@@ -146,7 +146,7 @@ describe("decommissioning with a grace period", () => {
 
   it("is skipped for admins alone, and a part of a tenant has none", async () => {
     const tenantId = await active("in-a-hurry");
-    const { body } = await call("POST", "/api-keys", { name: "op", role: "operator" });
+    const { body } = await call("POST", "/api-keys", { name: "op", role: "fleet_operator" });
     const now = endOf("in-a-hurry", { immediately: true });
     const at = `${controlPlane}/tenants/${tenantId}/decommission`;
     const refused = await service.call("POST", at, { body: now, key: body.secret });

@@ -65,9 +65,9 @@ describe("Idempotency-Key", () => {
 
   it("never shows a secret again", async () => {
     const headers = { "idempotency-key": "one-key" };
-    const first = await post("/api-keys", { name: "ci", role: "operator" }, headers);
+    const first = await post("/api-keys", { name: "ci", role: "fleet_operator" }, headers);
     expect(first.body.secret).toMatch(/^tk_/);
-    const second = await post("/api-keys", { name: "ci", role: "operator" }, headers);
+    const second = await post("/api-keys", { name: "ci", role: "fleet_operator" }, headers);
     expect(second.body).toEqual({ ...first.body, secret: null });
     expect(await dump(service)).not.toContain(first.body.secret.slice(16));
   });
