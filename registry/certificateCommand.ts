@@ -3,12 +3,8 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { signingKeySchema } from "../contract/decommission.ts";
-import {
-  type CertificateVerification,
-  certificateVerify,
-  keyIdOf,
-  type PublicKey,
-} from "./certificateVerify.ts";
+import { type CertificateVerification, certificateVerify } from "./certificateVerify.ts";
+import { keyIdOf, type PublicKey } from "./signature.ts";
 
 /**
  * `script/certificate verify FILE --keys KEYS [--json]`: is a deletion certificate genuine? KEYS is the answer of

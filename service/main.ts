@@ -18,10 +18,10 @@ import { createRegistryImages } from "./images/createImages.ts";
 import type { ImageResolver } from "./images/imageResolver.ts";
 import { createLog, type Logger } from "./log.ts";
 import { parseEndpoints } from "./operations/resolveSpec.ts";
-import { signerOf } from "./operations/signing.ts";
 import { createPoll } from "./poll.ts";
 import { DataFolderInUse, lockDataFolder } from "./processLock.ts";
 import { type RunningService, startService } from "./service.ts";
+import { signerOf } from "./signing/signer.ts";
 import { stopWithin } from "./stopWithin.ts";
 
 /** The program: settings, lock, engine and cloud by configuration, start message, server.json, signals. */

@@ -1,7 +1,8 @@
 import type { Page, PageRequest } from "../../contract/common.ts";
 import type { SignedCertificate, SigningKey } from "../../contract/decommission.ts";
 import { ProblemError } from "../../contract/errors.ts";
-import { certificateFind, signingKeyList as registryKeyList } from "../../registry/certificate.ts";
+import { certificateFind } from "../../registry/certificate.ts";
+import { signingKeyList as registryKeyList } from "../../registry/signingKey.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { authorize } from "./authorize.ts";
 import type { RequestContext } from "./context.ts";

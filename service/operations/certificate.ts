@@ -12,7 +12,7 @@ import type { TargetDeletion } from "../../registry/schema.ts";
 import { targetDeletions } from "../../registry/target.ts";
 import { tenantTransitionComplete } from "../../registry/tenantLifecycle.ts";
 import type { ServiceContext } from "../app/context.ts";
-import { signerOf } from "./signing.ts";
+import { signerOf } from "../signing/signer.ts";
 
 /** The last change of a tenant: nothing of it is left, and the certificate says what was there. */
 export async function finishDecommission(

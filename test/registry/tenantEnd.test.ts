@@ -13,8 +13,7 @@ import {
   archivesExpired,
 } from "../../registry/archive.ts";
 import { canonicalJson } from "../../registry/canonicalJson.ts";
-import { certificateCreate, certificateFind, signingKeyList } from "../../registry/certificate.ts";
-import { keyIdOf } from "../../registry/certificateVerify.ts";
+import { certificateCreate, certificateFind } from "../../registry/certificate.ts";
 import {
   decommissionCreate,
   decommissionLive,
@@ -22,6 +21,8 @@ import {
   decommissionUpdate,
 } from "../../registry/decommission.ts";
 import type { Registry } from "../../registry/registry.ts";
+import { keyIdOf } from "../../registry/signature.ts";
+import { signingKeyList } from "../../registry/signingKey.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import {
   type TransitionAction,

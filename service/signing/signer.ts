@@ -1,13 +1,14 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { keyIdOf } from "../../registry/certificateVerify.ts";
+import { keyIdOf } from "../../registry/signature.ts";
 import type { Settings } from "../config.ts";
 
 /**
- * The key that deletion certificates are signed with: Ed25519, from the setting (a file or the PEM text itself) or else
- * made once in the data folder. Its public half goes into the registry with the first certificate it signs, so a certificate can be
- * checked for ever, by anybody, without the service. Processes that share a registry should share the key; where they
+ * The key that everything is signed with (certificates, entitlements, routing, checkpoints of the audit trail): Ed25519, from the
+ * setting (a file or the PEM text itself) or else made once in the data folder. Its public half goes into the registry with the
+ * first signature that is kept (registry/signingKey.ts), so what was signed can be checked for ever, by anybody, without
+ * the service. Processes that share a registry should share the key; where they
  * do not, each of their keys is listed.
  */
 export interface Signer {
@@ -45,7 +46,7 @@ function privateKeyOf(source: string, mayCreate: boolean): KeyObject {
   const key = createPrivateKey(pem);
   if (key.asymmetricKeyType === "ed25519") return key;
   throw new Error(
-    `Cannot sign certificates: the key must be Ed25519, got ${key.asymmetricKeyType ?? "a secret"}. ` +
+    `Cannot sign: the key must be Ed25519, got ${key.asymmetricKeyType ?? "a secret"}. ` +
       "Make one with: openssl genpkey -algorithm ed25519",
   );
 }
@@ -56,7 +57,7 @@ function readKeyFile(file: string, mayCreate: boolean): string {
   } catch (cause) {
     const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
     if (missing && mayCreate) return createKeyFile(file);
-    throw new Error(`Cannot sign certificates: the key file ${file} must be readable.`, { cause });
+    throw new Error(`Cannot sign: the key file ${file} must be readable.`, { cause });
   }
 }
 

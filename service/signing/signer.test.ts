@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { keyIdOf } from "../../registry/certificateVerify.ts";
-import { signerOf } from "./signing.ts";
+import { keyIdOf } from "../../registry/signature.ts";
+import { signerOf } from "./signer.ts";
 
 let dataDir = "";
 beforeEach(() => {
