@@ -4,6 +4,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findLocalCloud } from "../../launcher/localCloud.ts";
+import { recordedCli } from "../../service/engine/cliFile.ts";
 import { createEngine } from "../../service/engine/createEngine.ts";
 import { isAlive, type ProcessIdentity } from "../../service/engine/processes.ts";
 import type { TenantSpec } from "../../stacks/tenant/spec.ts";
@@ -11,6 +13,8 @@ import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
 import { type EngineWorld, environmentOf, openWorld, recovery, targetOf } from "./world.ts";
 
 const QUEUE = "aws:sqs/queue:Queue";
+/** Less than an orphaned CLI would take to end by itself. */
+const OUTLIVED_MS = 4_000;
 const path = (name: string) => fileURLToPath(new URL(`./programs/${name}.ts`, import.meta.url));
 
 let world: EngineWorld;
@@ -45,6 +49,21 @@ describe("kill -9", () => {
     expect(await locks()).toEqual([]);
     await finishes(spec);
   });
+
+  it("of the worker, and then of the cloud, leaves what was being created to be adopted", async () => {
+    const hang = { type: QUEUE, operation: "create", kind: "hang", when: "after", count: 2 };
+    await world.control("POST", "/v1/faults", hang);
+    const [spec, runId] = [tenantSpec({ tenantId: randomUUID(), slug: "unserved" }), randomUUID()];
+    const ended = world.engine.up(spec, { runId }).catch((error: unknown) => error);
+    await expect.poll(hanging, { timeout: 30_000 }).toBe(2);
+    const cli = recordedCli(join(world.dataDir, "runs", runId));
+    process.kill(cli?.worker?.pid ?? Number.NaN, "SIGKILL");
+    // A CLI that outlived its worker would meet the cloud's end, take both creations for failed and forget them.
+    await expect.poll(() => cli && isAlive(cli), { timeout: OUTLIVED_MS }).toBe(false);
+    process.kill((await findLocalCloud(world.dataDir))?.pid ?? Number.NaN, "SIGKILL");
+    expect(await ended).toMatchObject({ code: "worker_crashed" });
+    await finishes(spec);
+  });
 });
 
 describe("a state backend that only the CLI can read", () => {
@@ -77,6 +96,11 @@ describe("a state backend that only the CLI can read", () => {
     }
   });
 });
+
+async function hanging(): Promise<number> {
+  const { faults } = (await world.control("GET", "/v1/faults")) as { faults: { hanging: number }[] };
+  return faults.reduce((sum, fault) => sum + fault.hanging, 0);
+}
 
 /** Starts a service of its own, kills it once both creations hang, and does `also` at the same moment. */
 async function killServiceWhileCreating<T>(
