@@ -18,7 +18,7 @@ import type { World } from "./world.ts";
  *
  * It is choosy: at first it takes only moments at which several needed steps run at once. When none of the needed comes in
  * time it takes any step, in the end any moment. Steps are undone only where an operation turns round, so where the undoing of
- * a step is needed, it kills during the step and has the operation cancelled before that goes on.
+ * a step is needed, it has the operation cancelled during the step: with a kill, before that goes on, or without one.
  */
 export interface Killer {
   /** Until every kill of the plan is done and everything killed has been started again. */
@@ -61,6 +61,8 @@ const MANY_MISSING = 0.9;
 const ENGINE_PATIENCE_MS = 6_000;
 const ANY_MOMENT_AFTER_MS = 60_000;
 const TURNED_EARLY = 0.2;
+/** Of the operations that could be turned round for a needed undoing, those that are while nothing is killed. */
+const TURNED_IN_PEACE = 0.5;
 
 export function createKiller(parts: KillerParts): Killer {
   const { world, tally, ledger, random, patience, cancel } = parts;
@@ -69,6 +71,7 @@ export function createKiller(parts: KillerParts): Killer {
   const seen = new Map<string, { step: string; sinceMs: number }>();
   const cancelled = new Map<string, Promise<void>>();
   const dices = new Map<string, number>();
+  const spared = new Set<string>();
 
   /** Learns how long steps take while it looks. */
   async function running(): Promise<RunningStep[]> {
@@ -100,8 +103,17 @@ export function createKiller(parts: KillerParts): Killer {
     return dice < TURNED_EARLY;
   }
 
-  function isNeeded(step: RunningStep): boolean {
-    return tally.isWanted(step.step) || isToBeTurned(step);
+  /** Undoings cannot be waited for: somebody must change their mind, and that costs no kill. */
+  function turnSome(steps: readonly RunningStep[]): void {
+    for (const step of steps.filter(isToBeTurned)) {
+      if (spared.has(keyOf(step))) continue;
+      if (random.next() < TURNED_IN_PEACE) turn(step);
+      else spared.add(keyOf(step));
+    }
+  }
+
+  function turn({ operationId }: RunningStep): void {
+    cancelled.set(operationId, cancel(operationId));
   }
 
   /** The steps that were met, or undefined when too few of them are needed; the victim then goes on. */
@@ -113,11 +125,14 @@ export function createKiller(parts: KillerParts): Killer {
     const shot = await shots.at(victim);
     if (shot === undefined) return undefined;
     const counts = (step: RunningStep) =>
-      least === 0 || (isNeeded(step) && (!isBriefOnly || typicalOf(step) <= BRIEF_MS));
+      least === 0 || (tally.isWanted(step.step) && (!isBriefOnly || typicalOf(step) <= BRIEF_MS));
     const worth = (steps: readonly RunningStep[]) =>
       new Set(steps.filter(counts).map(({ step }) => step)).size;
     const aims = await standing(shot);
-    if (worth(aims) < Math.max(1, least)) return release(shot);
+    if (worth(aims) < Math.max(1, least)) {
+      release(shot);
+      return void turnSome(aims);
+    }
     const delayMs = Math.min(...aims.filter(counts).map(typicalOf));
     if (delayMs <= BRIEF_MS) return fire(shot, aims);
     release(shot);
@@ -217,7 +232,7 @@ export function createKiller(parts: KillerParts): Killer {
     const turned = met.filter(isToBeTurned);
     const steps = met.map(({ step }) => step);
     tally.hit(victim, steps);
-    for (const { operationId } of turned) cancelled.set(operationId, cancel(operationId));
+    turned.forEach(turn);
     number += 1;
     const turning = turned.length === 0 ? "" : ` (${turned.length} to be cancelled)`;
     ledger.say(`kill ${number}: ${victim} during ${steps.join(", ") || "no step"}${turning}`);

@@ -27,7 +27,7 @@ export const KILL_TIME_MS = 3_000;
 const LEASE_FLAGS = ["--lease-ms", String(LEASE_MS), "--kill-time-ms", String(KILL_TIME_MS)];
 
 /** Fewer on the plane than the services would take by themselves: so the bound is tried across them. */
-const BOUNDS: Bounds = { perService: 4, perPlane: 6, perTenant: 1 };
+const BOUNDS: Bounds = { perService: 5, perPlane: 7, perTenant: 1 };
 
 /**
  * Several services, each on a host of its own: own host name and name space for it, own host id, own data folder. They share

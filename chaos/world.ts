@@ -54,8 +54,8 @@ export interface WorldOptions {
 }
 
 /** A cloud that takes its time, as clouds do: then what is brief here is not over at once, and several steps run side by side. */
-const PROFILE = { latencyMs: 80, jitterMs: 80, ecsSteadyMs: 2_500 };
-const BOUNDS: Bounds = { perService: 5, perPlane: 5, perTenant: 1 };
+const PROFILE = { latencyMs: 80, jitterMs: 80, dataLatencyMs: 300, ecsSteadyMs: 2_500 };
+const BOUNDS: Bounds = { perService: 8, perPlane: 8, perTenant: 1 };
 export const LOCAL_FLAGS = [
   ...["--steady-poll-ms", "150"],
   ...["--steady-timeout-ms", "60000", "--health-poll-ms", "60000", "--drain-ms", "5000"],

@@ -11,6 +11,8 @@ export const Profile = z.strictObject({
   latencyMs: delayMs.default(0),
   /** Up to this much more, at random. */
   jitterMs: delayMs.default(0),
+  /** Added to every request to objects, secrets, services and databases that does not come through Pulumi. */
+  dataLatencyMs: delayMs.default(0),
   /** Calls per second and account; more wait as the AWS SDK retries, and fail after `maxWaitMs`. */
   throttle: z
     .strictObject({ perSecond: z.number().positive().max(100_000), maxWaitMs: delayMs.default(60_000) })

@@ -4,6 +4,7 @@
  */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { Cloud } from "../context.ts";
 import type { Faults } from "../faults.ts";
@@ -16,7 +17,7 @@ import { imageRoutes } from "./images.ts";
 import { Problem } from "./problem.ts";
 import { rdsRoutes } from "./rds.ts";
 import { resourceRoutes } from "./resources.ts";
-import type { Routes } from "./router.ts";
+import type { Handler, Routes } from "./router.ts";
 import { createRouter } from "./router.ts";
 import { s3Routes } from "./s3.ts";
 import { secretRoutes } from "./secrets.ts";
@@ -51,10 +52,12 @@ export async function startControlServer(options: ControlOptions): Promise<Contr
     ...generalRoutes(options),
     ...faultRoutes(options),
     ...resourceRoutes(options.cloud),
-    ...ecsRoutes(options.cloud),
-    ...secretRoutes(options.cloud),
-    ...s3Routes(options.cloud, options.objectFiles),
-    ...rdsRoutes(options.cloud, options.databases),
+    ...slowed(options.cloud, {
+      ...ecsRoutes(options.cloud),
+      ...secretRoutes(options.cloud),
+      ...s3Routes(options.cloud, options.objectFiles),
+      ...rdsRoutes(options.cloud, options.databases),
+    }),
     ...usageRoutes(options.cloud),
     ...imageRoutes(),
   });
@@ -75,6 +78,20 @@ export async function startControlServer(options: ControlOptions): Promise<Contr
         server.closeAllConnections();
       }),
   };
+}
+
+/** What stands for calls to AWS takes as long as the profile says. */
+function slowed(cloud: Cloud, routes: Routes): Routes {
+  return Object.fromEntries(
+    Object.entries(routes).map(([pattern, handler]): [string, Handler] => [
+      pattern,
+      async (request) => {
+        const { dataLatencyMs } = cloud.profile();
+        if (dataLatencyMs > 0) await sleep(dataLatencyMs);
+        return handler(request);
+      },
+    ]),
+  );
 }
 
 function generalRoutes(options: ControlOptions): Routes {
