@@ -4,7 +4,7 @@ import { processHeartbeat } from "../registry/host.ts";
 import { idempotencyAbandonAll } from "../registry/idempotency.ts";
 import type { Registry } from "../registry/registry.ts";
 import { apiKeyFirst, apiKeyPrincipal } from "./app/apiKey.ts";
-import { authorize } from "./app/authorize.ts";
+import { refuseRole } from "./app/authorize.ts";
 import type { ServiceContext } from "./app/context.ts";
 import { planeEnsureAll } from "./app/plane.ts";
 import { createPlaneReads } from "./app/planeReads.ts";
@@ -22,6 +22,7 @@ import type { ImageResolver } from "./images/imageResolver.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { createNudges } from "./nudges.ts";
+import { allowAll } from "./policy/engine.ts";
 import { startProcess } from "./process.ts";
 import { republishAll } from "./routing/publish.ts";
 import { createStorage, noticing, type Storage } from "./storage.ts";
@@ -84,6 +85,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
   const context: ServiceContext = {
     ...{ settings, registry, engine, cloud: parts.cloud, databases: parts.databases, log: parts.log },
     images: parts.images,
+    policy: allowAll(),
     ...{ ...shared, process: own, storage },
     cancelOperation(operationId) {
       work?.cancel(operationId);
@@ -101,7 +103,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
     idempotency: createIdempotencyStore(registry),
     authenticate: (secret) => apiKeyPrincipal(context, secret),
     authorize: (request, operationId, tenantId) =>
-      authorize(request, operationId as OperationId, typeof tenantId === "string" ? tenantId : undefined),
+      refuseRole(request, operationId as OperationId, typeof tenantId === "string" ? tenantId : undefined),
   });
   // On SQLite there is no other service that may still answer them.
   if (registry.dialect === "sqlite") await registry.record(idempotencyAbandonAll);

@@ -2,13 +2,26 @@ import { ProblemError } from "../../contract/errors.ts";
 import { type OperationId, routes } from "../../contract/routes.ts";
 import { API_KEY_ROLES, type ApiKeyRole } from "../../contract/vocabulary.ts";
 import { tenantFind } from "../../registry/tenant.ts";
+import type { PolicyFacts } from "../policy/facts.ts";
 import { changeAs, type RequestContext } from "./context.ts";
+import { refuseByPolicy } from "./policyGate.ts";
 
 /**
- * The first line of every function that does something for a caller. A role may do what its route asks for and what
- * lesser roles may; whoever has none may do nothing. Denials go into the audit chain, of the tenant when one is named.
+ * The first line of every function that does something for a caller: its role must do, and then the policies must allow
+ * it. `facts` is what the request would do that policies look at. Denials go into the audit chain, of the tenant when one is named.
  */
 export async function authorize(
+  context: RequestContext,
+  action: OperationId,
+  tenantId?: string,
+  facts: PolicyFacts = {},
+): Promise<void> {
+  await refuseRole(context, action, tenantId);
+  await refuseByPolicy(context, action, tenantId, facts);
+}
+
+/** A role may do what its route asks for and what lesser roles may; whoever has none may do nothing. */
+export async function refuseRole(
   context: RequestContext,
   action: OperationId,
   tenantId?: string,

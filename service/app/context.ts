@@ -9,6 +9,7 @@ import type { ImageResolver } from "../images/imageResolver.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Nudges } from "../nudges.ts";
+import type { Policies } from "../policy/engine.ts";
 import type { ServiceProcess } from "../process.ts";
 import type { Storage } from "../storage.ts";
 import type { PlaneReads } from "./planeReads.ts";
@@ -25,6 +26,7 @@ export interface ServiceContext {
   readonly metrics: Metrics;
   readonly nudges: Nudges;
   readonly planeReads: PlaneReads;
+  readonly policy: Policies;
   readonly process: ServiceProcess;
   readonly storage: Storage;
   /** Tells the runner that a running operation is to stop. */

@@ -24,6 +24,7 @@ import { createOf } from "../../service/manifest/compare.ts";
 import { digestOf } from "../../service/manifest/parse.ts";
 import { createMetrics } from "../../service/metrics.ts";
 import { createNudges } from "../../service/nudges.ts";
+import { allowAll } from "../../service/policy/engine.ts";
 import { act, StaleFacts } from "../../service/reconcile/act.ts";
 import { decide } from "../../service/reconcile/decide.ts";
 import { createFactsReader } from "../../service/reconcile/readFacts.ts";
@@ -46,6 +47,7 @@ function processOn(registry: Registry, processId: string): ServiceContext {
     images: createFakeImages(),
     ...{ metrics: createMetrics(), nudges: createNudges(), planeReads: createPlaneReads() },
     process: { processId, alone: false, gone: async () => [], stop: async () => undefined },
+    policy: allowAll(),
     storage: { problem: () => undefined, notice: () => undefined, stop: () => undefined },
     cancelOperation: () => undefined,
   };
