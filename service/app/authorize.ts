@@ -17,6 +17,10 @@ export async function authorize(
   facts: PolicyFacts = {},
 ): Promise<void> {
   await refuseRole(context, action, tenantId);
+  if (context.decision !== undefined) {
+    const { role } = context.principal;
+    context.decision.made = { action, role, policies: [], policyVersion: null };
+  }
   await refuseByPolicy(context, action, tenantId, facts);
 }
 

@@ -1,5 +1,6 @@
-import type { ApiKeyRole } from "../../contract/vocabulary.ts";
-import type { ChangeContext } from "../../registry/audit.ts";
+import type { OperationId } from "../../contract/routes.ts";
+import type { ApiKeyRole, EnvironmentName } from "../../contract/vocabulary.ts";
+import type { AuditEntry, ChangeContext } from "../../registry/audit.ts";
 import type { Change, ChangeScope, Registry } from "../../registry/registry.ts";
 import type { CloudRuntime } from "../cloud/cloudRuntime.ts";
 import type { Settings } from "../config.ts";
@@ -39,12 +40,24 @@ export interface Principal {
   readonly id: string;
   readonly name: string;
   readonly role: ApiKeyRole | null;
+  /** Those that it may change anything in; null or absent: all of them. */
+  readonly environments?: readonly EnvironmentName[] | null;
+}
+
+/** Why the request was let through: its action, the role that did, and the policies that were asked. */
+export interface AuthorizationDecision {
+  readonly action: OperationId;
+  readonly role: ApiKeyRole | null;
+  readonly policies: readonly string[];
+  readonly policyVersion: string | null;
 }
 
 export interface RequestContext extends ServiceContext {
   readonly principal: Principal;
   readonly requestId: string;
   readonly correlationId: string;
+  /** Filled by `authorize`, for `changeAs` to put on each audit event of the request. */
+  readonly decision?: { made?: AuthorizationDecision };
   /** Why an edit is to go past the tenant's manifest; see managed.ts. */
   readonly forceReason?: string;
   /** Keeps what a change gives back as the answer to the request's Idempotency-Key; absent without such a key. */
@@ -66,11 +79,16 @@ export function changeAs<T>(
   const kind = context.principal.kind === "system" ? "system" : "api_key";
   const actor = { kind, id, name } as const;
   const keeping = async (change: Change) => {
-    const answer = await work(change);
+    const audit = (entry: AuditEntry) => change.audit(withDecision(entry, context.decision?.made));
+    const answer = await work({ ...change, audit });
     await context.keepAnswer?.(change, answer);
     return answer;
   };
   return context.registry.change({ actor, requestId, correlationId }, keeping, scope);
+}
+
+function withDecision(entry: AuditEntry, authorization: AuthorizationDecision | undefined): AuditEntry {
+  return authorization === undefined ? entry : { ...entry, details: { ...entry.details, authorization } };
 }
 
 const controller = { kind: "system", id: "controller", name: "Tenantry controller" } as const;

@@ -69,7 +69,7 @@ export function wrap(deps: HttpDeps, operationId: string, route: Route, handler:
     const principal = route.role === null ? anonymous : await authenticate(deps, request);
     facts.principal = principal;
     const { requestId, correlationId } = facts;
-    const asker = { principal, requestId, correlationId, ...forceReason(route, request) };
+    const asker = { principal, requestId, correlationId, decision: {}, ...forceReason(route, request) };
     const tools = { context: { ...deps.base, ...asker }, request, response };
     // Before the body is looked at: whoever may not do this learns nothing of what it would take.
     await deps.authorize(tools.context, operationId, request.params.tenantId);
