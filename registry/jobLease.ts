@@ -47,6 +47,20 @@ export async function jobLeaseRenew(
   return numUpdatedRows === 1n;
 }
 
+/**
+ * Whether the job is still the caller's, and stays so until the caller's transaction ends: whoever takes it over then sees what that
+ * has written.
+ */
+export async function jobLeaseHold(record: Bookkeeping, name: string, token: number): Promise<boolean> {
+  await record.lock(`job/${name}`);
+  const held = await record.db
+    .selectFrom("jobLeases")
+    .select(["token", "processId"])
+    .where("name", "=", name)
+    .executeTakeFirst();
+  return held?.token === token && held.processId !== null;
+}
+
 export async function jobLeaseRelease(record: Bookkeeping, name: string, token: number): Promise<void> {
   await record.db
     .updateTable("jobLeases")

@@ -1,8 +1,12 @@
-import { jobLeaseRelease, jobLeaseRenew, jobLeaseTake } from "../registry/jobLease.ts";
+import type { Bookkeeping } from "../registry/bookkeeping.ts";
+import { jobLeaseHold, jobLeaseRelease, jobLeaseRenew, jobLeaseTake } from "../registry/jobLease.ts";
 import type { ServiceContext } from "./app/context.ts";
 import { keepLease } from "./operations/lease.ts";
 
 class JobLost extends Error {}
+
+/** Whether the job is still this process's, until the transaction ends that it is asked in. */
+export type HoldsJob = (record: Bookkeeping) => Promise<boolean>;
 
 /**
  * Does a job of the whole service unless another process is at it; false when one is. The signal is aborted when the job may have
@@ -14,14 +18,14 @@ class JobLost extends Error {}
 export async function doAlone(
   service: ServiceContext,
   name: string,
-  work: (signal: AbortSignal) => Promise<void>,
+  work: (signal: AbortSignal, holds: HoldsJob) => Promise<void>,
   { keepMs = 0 }: { readonly keepMs?: number } = {},
 ): Promise<boolean> {
   const { registry, log, process } = service;
   const { leaseMs, killTimeMs } = service.settings;
   const lost = new AbortController();
   if (process.alone) {
-    await work(lost.signal);
+    await work(lost.signal, async () => true);
     return true;
   }
   const dead = await process.gone();
@@ -40,7 +44,7 @@ export async function doAlone(
     onError: (thrown) => log.warn({ err: thrown, job: name }, "cannot renew the lease on a job"),
   });
   try {
-    await work(lost.signal);
+    await work(lost.signal, (record) => jobLeaseHold(record, name, taken.token));
   } finally {
     lease.stop();
     await registry.record(async (record) => {

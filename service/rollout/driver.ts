@@ -5,7 +5,7 @@ import { rolloutGet, rolloutsUnderWay, rolloutsUnfinished } from "../../registry
 import { rolloutActivate } from "../../registry/rolloutControl.ts";
 import { rolloutView, type StoredRollout } from "../../registry/rolloutDrive.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
-import { doAlone } from "../jobs.ts";
+import { doAlone, type HoldsJob } from "../jobs.ts";
 import { pause } from "../operations/retry.ts";
 import { createWaker } from "../waker.ts";
 import type { Action } from "./decide/action.ts";
@@ -49,13 +49,13 @@ export function createRolloutDriver(service: ServiceContext): RolloutDriver {
     const unfinished = await service.registry.read(rolloutsUnfinished);
     service.metrics.rolloutsStuck.set(unfinished.filter(({ stuckSince }) => stuckSince !== null).length);
     if (stopping.signal.aborted || !unfinished.some(isToDrive)) return;
-    await doAlone(service, "rollouts", async (lost) => {
+    await doAlone(service, "rollouts", async (lost, holds) => {
       const signal = AbortSignal.any([stopping.signal, lost]);
       await activateQueued(service);
       let nextAt: number | undefined;
       for (const { rolloutId } of (await service.registry.read(rolloutsUnfinished)).filter(isToDrive)) {
         if (signal.aborted) return;
-        const at = await driveApart(rolloutId, signal);
+        const at = await driveApart(rolloutId, signal, holds);
         if (at !== undefined) nextAt = Math.min(nextAt ?? at, at);
       }
       if (nextAt !== undefined) {
@@ -66,9 +66,13 @@ export function createRolloutDriver(service: ServiceContext): RolloutDriver {
   });
 
   /** What goes wrong with one rollout keeps no other from going on; the regular wake tries it again. */
-  async function driveApart(rolloutId: string, signal: AbortSignal): Promise<number | undefined> {
+  async function driveApart(
+    rolloutId: string,
+    signal: AbortSignal,
+    holds: HoldsJob,
+  ): Promise<number | undefined> {
     try {
-      return await drive(rolloutId, signal);
+      return await drive(rolloutId, signal, holds);
     } catch (thrown) {
       service.log.error({ err: thrown, rolloutId }, "a rollout cannot be driven");
       return undefined;
@@ -76,7 +80,7 @@ export function createRolloutDriver(service: ServiceContext): RolloutDriver {
   }
 
   /** Until there is nothing to do now; when to look again, milliseconds since 1970. */
-  async function drive(rolloutId: string, signal: AbortSignal): Promise<number | undefined> {
+  async function drive(rolloutId: string, signal: AbortSignal, holds: HoldsJob): Promise<number | undefined> {
     const { registry } = service;
     for (;;) {
       const stored = await registry.read((db) => rolloutView(db, rolloutId));
@@ -89,7 +93,7 @@ export function createRolloutDriver(service: ServiceContext): RolloutDriver {
       const wakes = [wakeOf(actions), lookAt, facts.breakerAt].filter((at) => at !== undefined);
       const nextAt = wakes.length === 0 ? undefined : Math.min(...wakes);
       if (actions.every(({ kind }) => kind === "wakeAt") || signal.aborted) return nextAt;
-      const applied = await carryOut(stored, actions);
+      const applied = await carryOut(stored, actions, holds);
       if (applied === undefined) continue;
       tell(stored.rollout, actions);
       if (applied.operations > 0) service.nudges.nudge("operations");
@@ -97,9 +101,17 @@ export function createRolloutDriver(service: ServiceContext): RolloutDriver {
     }
   }
 
-  /** Undefined when somebody has asked for something of the rollout since it was read: then it is decided anew. */
-  function carryOut({ rollout }: StoredRollout, actions: readonly Action[]): Promise<Applied | undefined> {
+  /**
+   * Undefined when somebody has asked for something of the rollout since it was read: then it is decided anew. Another process that
+   * drives by now decides on what it has read itself.
+   */
+  function carryOut(
+    { rollout }: StoredRollout,
+    actions: readonly Action[],
+    holds: HoldsJob,
+  ): Promise<Applied | undefined> {
     return service.registry.change(controllerFor(rollout), async (change) => {
+      if (!(await holds(change))) throw new Error("Cannot drive: another process drives rollouts by now");
       const now = await rolloutGet(change.db, rollout.rolloutId);
       if (isOther(now, rollout)) return undefined;
       return applyActions(change, service, rollout, actions);

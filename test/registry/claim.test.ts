@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { processesHoldingQuery, processRegister, processStop } from "../../registry/host.ts";
-import { jobLeaseRenew, jobLeaseTake } from "../../registry/jobLease.ts";
+import { jobLeaseHold, jobLeaseRelease, jobLeaseRenew, jobLeaseTake } from "../../registry/jobLease.ts";
 import { journalAppend, LeaseLostError } from "../../registry/journal.ts";
 import { operationCreate } from "../../registry/operation.ts";
 import {
@@ -199,6 +199,31 @@ describeDialects("leases on stacks and jobs", (create) => {
     expect(renewed).toBe(false);
     clock.advance(LEASE_MS + KILL_MS);
     expect(await take("c")).toEqual({ token: 3 });
+    const holds = (token: number) => registry.record((record) => jobLeaseHold(record, "purge", token));
+    expect([await holds(2), await holds(3)]).toEqual([false, true]);
+    await registry.record((record) => jobLeaseRelease(record, "purge", 3));
+    expect(await holds(3)).toBe(false);
+  });
+
+  it("keep a job with whoever asked for it until the transaction ends", async () => {
+    const registry = await (await create()).open();
+    const take = (processId: string) =>
+      registry.record((record) =>
+        jobLeaseTake(record, "purge", processId, LEASE_MS, { dead: ["a"], killTimeMs: 0 }),
+      );
+    await take("a");
+    let ended = false;
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    const asking = registry.record(async (record) => {
+      expect(await jobLeaseHold(record, "purge", 1)).toBe(true);
+      begin();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      ended = true;
+    });
+    await begun;
+    expect(await take("b")).toEqual({ token: 2 });
+    expect(ended).toBe(true);
+    await asking;
   });
 });
 
