@@ -25,6 +25,8 @@ export interface ChangeContext {
   readonly actor: Actor;
   readonly requestId: string;
   readonly correlationId: string;
+  /** The span that the change is part of, for the operations it makes to go on with; W3C's form. */
+  readonly traceparent?: string;
 }
 
 export interface AuditEntry {

@@ -84,7 +84,9 @@ export async function operationCreate(change: Change, input: OperationCreate): P
     if (change.uniqueViolation(error) !== undefined) throw inProgress(undefined, error);
     throw error;
   }
-  await journalAppend(change, operationId, [{ type: "created", data: { kind: input.kind } }]);
+  const { traceparent } = context;
+  const created = { kind: input.kind, ...(traceparent !== undefined && { traceparent }) };
+  await journalAppend(change, operationId, [{ type: "created", data: created }]);
   const { kind, tenantId, targetId, planeName } = input;
   await change.audit({
     action: "operation.created",
@@ -138,6 +140,18 @@ export async function operationDetail(db: Reader, operationId: string): Promise<
   const operation = await operationGet(db, operationId);
   const state = await journalState(db, operationId);
   return { ...operation, steps: [...(state?.steps ?? [])] };
+}
+
+/** The span of the request that asked for it, if that was traced. */
+export async function operationTraceparent(db: Reader, operationId: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom("operationJournal")
+    .select("data")
+    .where("operationId", "=", operationId)
+    .where("sequence", "=", 1)
+    .executeTakeFirst();
+  const { traceparent } = row === undefined ? {} : fromJson<{ traceparent?: unknown }>(row.data as never);
+  return typeof traceparent === "string" ? traceparent : undefined;
 }
 
 /** What `operationCreate` was given as input. */

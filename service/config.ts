@@ -102,6 +102,17 @@ const settingsSchema = z.strictObject({
   outboxRetentionDays: whole(1, 3_650).default(90),
   /** Ed25519 private key of the deletion certificates: a PEM file, or the PEM itself. One is made when left out. */
   signingKey: z.string().min(1).optional(),
+  /** Where spans are sent by OTLP over HTTP; without it nothing is traced. */
+  traceEndpoint: z
+    .url({
+      protocol: /^https?$/,
+      error: "must be an http or https URL, such as http://127.0.0.1:4318/v1/traces",
+    })
+    .optional(),
+  /** Share of the traces that begin here which are kept; a caller's own trace is kept when the caller keeps it. */
+  traceSample: z.coerce.number().min(0).max(1).default(1),
+  /** Tenants that have time series of their own in /metrics, the latest of which something was heard. */
+  tenantSeries: whole(0, 5_000).default(200),
   logLevel: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
   /** Log lines as JSON on stdout instead of a readable start message and a log file. */
   jsonLog: z.stringbool().or(z.boolean()).default(false),
@@ -242,6 +253,13 @@ export const limits = {
   /** For the images of a release together. */
   imageLookUpMs: 20_000,
   idempotencyKeyChars: 128,
+  /** Spans that wait to be sent; what comes on top is dropped. */
+  traceQueueSpans: 4_096,
+  traceBatchSpans: 512,
+  traceEveryMs: 2_000,
+  traceSendMs: 5_000,
+  traceStopMs: 5_000,
+  traceErrorChars: 500,
 } as const;
 
 const flags = {
@@ -280,6 +298,9 @@ const flags = {
   "operation-retention-days": "operationRetentionDays",
   "outbox-retention-days": "outboxRetentionDays",
   "signing-key": "signingKey",
+  "trace-endpoint": "traceEndpoint",
+  "trace-sample": "traceSample",
+  "tenant-series": "tenantSeries",
   "log-level": "logLevel",
   "plane-project": "planeProject",
   "plane-stacks": "planeStacks",
@@ -331,6 +352,9 @@ const help: Readonly<Record<FlagName, string>> = {
   "operation-retention-days": "how long operations that have ended are kept with their journals (400)",
   "outbox-retention-days": "how long outbox events are kept that nobody has taken (90)",
   "signing-key": "PEM, or its file, of the certificates' Ed25519 key (signing-key.pem in the data folder)",
+  "trace-endpoint": "OTLP/HTTP address that spans are sent to, such as http://127.0.0.1:4318/v1/traces (off)",
+  "trace-sample": "share of the traces begun here that is kept, 0 to 1 (1)",
+  "tenant-series": "tenants with time series of their own in /metrics, the latest heard of (200)",
   "log-level": "fatal, error, warn, info, debug, trace or silent (info)",
   "json-log": "log lines as JSON on stdout instead of service.log in the data folder",
   "plane-project": "Pulumi project of the planes (tenantry)",

@@ -1,6 +1,9 @@
 import path from "node:path";
 import { destination, type Logger, pino } from "pino";
+import { redactText } from "../registry/redact.ts";
 import type { Settings } from "./config.ts";
+import { scopeFacts, scopeSpan } from "./tracing/scope.ts";
+import { traceIdOf } from "./tracing/tracing.ts";
 
 export type { Logger } from "pino";
 
@@ -31,8 +34,29 @@ export function createLog(settings: Pick<Settings, "dataDir" | "jsonLog" | "logL
       level: settings.logLevel,
       base: { service: "tenantry" },
       redact: { paths: redacted, censor: "[redacted]" },
+      mixin: whatItIsAbout,
+      serializers: { err: withoutSecrets },
       timestamp: pino.stdTimeFunctions.isoTime,
     },
     file,
   );
+}
+
+/** Every line of a request or an operation says of which, and of which tenant; see tracing/scope.ts. */
+function whatItIsAbout(): object {
+  const traceparent = scopeSpan()?.traceparent;
+  return { ...scopeFacts(), ...(traceparent !== undefined && { traceId: traceIdOf(traceparent) }) };
+}
+
+/** Providers and databases quote what they were given, passwords in addresses included. */
+function withoutSecrets(thrown: unknown): unknown {
+  if (!(thrown instanceof Error)) return redactText(String(thrown));
+  const { type, message, stack, code } = pino.stdSerializers.err(thrown);
+  return {
+    ...{ type, message: redactText(message), stack: redactText(stack) },
+    ...(code !== undefined && { code }),
+    ...(thrown instanceof AggregateError && {
+      causes: thrown.errors.map((one: unknown) => redactText(String(one))),
+    }),
+  };
 }

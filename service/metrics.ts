@@ -17,8 +17,8 @@ export function createMetrics() {
     operationSeconds: new Histogram({
       name: "tenantry_operation_duration_seconds",
       help: "Time from the start of an operation to its end",
-      labelNames: ["kind", "status"] as const,
-      buckets: [0.5, 1, 2, 5, 10, 30, 60, 300, 1800],
+      labelNames: ["kind", "status", "environment", "region"] as const,
+      buckets: [0.5, 1, 2, 5, 10, 30, 60, 300, 900, 1_800, 3_600],
       registers,
     }),
     operationsRunning: new Gauge({

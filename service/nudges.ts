@@ -1,3 +1,5 @@
+import { outsideScope } from "./tracing/scope.ts";
+
 /**
  * Wakes those who wait for something to have changed. A nudge carries no data: whoever is woken reads what is true now, so
  * a nudge too many is harmless. Topics: `operations`, `jobs`, `cancels`, `rollouts`, `scans`, `drift`, `health`, `reconcile`, and `operation:<id>`
@@ -19,7 +21,10 @@ export function createNudges(): Nudges {
   const listeners = new Map<string, Set<() => void>>();
   const senders = new Set<(topic: string) => void>();
   const receive = (topic: string) => {
-    for (const wake of listeners.get(topic) ?? []) wake();
+    // Who is woken works for everybody, not for the request that happened to wake it.
+    outsideScope(() => {
+      for (const wake of listeners.get(topic) ?? []) wake();
+    });
   };
   return {
     receive,

@@ -26,6 +26,8 @@ import { allowAll } from "./policy/engine.ts";
 import { startProcess } from "./process.ts";
 import { republishAll } from "./routing/publish.ts";
 import { createStorage, noticing, type Storage } from "./storage.ts";
+import { startTracing } from "./tracing/startTracing.ts";
+import { tracedEngine } from "./tracing/tracedEngine.ts";
 import { startWork, type Work } from "./work.ts";
 
 /**
@@ -72,7 +74,7 @@ function routesFor({ role }: Settings): typeof routes | Partial<typeof routes> {
 }
 
 export async function startService(parts: ServiceParts): Promise<RunningService> {
-  const { settings, engine } = parts;
+  const { settings } = parts;
   const registry = noticing(parts.registry, (thrown) => storage.notice(thrown));
   const own = await startProcess(parts);
   const storage: Storage = createStorage({
@@ -81,7 +83,10 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
     onRoom: () => work?.wake(),
   });
   const metrics = createMetrics();
-  const shared = { nudges: createNudges(), planeReads: createPlaneReads(), metrics };
+  const { processId } = own;
+  const tracing = await startTracing(settings, { processId, version: packageVersion }, parts.log);
+  const engine = tracedEngine(parts.engine, tracing);
+  const shared = { nudges: createNudges(), planeReads: createPlaneReads(), metrics, tracing };
   const context: ServiceContext = {
     ...{ settings, registry, engine, cloud: parts.cloud, databases: parts.databases, log: parts.log },
     images: parts.images,
@@ -135,6 +140,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
       context.nudges.nudge("operations");
       await links.stop();
       await registry.close();
+      await tracing.stop();
     },
   };
 }

@@ -13,6 +13,8 @@ import type { Nudges } from "../nudges.ts";
 import type { Policies } from "../policy/engine.ts";
 import type { ServiceProcess } from "../process.ts";
 import type { Storage } from "../storage.ts";
+import { note } from "../tracing/scope.ts";
+import { type Tracing, traceparentNow } from "../tracing/tracing.ts";
 import type { PlaneReads } from "./planeReads.ts";
 
 /** What every part of the service shares. */
@@ -25,6 +27,7 @@ export interface ServiceContext {
   readonly images: ImageResolver;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly tracing: Tracing;
   readonly nudges: Nudges;
   readonly planeReads: PlaneReads;
   readonly policy: Policies;
@@ -84,7 +87,9 @@ export function changeAs<T>(
     await context.keepAnswer?.(change, answer);
     return answer;
   };
-  return context.registry.change({ actor, requestId, correlationId }, keeping, scope);
+  if (scope !== undefined) note({ tenantId: scope.tenantId });
+  const cause = { actor, requestId, correlationId, ...traceparentNow() };
+  return context.registry.change(cause, keeping, scope);
 }
 
 function withDecision(entry: AuditEntry, authorization: AuthorizationDecision | undefined): AuditEntry {

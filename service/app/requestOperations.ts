@@ -7,7 +7,9 @@ import type { Change } from "../../registry/registry.ts";
 import { type TargetPatch, targetUpdate } from "../../registry/target.ts";
 import type { TransitionAction } from "../../registry/tenantLifecycle.ts";
 import { limits } from "../config.ts";
+import { placeOf } from "../operations/place.ts";
 import type { OperationInput } from "../operations/saga.ts";
+import { noteEnvironment } from "../tracing/scope.ts";
 
 export interface OperationRequest {
   readonly kind: OperationKind;
@@ -43,6 +45,7 @@ async function requestOperation(
 ): Promise<Operation> {
   const { kind, state, patch = {}, transition, rolloutId = null, reason = null } = request;
   const { tenantId, targetId, planeName } = target;
+  noteEnvironment(placeOf(planeName).environment);
   const { deploymentState, requestedState, suspensionMode, targetReleaseNumber, lastOperationStatus } =
     target;
   const states = { deploymentState, requestedState, suspensionMode, lastOperationStatus };

@@ -9,10 +9,12 @@ import type { Change } from "../../registry/registry.ts";
 import type { Principal } from "../app/context.ts";
 import { FORCE_HEADER } from "../app/managed.ts";
 import { limits } from "../config.ts";
+import { bindScope, withinScope } from "../tracing/scope.ts";
 import type { AnyHandler, CallTools, HttpDeps, ValidInput } from "./deps.ts";
 import type { KeptAnswer } from "./idempotency.ts";
 import { asProblem, sendProblem } from "./problem.ts";
 import { forceReason, isYaml, yamlText } from "./requestExtras.ts";
+import { noteInput, notePath, traced } from "./traced.ts";
 import { placed, readYamlBody } from "./yamlBody.ts";
 
 interface RequestFacts {
@@ -41,8 +43,11 @@ export function begin(deps: HttpDeps): RequestHandler {
     };
     response.locals.facts = facts;
     response.set({ "X-Request-Id": requestId, "X-Correlation-Id": correlationId });
-    response.on("close", () => finish(deps, request, response, facts));
-    next();
+    withinScope({ requestId, correlationId }, () => {
+      const ended = bindScope(() => finish(deps, request, response, facts));
+      response.on("close", ended);
+      next();
+    });
   };
 }
 
@@ -52,20 +57,18 @@ function factsOf(response: Response): RequestFacts {
 
 function finish(deps: HttpDeps, request: Request, response: Response, facts: RequestFacts): void {
   const ms = Number(process.hrtime.bigint() - facts.startedAt) / 1e6;
-  const { operation, requestId, correlationId, principal } = facts;
+  const { operation, principal } = facts;
   deps.base.metrics.requestSeconds.observe({ operation, status: String(response.statusCode) }, ms / 1000);
   const line = { operation, method: request.method, path: request.path, status: response.statusCode };
-  deps.base.log.info(
-    { ...line, ms: Math.round(ms), requestId, correlationId, principal: principal?.id },
-    "request",
-  );
+  deps.base.log.info({ ...line, ms: Math.round(ms), principal: principal?.id }, "request");
 }
 
 /** The wrapper around every handler: key, body, checks, idempotency, answer. Handlers know none of it. */
 export function wrap(deps: HttpDeps, operationId: string, route: Route, handler: AnyHandler): RequestHandler {
-  return async (request, response) => {
+  const serve = async (request: Request, response: Response): Promise<void> => {
     const facts = factsOf(response);
     facts.operation = operationId;
+    notePath(request);
     const principal = route.role === null ? anonymous : await authenticate(deps, request);
     facts.principal = principal;
     const { requestId, correlationId } = facts;
@@ -75,6 +78,7 @@ export function wrap(deps: HttpDeps, operationId: string, route: Route, handler:
     await deps.authorize(tools.context, operationId, request.params.tenantId);
     if (route.body !== undefined) await readBody(route, request, response);
     const input = checked(route, request);
+    noteInput(input);
     if (isMutation(route)) refuseWhenReadOnly(deps);
     const key = isMutation(route) ? idempotencyKey(request) : undefined;
     if (key === undefined) return answer(deps, route, response, await handler(input, tools));
@@ -83,6 +87,8 @@ export function wrap(deps: HttpDeps, operationId: string, route: Route, handler:
     if (earlier !== undefined) return replay(response, earlier, requestId);
     answer(deps, route, response, await once(deps, route, claim, handler, input, tools));
   };
+  // Whoever asks how the service is asks every few seconds.
+  return route.tag === "Service" ? serve : traced(deps.base.tracing, operationId, serve);
 }
 
 function refuseWhenReadOnly({ base }: HttpDeps): void {
@@ -228,8 +234,7 @@ export function answerErrors(deps: HttpDeps) {
   return (thrown: unknown, _request: Request, response: Response, _next: NextFunction): void => {
     const problem = asProblem(thrown);
     const { requestId } = factsOf(response);
-    if (problem.status >= 500)
-      deps.base.log.error({ err: problem.cause ?? problem, requestId }, problem.message);
+    if (problem.status >= 500) deps.base.log.error({ err: problem.cause ?? problem }, problem.message);
     if (response.headersSent) response.destroy();
     else sendProblem(response, problem, requestId);
   };

@@ -1,16 +1,18 @@
 import { LeaseLostError } from "../../registry/journal.ts";
-import { operationInput } from "../../registry/operation.ts";
+import { operationInput, operationTraceparent } from "../../registry/operation.ts";
 import { IllegalJournalEntry } from "../../registry/operationFold.ts";
 import { type ClaimedOperation, operationRelease, operationRenew } from "../../registry/operationLease.ts";
 import type { OperationErrorValue } from "../../registry/schema.ts";
 import { targetGet } from "../../registry/target.ts";
 import type { ServiceContext } from "../app/context.ts";
+import { inSpan, noTracing } from "../tracing/tracing.ts";
 import { compensate } from "./compensate.ts";
 import { endOperation, giveUp, isHopeless } from "./ending.ts";
 import { recoveryOf } from "./engineRun.ts";
 import { append, doStep, type Execution, errorOf, keptOf } from "./execution.ts";
 import { type KeptLease, keepLease } from "./lease.ts";
 import { type Cause, type PastRun, wholePastRunOf } from "./pastRun.ts";
+import { placeOf } from "./place.ts";
 import type { EndedRun, OperationInput, Saga } from "./saga.ts";
 import { sagas } from "./sagas.ts";
 import { isHandedOver, type OperationStop } from "./stop.ts";
@@ -47,13 +49,45 @@ export async function executeOperation(
     if (isHopeless(past)) return await giveUp(execution, past);
     if (!(await begin(execution, past.begun))) return;
     const disarm = await armDeadline(execution, past.begun);
-    const outcome = await run(execution, sagas[operation.kind], past).finally(disarm);
+    const outcome = await traced(execution, () => run(execution, sagas[operation.kind], past)).finally(
+      disarm,
+    );
     if (outcome === undefined) return;
     const seconds = (Date.now() - startedAt) / 1000;
-    service.metrics.operationSeconds.observe({ kind: operation.kind, status: outcome }, seconds);
+    const { kind, planeName } = operation;
+    service.metrics.operationSeconds.observe({ kind, status: outcome, ...placeOf(planeName) }, seconds);
   } finally {
     lease.stop();
   }
+}
+
+/** Part of the trace of the request that asked for it, also when another process takes it up. */
+async function traced(
+  { service, operation, fencingToken }: Execution,
+  work: () => Promise<EndedRun["outcome"] | undefined>,
+): Promise<EndedRun["outcome"] | undefined> {
+  const { tracing, registry } = service;
+  if (tracing === noTracing) return await work();
+  const { operationId, kind, tenantId, planeName } = operation;
+  const parent = await registry.read((db) => operationTraceparent(db, operationId));
+  const { environment, region } = placeOf(planeName);
+  const attributes = {
+    ...{ "tenantry.operation_id": operationId, "tenantry.operation_kind": kind },
+    ...{ "tenantry.tenant_id": tenantId ?? undefined, "tenantry.plane": planeName ?? undefined },
+    ...{ "tenantry.environment": environment, "tenantry.region": region },
+    "tenantry.claim": fencingToken,
+  };
+  return await inSpan(
+    tracing,
+    `operation ${kind}`,
+    { kind: "consumer", parent, attributes },
+    async (span) => {
+      const outcome = await work();
+      span.set({ "tenantry.outcome": outcome ?? "handed over" });
+      if (outcome === "failed" || outcome === "cancelled") span.end({ code: outcome });
+      return outcome;
+    },
+  );
 }
 
 /**
@@ -61,7 +95,7 @@ export async function executeOperation(
  * touched again, or given free: runs that only look take no lock that would keep others away. What cannot be settled
  * here is met again, as the step's failure, by whoever needs the stack.
  */
-async function settleCutOff({ service, operation, targetId }: Execution, past: PastRun): Promise<void> {
+async function settleCutOff({ service, targetId }: Execution, past: PastRun): Promise<void> {
   if (past.cutOff === undefined) return;
   const { runId } = past.cutOff;
   try {
@@ -69,8 +103,7 @@ async function settleCutOff({ service, operation, targetId }: Execution, past: P
     await service.engine.settle({ projectName, stackName }, runId);
     await service.engine.settle({ projectName, stackName }, recoveryOf(runId));
   } catch (thrown) {
-    const { operationId } = operation;
-    service.log.warn({ err: thrown, operationId, runId }, "an earlier engine run cannot be settled yet");
+    service.log.warn({ err: thrown, runId }, "an earlier engine run cannot be settled yet");
   }
 }
 
@@ -150,7 +183,7 @@ async function goForward(
     if (reason === "cancel") return { outcome: "cancelled", error: undefined };
     if (reason === "deadline") return { outcome: "cancelled", error: tooLate(current) };
     const error = errorOf(current, thrown);
-    if (error.code === "internal") logUnforeseen(execution, thrown);
+    if (error.code === "internal") logUnforeseen(execution, current, thrown);
     return { outcome: "failed", error };
   }
 }
@@ -202,11 +235,10 @@ function leaseOf(service: ServiceContext, claimed: HeldOperation, stop: Operatio
       service.registry.record((record) => operationRenew(record, operationId, fencingToken, leaseMs)),
     isLost: (thrown) => thrown instanceof LeaseLostError,
     onLost: () => stop.abort("lease_lost"),
-    onError: (thrown) => service.log.error({ err: thrown, operationId }, "cannot renew the lease"),
+    onError: (thrown) => service.log.error({ err: thrown }, "cannot renew the lease"),
   });
 }
 
-function logUnforeseen({ service, operation }: Execution, thrown: unknown): void {
-  const { operationId, kind, requestId, correlationId } = operation;
-  service.log.error({ err: thrown, operationId, kind, requestId, correlationId }, "a step failed unforeseen");
+function logUnforeseen({ service }: Execution, step: string | undefined, thrown: unknown): void {
+  service.log.error({ err: thrown, step }, "a step failed unforeseen");
 }

@@ -5,6 +5,7 @@ import { targetGet } from "../../registry/target.ts";
 import type { ServiceContext } from "../app/context.ts";
 import { limits } from "../config.ts";
 import type { EngineEvent } from "../engine/engine.ts";
+import { inSpan } from "../tracing/tracing.ts";
 import { describeFailure } from "./failure.ts";
 import type { KeptLease } from "./lease.ts";
 import { patiently } from "./patience.ts";
@@ -147,7 +148,14 @@ async function attempt(
         untouched,
       };
       const run = await stepRun(execution, step, results, hooks, past);
-      const result = await direction.call(step, run);
+      const attributes = { "tenantry.step": step.name, "tenantry.attempt": attempt };
+      const name = direction.name === "do" ? `step ${step.name}` : `undo ${step.name}`;
+      const result = await inSpan(
+        execution.service.tracing,
+        name,
+        { attributes, facts: { step: step.name } },
+        () => direction.call(step, run),
+      );
       await progress.flush();
       // Nothing comes between this and what is appended next; lost with the process, the step is repeated.
       execution.pending.push({ type: direction.succeeded, step: step.name, data: keptOf(step, result) });

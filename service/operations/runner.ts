@@ -6,9 +6,11 @@ import {
 import type { ServiceContext } from "../app/context.ts";
 import { limits } from "../config.ts";
 import { monotonicMs } from "../engine/monotonic.ts";
+import { outsideScope, type ScopeFacts, withinScope } from "../tracing/scope.ts";
 import { createAdmission, freeMemoryBytes } from "./admission.ts";
 import { executeOperation, type HeldOperation } from "./execute.ts";
 import { createLeaseWatch } from "./leaseWatch.ts";
+import { placeOf } from "./place.ts";
 import { pause } from "./retry.ts";
 import { createOperationStop, type OperationStop } from "./stop.ts";
 
@@ -80,11 +82,11 @@ export function createRunner(service: ServiceContext): Runner {
     const { operationId } = claimed.operation;
     const stop = createOperationStop();
     admission.began();
-    const done = execute(claimed, stop).finally(() => {
+    const done = withinScope(factsOf(claimed), () => execute(claimed, stop)).finally(() => {
       active.delete(operationId);
       metrics.operationsRunning.set(active.size);
       // The place it leaves in the bounds of plane and tenant is this process's to fill: it has room.
-      wake(1);
+      outsideScope(() => wake(1));
     });
     active.set(operationId, { stop, done });
     metrics.operationsRunning.set(active.size);
@@ -93,13 +95,13 @@ export function createRunner(service: ServiceContext): Runner {
 
   /** Never rejects: an operation whose end cannot be written stays ours and is taken up again after a rest. */
   async function execute(claimed: HeldOperation, stop: OperationStop): Promise<void> {
-    const { operationId, kind } = claimed.operation;
+    const { operationId } = claimed.operation;
     try {
       await executeOperation(service, claimed, stop);
       rests.forget(operationId);
     } catch (thrown) {
       rests.rest(operationId);
-      log.error({ err: thrown, operationId, kind }, "the operation's end could not be written");
+      log.error({ err: thrown }, "the operation's end could not be written");
     }
     if (stop.undoing.reason === "lease_lost") metrics.leasesLost.inc();
   }
@@ -143,6 +145,18 @@ export function createRunner(service: ServiceContext): Runner {
       for (const { stop } of active.values()) stop.abort("shutdown");
       await ended();
     },
+  };
+}
+
+/** For the log lines and spans of the operation's run. */
+function factsOf({ operation }: HeldOperation): ScopeFacts {
+  const { operationId, kind, tenantId, targetId, planeName, rolloutId, requestId, correlationId } = operation;
+  return {
+    ...{ requestId, correlationId, operationId, kind, environment: placeOf(planeName).environment },
+    ...(tenantId !== null && { tenantId }),
+    ...(targetId !== null && { targetId }),
+    ...(planeName !== null && { planeName }),
+    ...(rolloutId !== null && { rolloutId }),
   };
 }
 

@@ -29,6 +29,7 @@ import { act, StaleFacts } from "../../service/reconcile/act.ts";
 import { decide } from "../../service/reconcile/decide.ts";
 import { createFactsReader } from "../../service/reconcile/readFacts.ts";
 import { createReconciler } from "../../service/reconcile/reconciler.ts";
+import { noTracing } from "../../service/tracing/tracing.ts";
 import { addRelease, addTenant, context, settableClock } from "../registry/fixtures.ts";
 import { describeDialects } from "../registry/support.ts";
 import { createFakeImages } from "./fakeImages.ts";
@@ -45,7 +46,12 @@ function processOn(registry: Registry, processId: string): ServiceContext {
   return {
     ...{ settings, registry, engine, cloud, databases, log: createLog(settings) },
     images: createFakeImages(),
-    ...{ metrics: createMetrics(), nudges: createNudges(), planeReads: createPlaneReads() },
+    ...{
+      metrics: createMetrics(),
+      tracing: noTracing,
+      nudges: createNudges(),
+      planeReads: createPlaneReads(),
+    },
     process: { processId, alone: false, gone: async () => [], stop: async () => undefined },
     policy: allowAll(),
     storage: { problem: () => undefined, notice: () => undefined, stop: () => undefined },
