@@ -13,7 +13,7 @@ import type { Nudges } from "../nudges.ts";
 import type { Policies } from "../policy/engine.ts";
 import type { ServiceProcess } from "../process.ts";
 import type { Storage } from "../storage.ts";
-import { note } from "../tracing/scope.ts";
+import { note, noteTenant } from "../tracing/scope.ts";
 import { type Tracing, traceparentNow } from "../tracing/tracing.ts";
 import type { PlaneReads } from "./planeReads.ts";
 
@@ -82,7 +82,10 @@ export function changeAs<T>(
   const kind = context.principal.kind === "system" ? "system" : "api_key";
   const actor = { kind, id, name } as const;
   const keeping = async (change: Change) => {
-    const audit = (entry: AuditEntry) => change.audit(withDecision(entry, context.decision?.made));
+    const audit = (entry: AuditEntry) => {
+      if (entry.tenantId != null) noteTenant(entry.tenantId);
+      return change.audit(withDecision(entry, context.decision?.made));
+    };
     const answer = await work({ ...change, audit });
     await context.keepAnswer?.(change, answer);
     return answer;

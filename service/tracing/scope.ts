@@ -27,19 +27,21 @@ export interface ScopeFacts {
 interface Scope {
   readonly facts: ScopeFacts;
   readonly span: Span | undefined;
+  /** Written about, for as long as nothing else says which tenant it is. */
+  readonly tenants: Set<string>;
 }
 
 const scopes = new AsyncLocalStorage<Scope>();
 
 /** Work with facts of its own; of the scope around it nothing is left. */
 export function withinScope<T>(facts: ScopeFacts, work: () => T): T {
-  return scopes.run({ facts: { ...facts }, span: undefined }, work);
+  return scopes.run({ facts: { ...facts }, span: undefined, tenants: new Set() }, work);
 }
 
 /** Work below a span, with more facts, if any. What is noted inside without any is noted on the scope around it too. */
 export function withinSpan<T>(span: Span, more: ScopeFacts | undefined, work: () => T): T {
-  const facts = scopes.getStore()?.facts ?? {};
-  return scopes.run({ facts: more === undefined ? facts : { ...facts, ...more }, span }, work);
+  const { facts, tenants } = scopes.getStore() ?? { facts: {}, tenants: new Set<string>() };
+  return scopes.run({ facts: more === undefined ? facts : { ...facts, ...more }, span, tenants }, work);
 }
 
 export function outsideScope<T>(work: () => T): T {
@@ -63,8 +65,15 @@ export function noteEnvironment(environment: string): void {
   if (!known.includes(environment)) facts.environment = [...known, environment].sort().join(",");
 }
 
+/** A tenant that something is written about. When there are several, the scope is about none of them. */
+export function noteTenant(tenantId: string): void {
+  scopes.getStore()?.tenants.add(tenantId);
+}
+
 export function scopeFacts(): Readonly<ScopeFacts> {
-  return scopes.getStore()?.facts ?? {};
+  const { facts, tenants } = scopes.getStore() ?? { facts: {}, tenants: new Set<string>() };
+  const [tenantId] = tenants;
+  return tenantId !== undefined && tenants.size === 1 ? { tenantId, ...facts } : facts;
 }
 
 export function scopeSpan(): Span | undefined {

@@ -77,6 +77,14 @@ describe("log lines", () => {
     expect(line).not.toHaveProperty("tenantId");
   });
 
+  it("of a request that makes a tenant name it", async () => {
+    const headers = (name: string) => ({ headers: { "x-correlation-id": name } });
+    const body = { slug: "globex", displayName: "Globex", plan: "starter", planes: [plane] };
+    const made = await service.call("POST", `${controlPlane}/tenants`, { body, ...headers("make-1") });
+    await waitFor("its line", async () => linesOf("make-1")[0]);
+    expect(linesOf("make-1")[0]).toMatchObject({ tenantId: made.body.tenantId, environment: "dev" });
+  });
+
   it("of a refusal name the tenant that the path names", async () => {
     const missing = "00000000-0000-4000-8000-000000000000";
     const headers = { "x-correlation-id": "gone-1" };
@@ -92,7 +100,7 @@ describe("log lines", () => {
     expect(body.secret).toMatch(/^tk_/);
     await service.call("GET", `${controlPlane}/tenants?cursor=${body.secret}`, { key: body.secret });
     const text = readFileSync(path.join(service.dataDir, "service.log"), "utf8");
-    expect(text).toContain("postgres://");
+    expect(text).toContain("undefined is not [redacted]");
     for (const secret of [body.secret, service.adminKey, "hunter2secret"]) expect(text).not.toContain(secret);
   });
 });
