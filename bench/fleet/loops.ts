@@ -13,6 +13,7 @@ import { createShellLoop } from "./shellLoop.ts";
 export interface LoopSpent {
   readonly changed: Spent;
   readonly unchanged: Spent;
+  readonly drift: Spent;
 }
 
 /** Another version of all five images. */
@@ -30,7 +31,7 @@ export async function plainLoop(
   specs: readonly TenantSpec[],
   version: number,
   atOnce: number,
-): Promise<LoopSpent & { readonly drift: Spent; readonly preview: Spent }> {
+): Promise<LoopSpent & { readonly preview: Spent }> {
   const scratchDir = await mkdtemp(join(tmpdir(), "tenantry-bench-plain-"));
   const way = createPlainWay({ scratchDir, env: { ...env, TENANTRY_EMULATOR_DATA: join(dataDir, "cloud") } });
   const each = (work: (spec: TenantSpec) => Promise<unknown>) =>
@@ -59,7 +60,8 @@ export async function shellLoop(
   try {
     const changed = await spending(process.pid, () => loop.up(next));
     const unchanged = await spending(process.pid, () => loop.up(next));
-    return { changed, unchanged };
+    const drift = await spending(process.pid, () => loop.drift(next));
+    return { changed, unchanged, drift };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -14,7 +14,7 @@ export interface FleetFigures {
     readonly unchanged: RolloutSpent;
   };
   readonly shell: LoopSpent;
-  readonly plain: LoopSpent & { readonly drift: Spent; readonly preview: Spent };
+  readonly plain: LoopSpent & { readonly preview: Spent };
   readonly bare: { readonly changed: Spent; readonly drift: Spent };
 }
 
@@ -47,7 +47,12 @@ function costs({ tenants, sample, service, shell, plain, bare }: FleetFigures) {
       shell: per(sample, shell.unchanged),
       plain: per(sample, plain.unchanged),
     },
-    drift: { ours: per(tenants, drift), plain: per(sample, plain.drift), bare: per(sample, bare.drift) },
+    drift: {
+      ours: per(tenants, drift),
+      shell: per(sample, shell.drift),
+      plain: per(sample, plain.drift),
+      bare: per(sample, bare.drift),
+    },
   } satisfies Record<string, Partial<Record<"shell" | "plain" | "bare", PerTenant>> & { ours: PerTenant }>;
 }
 
