@@ -32,7 +32,11 @@ export const at = z.iso
   .meta({ description: "ISO 8601, UTC", example: "2026-03-01T09:30:00.000Z" });
 
 /** A time that is sent: whatever its precision, it is kept with milliseconds, so that text order is time order. */
-export const atInput = at.overwrite((time) => new Date(time).toISOString());
+export const atInput = at.overwrite((time) => {
+  const read = new Date(time);
+  // What is no time was refused before and comes here all the same.
+  return Number.isNaN(read.getTime()) ? time : read.toISOString();
+});
 
 export const uuid = z.uuid().meta({ example: "0b9f6c0e-5a0c-4b7e-9f59-0d6a1f6c2f11" });
 export const tenantIdSchema = uuid.meta({ id: "TenantId", description: "Never used again, unlike a slug" });
