@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createRelease, createTenant, run, startTestService, type TestService } from "../service/harness.ts";
+import { type Attempt, brokenAttempt, type Tools, validAttempt } from "./attempts.ts";
+import { codeOf, complaint } from "./check.ts";
+import { type Operation, operations } from "./document.ts";
+import { createGenerator } from "./generate.ts";
+import { createPool } from "./pool.ts";
+import { createRandom } from "./random.ts";
+import { asCurl, closeConnections, type Received, send } from "./request.ts";
+
+/**
+ * Every operation of openapi.json is called with valid and with broken input made from the document alone, so a new route is
+ * covered by being described. It fails on any 5xx, on an answer that the document does not describe, and on a problem whose
+ * code the operation does not declare. A run is repeated with the seed it prints: TENANTRY_CONTRACT_SEED=<seed>.
+ */
+const seed = Number(process.env.TENANTRY_CONTRACT_SEED ?? Date.now() % 1_000_000);
+const VALID_ROUNDS = 6;
+const BROKEN_ROUNDS = 14;
+
+let service: TestService;
+let tools: Tools;
+const complaints = new Map<string, string>();
+const taken = new Set<string>();
+const answers = new Map<string, Map<string, number>>();
+let requests = 0;
+
+beforeAll(async () => {
+  service = await startTestService(["--log-level", "fatal"]);
+  const random = createRandom(seed);
+  const pool = createPool([service.adminKey.split("_")[1]]);
+  tools = { random, pool, generate: createGenerator(random, pool), key: service.adminKey };
+  await createRelease(service, "1.0.0");
+  for (const slug of ["first", "second"])
+    await run(service, `/tenants/${await createTenant(service, slug)}/activate`);
+  console.info(`contract test: TENANTRY_CONTRACT_SEED=${seed}`);
+});
+afterAll(async () => {
+  closeConnections();
+  await service.stop();
+});
+
+async function attempt(operation: Operation, made: Attempt): Promise<void> {
+  requests += 1;
+  const received = await send(service.url(), made.sent).catch((error: Error) => error);
+  const wrong =
+    received instanceof Error ? `gives no answer: ${received.message}` : judged(operation, made, received);
+  if (wrong !== undefined) {
+    const key = `${operation.operationId} (${made.how}) ${wrong.slice(0, 60)}`;
+    complaints.set(key, `${operation.operationId} (${made.how}) ${wrong}\n    ${asCurl(made.sent)}`);
+  }
+}
+
+function judged(operation: Operation, made: Attempt, received: Received): string | undefined {
+  const { status, type, text } = received;
+  const counts = answers.get(operation.operationId) ?? new Map<string, number>();
+  const outcome = `${status} ${codeOf(text)}`.trim();
+  answers.set(operation.operationId, counts.set(outcome, (counts.get(outcome) ?? 0) + 1));
+  const wrong = complaint(operation, received);
+  if (wrong !== undefined) return wrong;
+  if (status >= 400) return undefined;
+  if (made.mustFail) return `takes it with ${status}`;
+  taken.add(operation.operationId);
+  if (type === "application/json") tools.pool.harvest(operation.path, JSON.parse(text));
+  return undefined;
+}
+
+/** What makes things comes first, what ends them last. */
+const rank = ({ method, path }: Operation) => {
+  if (method === "POST" && !path.includes("{")) return 0;
+  return method === "GET" ? 1 : method === "DELETE" ? 3 : 2;
+};
+const inOrder = [...operations].sort((one, other) => rank(one) - rank(other));
+
+describe("every operation of openapi.json", () => {
+  it("answers as the document says, whatever it is sent", { timeout: 120_000 }, async () => {
+    const startedAt = performance.now();
+    for (let round = 0; round < VALID_ROUNDS; round += 1)
+      for (const operation of inOrder) await attempt(operation, validAttempt(operation, tools));
+    for (let round = 0; round < BROKEN_ROUNDS; round += 1)
+      for (const operation of inOrder) await attempt(operation, brokenAttempt(operation, tools));
+    const seconds = Math.round((performance.now() - startedAt) / 1_000);
+    console.info(
+      `contract test: ${requests} requests to ${operations.length} operations in ${seconds} s, ${taken.size} of them taken at least once`,
+    );
+    if (process.env.TENANTRY_CONTRACT_TELL !== undefined) tell();
+    expect([...complaints.values()].join("\n\n"), `seed ${seed}`).toBe("");
+  });
+});
+
+/** For whoever wonders what an operation was asked: its answers, counted. */
+function tell(): void {
+  for (const [id, counts] of [...answers].sort())
+    console.info(
+      `${taken.has(id) ? "+" : " "} ${id}: ${[...counts].map(([o, n]) => `${o} ×${n}`).join(", ")}`,
+    );
+}
