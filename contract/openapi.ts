@@ -154,6 +154,8 @@ export function errorCodesOf(route: Route): ErrorCode[] {
   if (route.role !== null) codes.add("unauthenticated").add("forbidden").add("rate_limited");
   if (route.params !== undefined || route.query !== undefined || route.body !== undefined)
     codes.add("invalid_request");
+  // A path that is wrongly percent-encoded cannot be read either.
+  if (route.params !== undefined) codes.add("malformed_json");
   if (route.body !== undefined)
     codes.add("malformed_json").add("body_too_large").add("unsupported_media_type");
   if (isMutation(route))
