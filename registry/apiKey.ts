@@ -1,10 +1,14 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import type { ApiKey, ApiKeyCreate } from "../contract/apiKey.ts";
+import type { Selectable } from "kysely";
+import type { ApiKey, ApiKeyCreate, ApiKeyRotate } from "../contract/apiKey.ts";
 import type { Page, PageRequest } from "../contract/common.ts";
 import { ProblemError } from "../contract/errors.ts";
 import type { Bookkeeping } from "./bookkeeping.ts";
 import { pageAfter, toPage } from "./cursor.ts";
+import { fromJson, toJson } from "./json.ts";
 import type { Change, Reader } from "./registry.ts";
+import type { ApiKeyTable } from "./schema.ts";
+import { later } from "./stackLease.ts";
 
 const KEY_ID_CHARS = 12;
 const SECRET_BYTES = 32;
@@ -20,24 +24,72 @@ export async function apiKeyCreate(
 ): Promise<{ apiKey: ApiKey; secret: string }> {
   const keyId = randomKeyId();
   const secretPart = randomBytes(SECRET_BYTES).toString("base64url");
+  const { name, role, environments = null, expiresAt } = input;
   const row = {
-    keyId,
-    name: input.name,
-    role: input.role,
+    ...{ keyId, name, role, expiresAt },
+    environments: environments === null ? null : toJson([...environments].sort()),
     secretHash: hashSecret(secretPart),
     createdBy: change.context.actor.id,
     createdAt: change.now,
-    expiresAt: input.expiresAt,
     revokedAt: null,
   };
   await change.db.insertInto("apiKeys").values(row).execute();
   await change.audit({
     action: "api_key.created",
     target: { type: "api_key", id: keyId },
-    details: { name: input.name, role: input.role, expiresAt: input.expiresAt },
+    reason: input.reason ?? null,
+    details: { name, role, environments, expiresAt },
   });
-  const { secretHash: _secretHash, ...apiKey } = row;
-  return { apiKey: { ...apiKey, lastUsedAt: null }, secret: `tk_${keyId}_${secretPart}` };
+  return { apiKey: await apiKeyGet(change.db, keyId), secret: wholeKey(keyId, secretPart) };
+}
+
+/**
+ * Another secret for the same key; the one it had works until the overlap is over. Audits `api_key.rotated`. One that is revoked
+ * or has expired stays so.
+ */
+export async function apiKeyRotate(
+  change: Change,
+  keyId: string,
+  { overlapMinutes, reason }: ApiKeyRotate,
+): Promise<{ apiKey: ApiKey; secret: string }> {
+  const apiKey = await apiKeyGet(change.db, keyId);
+  if (isEnded(apiKey, change.now)) throw ended(apiKey);
+  const secretPart = randomBytes(SECRET_BYTES).toString("base64url");
+  const overlap = overlapMinutes > 0;
+  const previousExpiresAt = overlap ? later(change.now, overlapMinutes * 60_000) : null;
+  await change.db
+    .updateTable("apiKeys")
+    .set(({ ref }) => ({
+      previousSecretHash: overlap ? ref("secretHash") : null,
+      previousExpiresAt,
+      secretHash: hashSecret(secretPart),
+      rotatedAt: change.now,
+    }))
+    .where("keyId", "=", keyId)
+    .execute();
+  await change.audit({
+    action: "api_key.rotated",
+    target: { type: "api_key", id: keyId },
+    reason: reason ?? null,
+    details: { name: apiKey.name, role: apiKey.role, overlapMinutes, previousExpiresAt },
+  });
+  return { apiKey: await apiKeyGet(change.db, keyId), secret: wholeKey(keyId, secretPart) };
+}
+
+function wholeKey(keyId: string, secretPart: string): string {
+  return `tk_${keyId}_${secretPart}`;
+}
+
+function isEnded({ revokedAt, expiresAt }: ApiKey, now: string): boolean {
+  return revokedAt !== null || (expiresAt !== null && expiresAt <= now);
+}
+
+function ended({ keyId, revokedAt }: ApiKey): ProblemError {
+  return new ProblemError("api_key_ended", {
+    detail: `Cannot rotate the key ${keyId}: it ${revokedAt === null ? "has expired" : "is revoked"}.`,
+    hint: "Make another key.",
+    errors: [{ path: "path.keyId", message: "opens nothing any more", value: keyId }],
+  });
 }
 
 /**
@@ -51,15 +103,22 @@ export async function apiKeyAuthenticate(
 ): Promise<ApiKey | undefined> {
   const [, keyId, secretPart] = KEY_SHAPE.exec(presented) ?? [];
   if (keyId === undefined || secretPart === undefined) return undefined;
-  const row = await keys(db).select("secretHash").where("apiKeys.keyId", "=", keyId).executeTakeFirst();
-  const matches = timingSafeEqual(
-    Buffer.from(hashSecret(secretPart), "hex"),
-    Buffer.from(row?.secretHash ?? NO_HASH, "hex"),
-  );
-  if (row === undefined || !matches || row.revokedAt !== null) return undefined;
-  if (row.expiresAt !== null && Date.parse(row.expiresAt) <= now.getTime()) return undefined;
-  const { secretHash: _secretHash, ...apiKey } = row;
-  return apiKey;
+  const row = await keys(db)
+    .select(["secretHash", "previousSecretHash"])
+    .where("apiKeys.keyId", "=", keyId)
+    .executeTakeFirst();
+  const hash = hashSecret(secretPart);
+  // Both are compared whatever the first gives, so that the time taken tells nothing.
+  const isCurrent = sameHash(hash, row?.secretHash);
+  const isPrevious = sameHash(hash, row?.previousSecretHash);
+  if (row === undefined || isEnded(toApiKey(row), now.toISOString())) return undefined;
+  if (isCurrent) return toApiKey(row);
+  const overlaps = row.previousExpiresAt !== null && row.previousExpiresAt > now.toISOString();
+  return isPrevious && overlaps ? toApiKey(row) : undefined;
+}
+
+function sameHash(hash: string, kept: string | null | undefined): boolean {
+  return timingSafeEqual(Buffer.from(hash, "hex"), Buffer.from(kept ?? NO_HASH, "hex"));
 }
 
 /** Whether the key's last use is old enough to be written again. */
@@ -80,7 +139,7 @@ export async function apiKeyMarkUsed(record: Bookkeeping, keyId: string): Promis
 export async function apiKeyRevoke(change: Change, keyId: string): Promise<ApiKey> {
   const apiKey = await apiKeyGet(change.db, keyId);
   if (apiKey.revokedAt !== null) return apiKey;
-  if (apiKey.role === "fleet_admin" && (await usableAdmins(change)) <= 1) throw lastAdmin(keyId);
+  if (isAdminOfAll(apiKey) && (await usableAdmins(change)) <= 1) throw lastAdmin(keyId);
   const revokedAt = change.now;
   await change.db.updateTable("apiKeys").set({ revokedAt }).where("keyId", "=", keyId).execute();
   await change.audit({
@@ -93,7 +152,7 @@ export async function apiKeyRevoke(change: Change, keyId: string): Promise<ApiKe
 
 export async function apiKeyGet(db: Reader, keyId: string): Promise<ApiKey> {
   const apiKey = await keys(db).where("apiKeys.keyId", "=", keyId).executeTakeFirst();
-  if (apiKey !== undefined) return apiKey;
+  if (apiKey !== undefined) return toApiKey(apiKey);
   throw new ProblemError("api_key_not_found", {
     detail: `Cannot find an API key with the id ${keyId}.`,
     hint: "List keys with GET /v1/control-plane/api-keys.",
@@ -115,12 +174,7 @@ export async function apiKeyList(db: Reader, page: PageRequest): Promise<Page<Ap
     .orderBy("apiKeys.keyId", "desc")
     .limit(page.limit + 1)
     .execute();
-  return toPage(
-    found,
-    page.limit,
-    (row) => row,
-    (row) => [row.createdAt, row.keyId],
-  );
+  return toPage(found, page.limit, toApiKey, (row) => [row.createdAt, row.keyId]);
 }
 
 /** False on the first start, when an admin key is to be made. */
@@ -128,11 +182,17 @@ export async function apiKeyExists(db: Reader): Promise<boolean> {
   return (await db.selectFrom("apiKeys").select("keyId").limit(1).executeTakeFirst()) !== undefined;
 }
 
+/** One that is only for some environments could not make a key for the others. */
+function isAdminOfAll({ role, environments }: ApiKey): boolean {
+  return role === "fleet_admin" && environments === null;
+}
+
 async function usableAdmins(change: Change): Promise<number> {
   const row = await change.db
     .selectFrom("apiKeys")
     .select((eb) => eb.fn.countAll().as("count"))
     .where("role", "=", "fleet_admin")
+    .where("environments", "is", null)
     .where("revokedAt", "is", null)
     .where((eb) => eb.or([eb("expiresAt", "is", null), eb("expiresAt", ">", change.now)]))
     .executeTakeFirst();
@@ -155,12 +215,27 @@ function keys(db: Reader) {
       "apiKeys.keyId",
       "apiKeys.name",
       "apiKeys.role",
+      "apiKeys.environments",
       "apiKeys.createdBy",
       "apiKeys.createdAt",
       "apiKeys.expiresAt",
       "apiKeys.revokedAt",
+      "apiKeys.rotatedAt",
+      "apiKeys.previousExpiresAt",
       "apiKeyUses.lastUsedAt",
     ]);
+}
+
+type KeyRow = Omit<ApiKey, "environments"> & Pick<Selectable<ApiKeyTable>, "environments">;
+
+function toApiKey(row: KeyRow): ApiKey {
+  const { keyId, name, role, createdBy, createdAt, expiresAt, revokedAt, rotatedAt } = row;
+  const environments = row.environments === null ? null : fromJson(row.environments);
+  const { lastUsedAt, previousExpiresAt } = row;
+  return {
+    ...{ keyId, name, role, environments, createdBy, createdAt, expiresAt, revokedAt },
+    ...{ lastUsedAt, rotatedAt, previousExpiresAt },
+  };
 }
 
 /** SHA-256 is enough for 256 random bits: there is nothing to guess, so nothing to slow down. */

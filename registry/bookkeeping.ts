@@ -55,6 +55,8 @@ const BOOKKEEPING: Readonly<Record<string, readonly Verb[]>> = {
   reconcile_leaders: ["insert", "update"],
   breakers: ["insert", "update"],
   reconcile_states: ["insert", "update", "delete"],
+  audit_anchors: ["insert"],
+  decisions: ["insert", "delete"],
 };
 
 const VERBS: Readonly<Record<string, Verb>> = {

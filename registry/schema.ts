@@ -1,18 +1,25 @@
 import type { ArchiveManifest } from "../contract/archive.ts";
 import type { Cohort } from "../contract/cohort.ts";
 import type { CertifiedTarget } from "../contract/decommission.ts";
+import type { DomainStatus } from "../contract/domain.ts";
+import type { BundleContent } from "../contract/entitlement.ts";
 import type { FlagDefinition } from "../contract/flag.ts";
+import type { OverriddenLimit } from "../contract/limitOverride.ts";
 import type { Manifest } from "../contract/manifest.ts";
+import type { MeterAggregation } from "../contract/meter.ts";
 import type { IsolationParts } from "../contract/placement.ts";
+import type { QuotaKey, UsageWindow } from "../contract/quota.ts";
 import type { ReconcileVerdict } from "../contract/reconcile.ts";
+import type { OnStale, PlanSpec } from "../contract/plan.ts";
 import type { PreviewChange, RolloutHealth } from "../contract/rollout.ts";
 import type { RolloutBefore, RolloutChange } from "../contract/rolloutChange.ts";
 import type { RolloutRules, WaveSettings } from "../contract/rolloutStrategy.ts";
-import type { RouteState } from "../contract/routing.ts";
+import type { RouteKind, RouteState } from "../contract/routingSnapshot.ts";
 import type {
   ApiKeyRole,
   ArchiveState,
   Compensation,
+  ContactRole,
   DataClassification,
   DecommissionState,
   DeploymentState,
@@ -53,6 +60,9 @@ export interface Schema {
   tenants: TenantTable;
   tenantLabels: TenantLabelTable;
   tenantVersions: TenantVersionTable;
+  tenantWords: TenantWordTable;
+  tenantContacts: TenantContactTable;
+  tenantExternalIds: TenantExternalIdTable;
   targets: TargetTable;
   targetObservations: TargetObservationTable;
   releases: ReleaseTable;
@@ -60,6 +70,13 @@ export interface Schema {
   operationJournal: OperationJournalTable;
   auditEvents: AuditEventTable;
   auditHeads: AuditHeadTable;
+  auditReasonWords: AuditReasonWordTable;
+  auditStarts: AuditStartTable;
+  auditCheckpoints: AuditCheckpointTable;
+  auditCheckpointHeads: AuditCheckpointHeadTable;
+  auditAnchors: AuditAnchorTable;
+  decisions: DecisionTable;
+  retentionSchedules: RetentionScheduleTable;
   outbox: OutboxTable;
   apiKeys: ApiKeyTable;
   apiKeyUses: ApiKeyUseTable;
@@ -80,6 +97,9 @@ export interface Schema {
   placements: PlacementTable;
   routes: RouteTable;
   routingVersions: RoutingVersionTable;
+  routingSnapshots: RoutingSnapshotTable;
+  routingEntries: RoutingEntryTable;
+  domains: DomainTable;
   tenantManifests: TenantManifestTable;
   reconcileLeaders: ReconcileLeaderTable;
   reconcileStates: ReconcileStateTable;
@@ -100,6 +120,17 @@ export interface Schema {
   incidentSubjects: IncidentSubjectTable;
   incidentNotes: IncidentNoteTable;
   breakers: BreakerTable;
+  meters: MeterTable;
+  usageEvents: UsageEventTable;
+  usageTotals: UsageTotalTable;
+  usageMarks: UsageMarkTable;
+  usageSignals: UsageSignalTable;
+  limitOverrides: LimitOverrideTable;
+  plans: PlanTable;
+  planVersions: PlanVersionTable;
+  capabilities: CapabilityTable;
+  entitlementOverrides: EntitlementOverrideTable;
+  entitlementBundles: EntitlementBundleTable;
   schemaMigrations: SchemaMigrationTable;
 }
 
@@ -141,9 +172,12 @@ export interface TenantTable {
   tenantId: string;
   slug: string;
   displayName: string;
+  /** The display name as lists sort by it. */
+  displaySort: string;
   status: TenantStatus;
   requestedStatus: TenantStatus;
   plan: PlanKey;
+  planVersion: number;
   primaryDomain: string | null;
   labels: Json<Record<string, string>>;
   settings: Json<Record<string, string>>;
@@ -168,6 +202,33 @@ export interface TenantLabelTable {
   tenantId: string;
   key: string;
   value: string;
+}
+
+/** The words of `tenants` and what belongs to them, one a row: derived, see tenantWords.ts. */
+export interface TenantWordTable {
+  tenantId: string;
+  word: string;
+}
+
+export interface TenantContactTable {
+  contactId: string;
+  tenantId: string;
+  role: ContactRole;
+  name: string;
+  email: string;
+  phone: string | null;
+  recordVersion: number;
+  createdAt: string;
+  updatedAt: string;
+}
+
+export interface TenantExternalIdTable {
+  tenantId: string;
+  system: string;
+  externalId: string;
+  recordVersion: number;
+  createdAt: string;
+  updatedAt: string;
 }
 
 /** Append-only: the whole record as it stood after each change. */
@@ -340,6 +401,74 @@ export interface AuditHeadTable {
   updatedAt: string;
 }
 
+/** The words of `auditEvents.reason` once more, one a row, so that a search for them can use an index. */
+export interface AuditReasonWordTable {
+  word: string;
+  occurredAt: string;
+  eventId: string;
+}
+
+/** Where the kept part of a chain begins: after this event, which was removed with all before it. */
+export interface AuditStartTable {
+  chain: string;
+  sequence: number;
+  hash: string;
+  /** Canonical JSON of what was signed. */
+  body: string;
+  keyId: string;
+  signature: string;
+  updatedAt: string;
+}
+
+/** Append-only. */
+export interface AuditCheckpointTable {
+  number: number;
+  /** Canonical JSON of what was signed. */
+  body: string;
+  digest: string;
+  keyId: string;
+  signature: string;
+  createdAt: string;
+}
+
+/** The heads a checkpoint was taken over, of the newest ones only: see auditCheckpoint.ts for the text. */
+export interface AuditCheckpointHeadTable {
+  number: number;
+  heads: string;
+}
+
+/** Where outside of the registry a checkpoint was written. */
+export interface AuditAnchorTable {
+  number: number;
+  place: string;
+  anchoredAt: string;
+}
+
+/** What was allowed, reads too; kept for a while. Denials and changes are in the chain. */
+export interface DecisionTable {
+  decisionId: string;
+  decidedAt: string;
+  principalId: string;
+  principalName: string;
+  role: string | null;
+  action: string;
+  tenantId: string | null;
+  policies: Json<string[]>;
+  requestId: string;
+  correlationId: string;
+}
+
+/** How long a class of data is kept, where that differs from the setting. */
+export interface RetentionScheduleTable {
+  dataClass: string;
+  /** Null: for ever. */
+  keepDays: number | null;
+  reason: string | null;
+  updatedBy: string;
+  updatedAt: string;
+  recordVersion: number;
+}
+
 /** A stream is `fleet` or a tenant id; sequence numbers have no gap within one. */
 export interface OutboxTable {
   stream: string;
@@ -357,6 +486,12 @@ export interface ApiKeyTable {
   role: ApiKeyRole;
   /** SHA-256 of the secret, hex. The secret has 256 random bits, so a slow hash would add nothing. */
   secretHash: string;
+  /** Null: all. */
+  environments: Json<EnvironmentName[]> | null;
+  /** Of the secret before the last rotation, which works until `previousExpiresAt`. */
+  previousSecretHash: string | null;
+  previousExpiresAt: string | null;
+  rotatedAt: string | null;
   createdBy: string;
   createdAt: string;
   expiresAt: string | null;
@@ -617,6 +752,63 @@ export interface RoutingVersionTable {
   planeName: string;
   version: number;
   changedAt: string;
+  /** Whose content stays until it is released; null when nothing is held. */
+  heldVersion: number | null;
+  heldAt: string | null;
+  heldBy: string | null;
+  holdReason: string | null;
+}
+
+/** What was signed, but for its routes: those are the entries that were there in that version. */
+export interface RoutingSnapshotTable {
+  planeName: string;
+  version: number;
+  publishedAt: string;
+  publishedBy: string;
+  reason: string | null;
+  routes: number;
+  restores: number | null;
+  services: Json<readonly string[]>;
+  sharedHost: string | null;
+  checksum: string;
+  keyId: string;
+  signature: string;
+}
+
+/** A route, from a version on and up to the one before `untilVersion`. */
+export interface RoutingEntryTable {
+  planeName: string;
+  host: string;
+  fromVersion: number;
+  untilVersion: number | null;
+  kind: RouteKind;
+  routingTarget: string;
+  state: RouteState;
+  targetId: string;
+  tenantId: string;
+}
+
+export interface DomainTable {
+  domainId: string;
+  tenantId: string;
+  planeName: string;
+  domain: string;
+  /** The domain again while it is verified: only one row can have it. */
+  verifiedDomain: string | null;
+  status: DomainStatus;
+  token: string;
+  /** How often it was looked for since it was claimed. */
+  looks: number;
+  verifiedAt: string | null;
+  failingSince: string | null;
+  checkedAt: string | null;
+  problem: string | null;
+  nextCheckAt: string | null;
+  recordVersion: number;
+  createdAt: string;
+  createdBy: string;
+  updatedAt: string;
+  removedAt: string | null;
 }
 
 /** The manifest last applied to a tenant; `held…` once somebody has forced an edit past it. */
@@ -867,9 +1059,123 @@ export interface IncidentNoteTable {
   text: string;
 }
 
+export interface PlanTable {
+  planKey: string;
+  latestVersion: number;
+  displayName: string;
+  updatedAt: string;
+}
+
+/** Append-only: a version of a plan never changes. */
+export interface PlanVersionTable {
+  planKey: string;
+  version: number;
+  spec: Json<PlanSpec>;
+  digest: string;
+  createdBy: string;
+  createdAt: string;
+}
+
+/** Every key that any version of a plan has named. */
+export interface CapabilityTable {
+  capabilityKey: string;
+  createdAt: string;
+}
+
+/** In force; one that has ended is deleted, and the audit chain keeps it. */
+export interface EntitlementOverrideTable {
+  tenantId: string;
+  capabilityKey: string;
+  value: "on" | "off";
+  onStale: OnStale | null;
+  reason: string;
+  expiresAt: string | null;
+  updatedBy: string;
+  updatedAt: string;
+}
+
+/** What a tenant may do as it was last evaluated; written with every change of what it is evaluated from. */
+export interface EntitlementBundleTable {
+  tenantId: string;
+  version: number;
+  content: Json<BundleContent>;
+  digest: string;
+  /** When an override ends by itself. */
+  nextChangeAt: string | null;
+  changedBy: string;
+  changedAt: string;
+}
+
 export interface SchemaMigrationTable {
   number: number;
   name: string;
   checksum: string;
   appliedAt: string;
+}
+
+export interface MeterTable {
+  meterKey: string;
+  displayName: string;
+  unit: string;
+  aggregation: MeterAggregation;
+  decimals: number;
+  createdBy: string;
+  createdAt: string;
+  archivedAt: string | null;
+}
+
+/** What was counted, each once. Never changed; removed when its retention is over. */
+export interface UsageEventTable {
+  tenantId: string;
+  eventId: string;
+  meterKey: string;
+  /** In the meter's smallest step. */
+  quantity: number;
+  /** Of a correction, when its original did. */
+  occurredAt: string;
+  receivedAt: string;
+  corrects: string | null;
+  batchId: string;
+}
+
+export interface UsageTotalTable {
+  tenantId: string;
+  windowKind: UsageWindow;
+  windowStart: string;
+  meterKey: string;
+  quantity: number;
+  events: number;
+  corrections: number;
+  updatedAt: string;
+}
+
+export interface UsageMarkTable {
+  name: string;
+  at: string;
+}
+
+/** A quota's threshold that a tenant has come to in a window: one row, so that it is told once. */
+export interface UsageSignalTable {
+  tenantId: string;
+  quota: QuotaKey;
+  windowStart: string;
+  threshold: number;
+  facts: Json<Record<string, unknown>>;
+  createdAt: string;
+  toldAt: string | null;
+}
+
+export interface LimitOverrideTable {
+  overrideId: string;
+  tenantId: string;
+  /** `quota/<quota>`, `rate/<operation id>` or `rate/*`; one a tenant that has not ended. */
+  subject: string;
+  limitValue: Json<OverriddenLimit>;
+  reason: string;
+  createdBy: string;
+  createdAt: string;
+  expiresAt: string;
+  endedAt: string | null;
+  endedBy: string | null;
+  endReason: string | null;
 }

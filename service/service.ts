@@ -6,6 +6,7 @@ import type { Registry } from "../registry/registry.ts";
 import { apiKeyFirst, apiKeyPrincipal } from "./app/apiKey.ts";
 import { refuseRole } from "./app/authorize.ts";
 import type { ServiceContext } from "./app/context.ts";
+import { refuseEnvironment } from "./app/environmentScope.ts";
 import { planeEnsureAll } from "./app/plane.ts";
 import { createPlaneReads } from "./app/planeReads.ts";
 import type { CloudRuntime } from "./cloud/cloudRuntime.ts";
@@ -109,6 +110,8 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
     authenticate: (secret) => apiKeyPrincipal(context, secret),
     authorize: (request, operationId, tenantId) =>
       refuseRole(request, operationId as OperationId, typeof tenantId === "string" ? tenantId : undefined),
+    refuseEnvironment: (request, operationId, input) =>
+      refuseEnvironment(request, operationId as OperationId, input),
   });
   // On SQLite there is no other service that may still answer them.
   if (registry.dialect === "sqlite") await registry.record(idempotencyAbandonAll);

@@ -15,6 +15,11 @@ import * as fleetFacts from "./0012_fleet_facts.ts";
 import * as breakers from "./0013_breakers.ts";
 import * as housekeeping from "./0014_housekeeping.ts";
 import * as fleetRoles from "./0015_fleet_roles.ts";
+import * as directory from "./0016_directory.ts";
+import * as plans from "./0017_plans.ts";
+import * as metering from "./0018_metering.ts";
+import * as routingDomains from "./0019_routing_domains.ts";
+import * as audit from "./0021_audit.ts";
 
 export interface Migration {
   readonly number: number;
@@ -111,4 +116,24 @@ export const migrations: readonly Migration[] = [
     source: new URL("./0015_fleet_roles.ts", import.meta.url),
     up: fleetRoles.up,
   },
+  {
+    number: 16,
+    name: "0016_directory",
+    source: new URL("./0016_directory.ts", import.meta.url),
+    up: directory.up,
+  },
+  { number: 17, name: "0017_plans", source: new URL("./0017_plans.ts", import.meta.url), up: plans.up },
+  {
+    number: 18,
+    name: "0018_metering",
+    source: new URL("./0018_metering.ts", import.meta.url),
+    up: metering.up,
+  },
+  {
+    number: 19,
+    name: "0019_routing_domains",
+    source: new URL("./0019_routing_domains.ts", import.meta.url),
+    up: routingDomains.up,
+  },
+  { number: 21, name: "0021_audit", source: new URL("./0021_audit.ts", import.meta.url), up: audit.up },
 ];

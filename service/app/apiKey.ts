@@ -1,4 +1,4 @@
-import type { ApiKey, ApiKeyCreate, ApiKeyCreated } from "../../contract/apiKey.ts";
+import type { ApiKey, ApiKeyCreate, ApiKeyCreated, ApiKeyRotate } from "../../contract/apiKey.ts";
 import type { Page, PageRequest } from "../../contract/common.ts";
 import * as registry from "../../registry/apiKey.ts";
 import { authorize } from "./authorize.ts";
@@ -17,6 +17,18 @@ export async function apiKeyList(context: RequestContext, page: PageRequest): Pr
   return context.registry.read((db) => registry.apiKeyList(db, page));
 }
 
+export async function apiKeyRotate(
+  context: RequestContext,
+  keyId: string,
+  input: ApiKeyRotate,
+): Promise<ApiKeyCreated> {
+  await authorize(context, "apiKeyRotate");
+  return changeAs(context, async (change) => {
+    const { apiKey, secret } = await registry.apiKeyRotate(change, keyId, input);
+    return { ...apiKey, secret };
+  });
+}
+
 export async function apiKeyRevoke(context: RequestContext, keyId: string): Promise<ApiKey> {
   await authorize(context, "apiKeyRevoke");
   return changeAs(context, (change) => registry.apiKeyRevoke(change, keyId));
@@ -30,8 +42,8 @@ export async function apiKeyPrincipal(
   const apiKey = await service.registry.read((db) => registry.apiKeyAuthenticate(db, secret));
   if (apiKey === undefined) return undefined;
   if (registry.apiKeyUseIsStale(apiKey)) await markUsed(service, apiKey.keyId);
-  const { keyId, name, role } = apiKey;
-  return { kind: "api_key", id: keyId, name, role };
+  const { keyId, name, role, environments } = apiKey;
+  return { kind: "api_key", id: keyId, name, role, environments };
 }
 
 /** When a key was last used is worth knowing, not worth refusing a read for while nothing can be written. */
@@ -50,7 +62,7 @@ export async function apiKeyFirst(service: ServiceContext): Promise<string | und
     { ...system, requestId: "first-start", correlationId: "first-start" },
     async (change) => {
       if (await registry.apiKeyExists(change.db)) return undefined;
-      const input = { name: "admin", role: "fleet_admin", expiresAt: null } as const;
+      const input = { name: "admin", role: "fleet_admin", environments: null, expiresAt: null } as const;
       return (await registry.apiKeyCreate(change, input)).secret;
     },
   );

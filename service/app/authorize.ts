@@ -45,11 +45,15 @@ export function roleCovers(held: ApiKeyRole | null, needed: ApiKeyRole): boolean
   return held !== null && API_KEY_ROLES.indexOf(held) >= API_KEY_ROLES.indexOf(needed);
 }
 
-/** An id that is no tenant's must not begin a chain. */
-async function recordDenial(
+/** In the chain of the tenant when one is named; an id that is no tenant's must not begin one. */
+export async function recordDenial(
   context: RequestContext,
   action: OperationId,
   tenantId: string | undefined,
+  details: Record<string, unknown> = {
+    needed: routes[action].role,
+    held: context.principal.role,
+  },
 ): Promise<void> {
   const { keepAnswer: _denialsAreNoAnswers, ...asker } = context;
   await changeAs(asker, async (change) => {
@@ -59,7 +63,7 @@ async function recordDenial(
       target: known ? { type: "tenant", id: tenantId } : { type: "route", id: action },
       ...(known ? { tenantId } : {}),
       outcome: "denied",
-      details: { action, needed: routes[action].role, held: context.principal.role },
+      details: { action, ...details },
     });
   });
 }

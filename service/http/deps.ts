@@ -28,6 +28,8 @@ export interface HttpDeps {
   readonly idempotency: IdempotencyStore;
   authenticate(secret: string): Promise<Principal | undefined>;
   authorize(context: RequestContext, operationId: string, tenantId: unknown): Promise<void>;
+  /** Once the request is known to be well-formed: whether the key's environments cover what it reaches. */
+  refuseEnvironment(context: RequestContext, operationId: string, input: ValidInput): Promise<void>;
   /** Tests: every answer must be what the contract says. */
   readonly checkAnswers: boolean;
 }

@@ -242,6 +242,7 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
 
     apiKeyCreate: ({ body }, { context }) => apiKey.apiKeyCreate(context, body),
     apiKeyList: ({ query }, { context }) => apiKey.apiKeyList(context, query),
+    apiKeyRotate: ({ params, body }, { context }) => apiKey.apiKeyRotate(context, params.keyId, body),
     apiKeyRevoke: ({ params }, { context }) => apiKey.apiKeyRevoke(context, params.keyId),
 
     tenantHealthList: ({ query }, { context }) => health.tenantHealthList(context, query),

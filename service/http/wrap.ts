@@ -78,6 +78,7 @@ export function wrap(deps: HttpDeps, operationId: string, route: Route, handler:
     await deps.authorize(tools.context, operationId, request.params.tenantId);
     if (route.body !== undefined) await readBody(route, request, response);
     const input = checked(route, request);
+    await deps.refuseEnvironment(tools.context, operationId, input);
     noteInput(input);
     if (isMutation(route)) refuseWhenReadOnly(deps);
     const key = isMutation(route) ? idempotencyKey(request) : undefined;

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { apiKeySchema } from "../../contract/apiKey.ts";
-import type { ApiKeyRole } from "../../contract/vocabulary.ts";
+import type { ApiKeyRole, EnvironmentName } from "../../contract/vocabulary.ts";
 import {
   apiKeyAuthenticate,
   apiKeyCreate,
@@ -9,6 +9,7 @@ import {
   apiKeyList,
   apiKeyMarkUsed,
   apiKeyRevoke,
+  apiKeyRotate,
   apiKeyUseIsStale,
 } from "../../registry/apiKey.ts";
 import type { Registry } from "../../registry/registry.ts";
@@ -55,15 +56,76 @@ describeDialects("API keys", (create) => {
     expect(await authenticate(other.secret)).toBeUndefined();
   });
 
-  it("rotate without a gap: two work at once until the old one is revoked", async () => {
+  it("rotate without a gap: both secrets work until the overlap is over", async () => {
+    const clock = settableClock();
+    const database = await create();
+    const registry = await database.open({ now: clock.now });
+    const old = await make(registry, "fleet_operator");
+    const { keyId } = old.apiKey;
+    const works = async (secret: string) =>
+      (await registry.read((db) => apiKeyAuthenticate(db, secret, clock.now()))) !== undefined;
+    const fresh = await rotate(registry, keyId, 60);
+    expect(fresh.apiKey).toMatchObject({
+      ...{ keyId, role: "fleet_operator", rotatedAt: "2026-03-01T09:00:00.000Z" },
+      previousExpiresAt: "2026-03-01T10:00:00.000Z",
+    });
+    expect([await works(old.secret), await works(fresh.secret)]).toEqual([true, true]);
+    clock.advance(60 * 60_000 - 1);
+    expect([await works(old.secret), await works(fresh.secret)]).toEqual([true, true]);
+    clock.advance(1);
+    expect([await works(old.secret), await works(fresh.secret)]).toEqual([false, true]);
+
+    const stored = JSON.stringify([
+      await database.raw("select * from api_keys"),
+      await database.raw("select * from audit_events"),
+    ]);
+    expect(stored).not.toContain(fresh.secret.split("_").slice(2).join("_"));
+    expect(await database.raw("select action from audit_events order by sequence")).toEqual([
+      { action: "api_key.created" },
+      { action: "api_key.rotated" },
+    ]);
+  });
+
+  it("rotate at once without an overlap, and end the secret before the last", async () => {
     const registry = await (await create()).open();
-    const old = await make(registry);
-    const fresh = await make(registry);
+    const first = await make(registry);
     const works = async (secret: string) =>
       (await registry.read((db) => apiKeyAuthenticate(db, secret))) !== undefined;
-    expect([await works(old.secret), await works(fresh.secret)]).toEqual([true, true]);
-    await revoke(registry, old.apiKey.keyId);
-    expect([await works(old.secret), await works(fresh.secret)]).toEqual([false, true]);
+    const { keyId } = first.apiKey;
+    const second = await rotate(registry, keyId, 60);
+    const third = await rotate(registry, keyId, 60);
+    expect([await works(first.secret), await works(second.secret), await works(third.secret)]).toEqual([
+      ...[false, true, true],
+    ]);
+    const fourth = await rotate(registry, keyId, 0);
+    expect([await works(second.secret), await works(third.secret), await works(fourth.secret)]).toEqual([
+      ...[false, false, true],
+    ]);
+  });
+
+  it("do not come back by rotation once they are revoked or have expired", async () => {
+    const registry = await (await create()).open();
+    await make(registry);
+    const revoked = await make(registry, "auditor");
+    const both = await rotate(registry, revoked.apiKey.keyId, 60);
+    await revoke(registry, revoked.apiKey.keyId);
+    for (const secret of [revoked.secret, both.secret])
+      expect(await registry.read((db) => apiKeyAuthenticate(db, secret))).toBeUndefined();
+    const expired = await make(registry, "auditor", "2020-01-01T00:00:00.000Z");
+    for (const { apiKey } of [revoked, expired])
+      await expect(rotate(registry, apiKey.keyId, 60)).rejects.toMatchObject({ code: "api_key_ended" });
+  });
+
+  it("are for some environments or all, and only one for all counts as the last admin", async () => {
+    const registry = await (await create()).open();
+    const all = await make(registry);
+    const { apiKey, secret } = await make(registry, "fleet_admin", null, ["prod", "dev"]);
+    expect(apiKey.environments).toEqual(["dev", "prod"]);
+    expect(await registry.read((db) => apiKeyAuthenticate(db, secret))).toMatchObject({
+      environments: ["dev", "prod"],
+    });
+    await expect(revoke(registry, all.apiKey.keyId)).rejects.toMatchObject({ code: "last_admin_key" });
+    expect(await revoke(registry, apiKey.keyId)).toMatchObject({ keyId: apiKey.keyId });
   });
 
   it("keep one usable admin", async () => {
@@ -132,8 +194,14 @@ function make(
   registry: Registry,
   role: ApiKeyRole = "fleet_admin",
   expiresAt: string | null = null,
+  environments: EnvironmentName[] | null = null,
 ) {
-  return registry.change(context, (change) => apiKeyCreate(change, { name: `a ${role}`, role, expiresAt }));
+  const input = { name: `a ${role}`, role, expiresAt, environments };
+  return registry.change(context, (change) => apiKeyCreate(change, input));
+}
+
+function rotate(registry: Registry, keyId: string, overlapMinutes: number) {
+  return registry.change(context, (change) => apiKeyRotate(change, keyId, { overlapMinutes }));
 }
 
 function revoke(registry: Registry, keyId: string) {

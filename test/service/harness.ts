@@ -176,12 +176,14 @@ const tables = [
   ...["driftScans", "driftScanTargets", "driftFindings", "driftScanFindings", "driftSchedules"],
   ...["driftCauses", "driftCauseEpisodes", "driftIgnores", "rollouts", "rolloutTargets"],
   ...["rolloutPlanes", "rolloutWaves", "rolloutPreviewGroups"],
-  ...["routes", "routingVersions", "placements"],
+  ...["routes", "routingVersions", "routingSnapshots", "routingEntries", "domains", "placements"],
   ...["stackLeases", "queueTurns", "breakers"],
   ...["tenantManifests"],
   ...["archives", "decommissions", "signingKeys", "certificates"],
   ...["releaseImages", "pins", "changeWindows", "flags", "flagOverrides"],
   ...["incidents", "incidentSubjects", "incidentNotes"],
+  ...["meters", "usageEvents", "usageTotals", "usageMarks", "usageSignals", "limitOverrides"],
+  ...["auditReasonWords", "auditStarts", "auditCheckpoints", "auditAnchors", "retentionSchedules"],
 ] as const;
 
 /** Every row of the registry, but for when a key was last used. */

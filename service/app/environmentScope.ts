@@ -1,0 +1,195 @@
+import { ProblemError } from "../../contract/errors.ts";
+import type { ManifestBody } from "../../contract/manifest.ts";
+import { isMutation, type Route } from "../../contract/route.ts";
+import { type OperationId, routes } from "../../contract/routes.ts";
+import { ENVIRONMENTS, type EnvironmentName } from "../../contract/vocabulary.ts";
+import { apiKeyGet } from "../../registry/apiKey.ts";
+import { driftIgnoreGet } from "../../registry/driftIgnore.ts";
+import { operationGet } from "../../registry/operation.ts";
+import { pinGet } from "../../registry/pin.ts";
+import type { Reader } from "../../registry/registry.ts";
+import { rolloutGet } from "../../registry/rollout.ts";
+import { targetFind, targetsOfTenant } from "../../registry/target.ts";
+import { tenantFind, tenantFindBySlug } from "../../registry/tenant.ts";
+import { windowGet } from "../../registry/window.ts";
+import { parseManifests } from "../manifest/parse.ts";
+import { recordDenial } from "./authorize.ts";
+import type { RequestContext } from "./context.ts";
+
+/**
+ * A key may be for some environments: it reads the whole fleet and changes something only there. What a request reaches is told
+ * by what it names: planes, a tenant (all environments the tenant is in, since its record is shared by them), a rollout, an
+ * operation. What names nothing reaches everything, and so is refused to such a key, as is every action nobody has thought
+ * of here. It is asked at the door, once the request is known to be well-formed; a tenant that is put on another
+ * environment's plane between the question and the change is not seen by it.
+ */
+export interface Said {
+  readonly params: unknown;
+  readonly query: unknown;
+  readonly body: unknown;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+type Reach = readonly EnvironmentName[];
+type Reacher = (db: Reader, said: { readonly params: Fields; readonly body: Fields }) => Promise<Reach>;
+
+const everything: Reach = ENVIRONMENTS;
+
+/** How an action is held to a key's environments, for the matrix in docs/authorization.md. */
+export type ScopeRule = "read" | "no environment" | "by what it names" | "all environments";
+
+/** They change nothing in any environment: a release deploys nothing, a preflight only looks. */
+const WITHOUT: ReadonlySet<OperationId> = new Set(["releaseCreate", "tenantPreflight"]);
+
+/** These act on the planes they name alone, if they name some; all others on a tenant are about the whole tenant. */
+const BY_PLANES: ReadonlySet<OperationId> = new Set([
+  "tenantActivate",
+  "tenantDeploy",
+  "tenantRotateCredentials",
+]);
+
+const REACHERS: Readonly<Partial<Record<OperationId, Reacher>>> = {
+  tenantCreate: async (_db, { body }) => ofPlanes(body.planes),
+  tenantUpdate: async (db, { params, body }) =>
+    union([await ofTenant(db, params.tenantId), ofPlanes(body.planes)]),
+  planeRecord: async (_db, { body }) => [body.environment as EnvironmentName],
+  pinCreate: async (db, { body }) => placeOr(body.planeName, () => ofTenant(db, body.tenantId)),
+  pinRelease: async (db, { params }) => {
+    const pin = await pinGet(db, params.pinId as string, new Date().toISOString());
+    const target = pin.targetId === null ? undefined : await targetFind(db, pin.targetId);
+    return placeOr(target?.planeName, () => ofTenant(db, pin.tenantId));
+  },
+  windowCreate: async (db, { body }) => placeOr(body.planeName, () => ofTenant(db, body.tenantId)),
+  windowDelete: async (db, { params }) => {
+    const { planeName, tenantId } = await windowGet(db, params.windowId as string);
+    return placeOr(planeName, () => ofTenant(db, tenantId));
+  },
+  breakerReset: async (_db, { params }) => ofPlanes([params.scope]),
+  rolloutCreate: (db, { body }) => ofCohort(db, body.scope as Fields | undefined),
+  driftScanCreate: (db, { body }) => ofCohort(db, body),
+  driftRepairCreate: (db, { body }) => ofCohort(db, body),
+  driftIgnoreCreate: (db, { body }) => ofCohort(db, body.scope as Fields | undefined),
+  driftIgnoreEnd: async (db, { params }) =>
+    ofCohort(db, (await driftIgnoreGet(db, params.ignoreId as string)).scope),
+  driftScheduleCreate: (db, { body }) => ofCohort(db, body.scope as Fields | undefined),
+  manifestApply: (db, { body }) => ofManifests(db, body as unknown as ManifestBody),
+  manifestRelease: async (db, { params }) => {
+    const tenant = await tenantFindBySlug(db, params.slug as string);
+    return ofTenant(db, tenant?.tenantId);
+  },
+  apiKeyCreate: async (_db, { body }) => (body.environments as Reach | null) ?? everything,
+  apiKeyRotate: (db, { params }) => ofKey(db, params.keyId),
+  apiKeyRevoke: (db, { params }) => ofKey(db, params.keyId),
+};
+
+/** Refuses a mutation outside of the key's environments; on the request's way in, after the role. */
+export async function refuseEnvironment(
+  context: RequestContext,
+  action: OperationId,
+  { params, body }: Said,
+): Promise<void> {
+  const held = context.principal.environments ?? null;
+  if (held === null || scopeRuleOf(action, routes[action]) === "read" || WITHOUT.has(action)) return;
+  const said = { params: (params ?? {}) as Fields, body: (body ?? {}) as Fields };
+  const reach = await context.registry.read((db) => reachOf(db, action, said));
+  const outside = reach.filter((environment) => !held.includes(environment));
+  if (outside.length === 0) return;
+  context.metrics.denials.inc({ reason: "environment" });
+  const { tenantId } = said.params;
+  const known = typeof tenantId === "string" ? tenantId : undefined;
+  await recordDenial(context, action, known, { reaches: reach, held });
+  throw new ProblemError("forbidden", {
+    detail:
+      `Cannot do ${action}: it reaches ${reach.join(", ")}, and the key ${context.principal.name} is for ` +
+      `${held.join(", ")} alone.`,
+    hint: hintFor(action, held),
+  });
+}
+
+function hintFor(action: OperationId, held: Reach): string {
+  const named = BY_PLANES.has(action) || REACHERS[action] !== undefined;
+  const other = "Use a key that is for all of them, or ask an admin to make one.";
+  return named ? `Name planes of ${held.join(", ")}. ${other}` : other;
+}
+
+async function reachOf(
+  db: Reader,
+  action: OperationId,
+  said: { readonly params: Fields; readonly body: Fields },
+): Promise<Reach> {
+  const { params, body } = said;
+  const reacher = REACHERS[action];
+  if (reacher !== undefined) return reacher(db, said);
+  if (BY_PLANES.has(action) && isNamed(body.planes)) return ofPlanes(body.planes);
+  if (params.tenantId !== undefined) return ofTenant(db, params.tenantId);
+  if (params.planeName !== undefined) return ofPlanes([params.planeName]);
+  if (params.rolloutId !== undefined)
+    return ofPlanes((await rolloutGet(db, params.rolloutId as string)).planes);
+  if (params.operationId !== undefined) {
+    const { planeName, tenantId } = await operationGet(db, params.operationId as string);
+    return placeOr(planeName, () => ofTenant(db, tenantId));
+  }
+  return everything;
+}
+
+/** What a reader of the matrix is told; total over the contract. */
+export function scopeRuleOf(action: OperationId, route: Route): ScopeRule {
+  // A POST that an auditor may send changes nothing.
+  if (!isMutation(route) || route.role === null || route.role === "auditor") return "read";
+  if (WITHOUT.has(action)) return "no environment";
+  const named = /:(tenantId|planeName|rolloutId|operationId)\b/.test(route.path);
+  return named || REACHERS[action] !== undefined ? "by what it names" : "all environments";
+}
+
+function isNamed(planes: unknown): planes is unknown[] {
+  return Array.isArray(planes) && planes.length > 0;
+}
+
+/** The environment is the first part of a plane's name; what is no plane's name reaches everything. */
+function ofPlanes(planes: unknown): Reach {
+  if (!isNamed(planes)) return [];
+  return union(
+    planes.map((name) => {
+      const environment = ENVIRONMENTS.find((one) => String(name).startsWith(`${one}-`));
+      return environment === undefined ? everything : [environment];
+    }),
+  );
+}
+
+async function placeOr(planeName: unknown, otherwise: () => Promise<Reach>): Promise<Reach> {
+  return typeof planeName === "string" ? ofPlanes([planeName]) : otherwise();
+}
+
+/** Where it is wanted and where something of it still is. One that is not there reaches nothing: it will be a 404. */
+async function ofTenant(db: Reader, tenantId: unknown): Promise<Reach> {
+  if (typeof tenantId !== "string") return everything;
+  const tenant = await tenantFind(db, tenantId);
+  if (tenant === undefined) return [];
+  const targets = await targetsOfTenant(db, tenantId);
+  return union([ofPlanes(tenant.planes), targets.map(({ environment }) => environment)]);
+}
+
+async function ofCohort(db: Reader, cohort: Fields | undefined): Promise<Reach> {
+  const { planes, tenantIds } = cohort ?? {};
+  if (isNamed(planes)) return ofPlanes(planes);
+  if (!isNamed(tenantIds)) return everything;
+  return union(await Promise.all(tenantIds.map((tenantId) => ofTenant(db, tenantId))));
+}
+
+async function ofManifests(db: Reader, body: ManifestBody): Promise<Reach> {
+  const manifests = await parseManifests(body);
+  const reaches = manifests.map(async ({ manifest }) => {
+    const tenant = await tenantFindBySlug(db, manifest.metadata.slug);
+    const now = tenant === undefined ? [] : await ofTenant(db, tenant.tenantId);
+    return union([now, ofPlanes(manifest.spec.planes)]);
+  });
+  return union(await Promise.all(reaches));
+}
+
+async function ofKey(db: Reader, keyId: unknown): Promise<Reach> {
+  return (await apiKeyGet(db, keyId as string)).environments ?? everything;
+}
+
+function union(reaches: readonly Reach[]): Reach {
+  return ENVIRONMENTS.filter((environment) => reaches.some((reach) => reach.includes(environment)));
+}
