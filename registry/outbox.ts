@@ -63,6 +63,40 @@ export async function outboxPending(db: Kysely<Schema>, limit: number): Promise<
   return rows.map((row) => ({ ...row, payload: fromJson(row.payload) }));
 }
 
+export interface OutboxBacklog {
+  /** Counted no further than asked. */
+  readonly pending: number;
+  readonly oldestAt: string | undefined;
+  /** Somebody takes events at all: without that, waiting means nothing. */
+  readonly isTaken: boolean;
+}
+
+export async function outboxBacklog(db: Kysely<Schema>, most: number): Promise<OutboxBacklog> {
+  const waiting = db
+    .selectFrom("outbox")
+    .select("createdAt")
+    .where("dispatchedAt", "is", null)
+    .orderBy("createdAt")
+    .orderBy("stream")
+    .orderBy("sequence")
+    .limit(most);
+  const counted = await db
+    .selectFrom(waiting.as("waiting"))
+    .select((eb) => [eb.fn.countAll().as("count"), eb.fn.min("createdAt").as("oldestAt")])
+    .executeTakeFirstOrThrow();
+  const taken = await db
+    .selectFrom("outbox")
+    .select("eventId")
+    .where("dispatchedAt", "is not", null)
+    .limit(1)
+    .executeTakeFirst();
+  return {
+    pending: Number(counted.count),
+    oldestAt: counted.oldestAt ?? undefined,
+    isTaken: taken !== undefined,
+  };
+}
+
 /** At least once: an event dispatched twice carries the same event id. */
 export async function outboxMarkDispatched(record: Bookkeeping, eventIds: readonly string[]): Promise<void> {
   if (eventIds.length === 0) return;

@@ -113,6 +113,27 @@ const settingsSchema = z.strictObject({
   traceSample: z.coerce.number().min(0).max(1).default(1),
   /** Tenants that have time series of their own in /metrics, the latest of which something was heard. */
   tenantSeries: whole(0, 5_000).default(200),
+  /** Under a plane's domain, the name that answers for all its tenants; shorter than any slug, so no tenant can have it. */
+  sharedHostLabel: z
+    .string()
+    .regex(
+      /^([a-z][a-z0-9]?|none)$/,
+      "must be one or two lowercase letters or digits, a letter first, or none",
+    )
+    .default("go")
+    .transform((label) => (label === "none" ? undefined : label)),
+  /** Who is asked for the records of tenants' domains: addresses, with ports if need be; else whom the machine asks. */
+  dnsServers: z
+    .string()
+    .default("")
+    .transform((list) =>
+      list
+        .split(",")
+        .map((server) => server.trim())
+        .filter((server) => server !== ""),
+    ),
+  /** How often the service looks which domains are due to be looked for. */
+  domainLookMs: whole(50, 3_600_000).default(15_000),
   logLevel: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
   /** Log lines as JSON on stdout instead of a readable start message and a log file. */
   jsonLog: z.stringbool().or(z.boolean()).default(false),
@@ -253,6 +274,10 @@ export const limits = {
   /** For the images of a release together. */
   imageLookUpMs: 20_000,
   idempotencyKeyChars: 128,
+  /** Times as long as reading the figures for /metrics took, they are believed. */
+  figuresRest: 20,
+  /** Events that wait, counted no further. */
+  outboxCounted: 10_000,
   /** Spans that wait to be sent; what comes on top is dropped. */
   traceQueueSpans: 4_096,
   traceBatchSpans: 512,
@@ -301,6 +326,9 @@ const flags = {
   "trace-endpoint": "traceEndpoint",
   "trace-sample": "traceSample",
   "tenant-series": "tenantSeries",
+  "shared-host-label": "sharedHostLabel",
+  "dns-servers": "dnsServers",
+  "domain-look-ms": "domainLookMs",
   "log-level": "logLevel",
   "plane-project": "planeProject",
   "plane-stacks": "planeStacks",
@@ -355,6 +383,9 @@ const help: Readonly<Record<FlagName, string>> = {
   "trace-endpoint": "OTLP/HTTP address that spans are sent to, such as http://127.0.0.1:4318/v1/traces (off)",
   "trace-sample": "share of the traces begun here that is kept, 0 to 1 (1)",
   "tenant-series": "tenants with time series of their own in /metrics, the latest heard of (200)",
+  "shared-host-label": "name under a plane's domain that answers for all its tenants, or none (go)",
+  "dns-servers": "who is asked for the records of tenants' domains, with commas between (the machine's)",
+  "domain-look-ms": "how often domains that are due are looked for (15000)",
   "log-level": "fatal, error, warn, info, debug, trace or silent (info)",
   "json-log": "log lines as JSON on stdout instead of service.log in the data folder",
   "plane-project": "Pulumi project of the planes (tenantry)",

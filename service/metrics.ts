@@ -1,7 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { createTenantSeries } from "./tenantSeries.ts";
 
-/** Every metric of the service in one place; labels are bounded sets, never ids. */
-export function createMetrics() {
+/**
+ * Every metric of the service in one place; docs/observability.md has them as a table, made by writeMetricsDocs.ts. Labels are
+ * bounded sets, never ids; but for the few tenants of tenantSeries.ts.
+ */
+export function createMetrics({ tenantSeries = 200 }: { readonly tenantSeries?: number } = {}) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -19,6 +23,13 @@ export function createMetrics() {
       help: "Time from the start of an operation to its end",
       labelNames: ["kind", "status", "environment", "region"] as const,
       buckets: [0.5, 1, 2, 5, 10, 30, 60, 300, 900, 1_800, 3_600],
+      registers,
+    }),
+    operationWaitSeconds: new Histogram({
+      name: "tenantry_operation_wait_seconds",
+      help: "Time from asking for an operation to its start",
+      labelNames: ["environment", "region"] as const,
+      buckets: [0.1, 1, 5, 15, 60, 300, 900, 3_600],
       registers,
     }),
     operationsRunning: new Gauge({
@@ -67,14 +78,14 @@ export function createMetrics() {
     reconcileSeconds: new Histogram({
       name: "tenantry_reconcile_duration_seconds",
       help: "Time of a pass over the fleet, or of asking for a tenant's next step",
-      labelNames: ["controller", "manifest_version", "outcome"] as const,
+      labelNames: ["controller", "manifest_version", "region", "outcome"] as const,
       buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
       registers,
     }),
     reconcileActions: new Counter({
       name: "tenantry_reconcile_actions_total",
       help: "What the reconcile loop asked for",
-      labelNames: ["controller", "manifest_version", "action", "outcome"] as const,
+      labelNames: ["controller", "manifest_version", "region", "action", "outcome"] as const,
       registers,
     }),
     reconcileQueue: new Gauge({
@@ -95,6 +106,13 @@ export function createMetrics() {
       labelNames: ["controller", "manifest_version", "verdict"] as const,
       registers,
     }),
+    controllerSeconds: new Histogram({
+      name: "tenantry_controller_pass_duration_seconds",
+      help: "Time of one pass of a loop that keeps something in order, such as rollouts, health or housekeeping",
+      labelNames: ["controller", "outcome"] as const,
+      buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+      registers,
+    }),
     rolloutsStuck: new Gauge({
       name: "tenantry_rollouts_stuck",
       help: "Rollouts of which nothing has moved for longer than they allow",
@@ -104,6 +122,30 @@ export function createMetrics() {
       name: "tenantry_breaker_open",
       help: "1 for each plane or region where nothing new is started because too much has failed there",
       labelNames: ["scope"] as const,
+      registers,
+    }),
+    routingVersion: new Gauge({
+      name: "tenantry_routing_version",
+      help: "Newest version of a plane's routing",
+      labelNames: ["plane"] as const,
+      registers,
+    }),
+    routingHeld: new Gauge({
+      name: "tenantry_routing_held",
+      help: "1 for each plane whose routing is held after a rollback",
+      labelNames: ["plane"] as const,
+      registers,
+    }),
+    routingStoreFailures: new Counter({
+      name: "tenantry_routing_store_failures_total",
+      help: "Times that a plane's routing could not be read from its store or put into it",
+      labelNames: ["plane"] as const,
+      registers,
+    }),
+    domainLooks: new Counter({
+      name: "tenantry_domain_looks_total",
+      help: "Looks for the records of tenants' domains: found, missing, or dns_error when the DNS did not answer",
+      labelNames: ["outcome"] as const,
       registers,
     }),
     driftScanSeconds: new Histogram({
@@ -123,28 +165,81 @@ export function createMetrics() {
       help: "How long the oldest finding that counts as drift has been open; 0 without one",
       registers,
     }),
+    tenantsByStatus: new Gauge({
+      name: "tenantry_tenants_by_status",
+      help: "Tenants that are not deleted, by where they are in their life",
+      labelNames: ["status"] as const,
+      registers,
+    }),
+    targetState: new Gauge({
+      name: "tenantry_targets_by_state",
+      help: "Targets by deployment state",
+      labelNames: ["environment", "region", "state"] as const,
+      registers,
+    }),
     targetHealth: new Gauge({
       name: "tenantry_targets_by_health",
       help: "Targets by health, which says nothing of their version or drift",
-      labelNames: ["health"] as const,
+      labelNames: ["environment", "region", "health"] as const,
       registers,
     }),
     targetVersion: new Gauge({
       name: "tenantry_targets_by_version",
       help: "Targets by version, which says nothing of their health or drift",
-      labelNames: ["version"] as const,
+      labelNames: ["environment", "region", "version"] as const,
       registers,
     }),
     targetDrift: new Gauge({
       name: "tenantry_targets_by_drift",
       help: "Targets by drift, which says nothing of their health or version",
-      labelNames: ["drift"] as const,
+      labelNames: ["environment", "region", "drift"] as const,
       registers,
     }),
     denials: new Counter({
       name: "tenantry_denied_requests_total",
       help: "Requests refused before anything was done",
       labelNames: ["reason"] as const,
+      registers,
+    }),
+    policySeconds: new Histogram({
+      name: "tenantry_policy_evaluation_duration_seconds",
+      help: "Time of one evaluation of the policies; error counts as denied",
+      labelNames: ["outcome"] as const,
+      buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.1],
+      registers,
+    }),
+    policyReloads: new Counter({
+      name: "tenantry_policy_reloads_total",
+      help: "Sets of policies that were taken, and those that were not, so that the last good one holds on",
+      labelNames: ["outcome"] as const,
+      registers,
+    }),
+    policyStale: new Gauge({
+      name: "tenantry_policy_stale",
+      help: "1 while the source of the policies has no set that can be taken, and an earlier one or none holds",
+      registers,
+    }),
+    securityEvents: new Counter({
+      name: "tenantry_security_events_total",
+      help: "Refused requests that somebody should look at: who tries to reach a tenant from another region",
+      labelNames: ["kind"] as const,
+      registers,
+    }),
+    outboxPending: new Gauge({
+      name: "tenantry_outbox_events_pending",
+      help: "Events that nobody has taken yet, counted up to 10000",
+      registers,
+    }),
+    outboxOldestSeconds: new Gauge({
+      name: "tenantry_outbox_oldest_pending_seconds",
+      help: "How long the oldest of them has waited; 0 while nobody takes events at all",
+      registers,
+    }),
+    tenants: createTenantSeries(registers, tenantSeries),
+    tenantUnwell: new Gauge({
+      name: "tenantry_tenant_unwell",
+      help: "Targets of a tenant that are down, degraded or drifted, of as many tenants as have series of their own",
+      labelNames: ["tenant", "environment", "region", "what"] as const,
       registers,
     }),
     openStreams: new Gauge({ name: "tenantry_event_streams_open", help: "Open event streams", registers }),

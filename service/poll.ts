@@ -1,4 +1,5 @@
 import type { ServiceContext } from "./app/context.ts";
+import { measuredPass } from "./measuredPass.ts";
 
 export interface Poll {
   stop(): Promise<void>;
@@ -6,7 +7,7 @@ export interface Poll {
 
 /** Runs work again and again, the pause counted from its end, so that slow work never piles up. */
 export function createPoll(
-  service: Pick<ServiceContext, "log">,
+  service: Pick<ServiceContext, "log"> & Partial<Pick<ServiceContext, "metrics">>,
   name: string,
   everyMs: number,
   work: () => Promise<void>,
@@ -18,9 +19,8 @@ export function createPoll(
     if (!stopped) timer = setTimeout(run, everyMs);
   };
   const run = () => {
-    running = work()
-      .catch((thrown: unknown) => service.log.warn({ err: thrown, poll: name }, "a poll failed"))
-      .then(again);
+    const failed = (thrown: unknown) => service.log.warn({ err: thrown }, "a poll failed");
+    running = measuredPass(service, name, work, failed).then(again);
   };
   again();
   return {

@@ -83,7 +83,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
     probe: () => registry.record((record) => processHeartbeat(record, own.processId)),
     onRoom: () => work?.wake(),
   });
-  const metrics = createMetrics();
+  const metrics = createMetrics(settings);
   const { processId } = own;
   const tracing = await startTracing(settings, { processId, version: packageVersion }, parts.log);
   const engine = tracedEngine(parts.engine, tracing);

@@ -1,5 +1,6 @@
 import type { ServiceContext } from "./app/context.ts";
 import { limits } from "./config.ts";
+import { measuredPass } from "./measuredPass.ts";
 
 export interface Waker {
   wake(): void;
@@ -19,7 +20,8 @@ export function createWaker(service: ServiceContext, topic: string, pass: () => 
   async function run(): Promise<void> {
     while (again && !stopped) {
       again = false;
-      await pass().catch((thrown: unknown) => service.log.error({ err: thrown, topic }, "a pass failed"));
+      const failed = (thrown: unknown) => service.log.error({ err: thrown }, "a pass failed");
+      await measuredPass(service, topic, pass, failed);
     }
     running = undefined;
   }

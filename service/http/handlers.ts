@@ -30,7 +30,7 @@ import * as lifecycle from "../app/tenantLifecycle.ts";
 import * as reconfigure from "../app/tenantReconfigure.ts";
 import * as status from "../app/tenantStatus.ts";
 import * as window from "../app/window.ts";
-import { observeAxes } from "../drift/figures.ts";
+import { createFigures } from "../figures.ts";
 import type { CallTools } from "./deps.ts";
 import { sendEventStream } from "./eventStream.ts";
 import type { Streams } from "./streams.ts";
@@ -59,6 +59,7 @@ export interface HandlerDeps {
 }
 
 export function createHandlers({ streams, version, isStopping }: HandlerDeps): Handlers {
+  const observeFigures = createFigures();
   return {
     tenantCreate: ({ body }, { context }) => tenant.tenantCreate(context, body),
     tenantList: ({ query }, { context }) => tenant.tenantList(context, query),
@@ -249,9 +250,7 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     serviceHealth: async () => health.serviceHealth(version),
     serviceReadiness: (_input, { context }) => health.serviceReadiness(context, version, isStopping()),
     serviceMetrics: async (_input, { context, response }) => {
-      await health.observeQueue(context);
-      await observeAxes(context);
-      await breaker.observeBreakers(context);
+      await observeFigures(context);
       const { registry } = context.metrics;
       response
         .status(200)

@@ -9,7 +9,7 @@ import type { Change } from "../../registry/registry.ts";
 import type { Principal } from "../app/context.ts";
 import { FORCE_HEADER } from "../app/managed.ts";
 import { limits } from "../config.ts";
-import { bindScope, withinScope } from "../tracing/scope.ts";
+import { bindScope, scopeFacts, withinScope } from "../tracing/scope.ts";
 import type { AnyHandler, CallTools, HttpDeps, ValidInput } from "./deps.ts";
 import type { KeptAnswer } from "./idempotency.ts";
 import { asProblem, sendProblem } from "./problem.ts";
@@ -59,6 +59,10 @@ function finish(deps: HttpDeps, request: Request, response: Response, facts: Req
   const ms = Number(process.hrtime.bigint() - facts.startedAt) / 1e6;
   const { operation, principal } = facts;
   deps.base.metrics.requestSeconds.observe({ operation, status: String(response.statusCode) }, ms / 1000);
+  const { tenantId } = scopeFacts();
+  // An id that is no tenant's must not take a tenant's place.
+  const isTenants = principal !== undefined && response.statusCode !== 404;
+  if (tenantId !== undefined && isTenants) deps.base.metrics.tenants.request(tenantId, response.statusCode);
   const line = { operation, method: request.method, path: request.path, status: response.statusCode };
   deps.base.log.info({ ...line, ms: Math.round(ms), principal: principal?.id }, "request");
 }

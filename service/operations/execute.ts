@@ -48,14 +48,22 @@ export async function executeOperation(
     await settleCutOff(execution, past);
     if (isHopeless(past)) return await giveUp(execution, past);
     if (!(await begin(execution, past.begun))) return;
+    if (!past.begun) {
+      const waited = (startedAt - Date.parse(operation.createdAt)) / 1000;
+      service.metrics.operationWaitSeconds.observe(placeOf(operation.planeName), Math.max(0, waited));
+    }
     const disarm = await armDeadline(execution, past.begun);
     const outcome = await traced(execution, () => run(execution, sagas[operation.kind], past)).finally(
       disarm,
     );
     if (outcome === undefined) return;
     const seconds = (Date.now() - startedAt) / 1000;
-    const { kind, planeName } = operation;
-    service.metrics.operationSeconds.observe({ kind, status: outcome, ...placeOf(planeName) }, seconds);
+    const { kind, planeName, tenantId } = operation;
+    const place = placeOf(planeName);
+    service.metrics.operationSeconds.observe({ kind, status: outcome, ...place }, seconds);
+    if (tenantId !== null) {
+      service.metrics.tenants.operation({ tenantId, kind, status: outcome, ...place, seconds });
+    }
   } finally {
     lease.stop();
   }

@@ -18,9 +18,11 @@ import { tenantList } from "../../registry/tenant.ts";
 import type { ServiceContext } from "../app/context.ts";
 import { limits } from "../config.ts";
 import { pause } from "../operations/retry.ts";
+import { withinScope } from "../tracing/scope.ts";
 import { act, StaleFacts } from "./act.ts";
 import { type Decision, decide, type Finding } from "./decide.ts";
 import type { TenantFacts } from "./facts.ts";
+import { placeOfAction } from "./place.ts";
 import { createFactsReader, type SpecCache } from "./readFacts.ts";
 
 /**
@@ -153,11 +155,17 @@ export function createReconciler(service: ServiceContext): Reconciler {
     for (const action of actions) {
       const startedMs = Date.now();
       const done = (outcome: string) => {
-        metrics.reconcileActions.inc({ ...labels, action: action.kind, outcome });
-        metrics.reconcileSeconds.observe({ ...labels, outcome }, (Date.now() - startedMs) / 1_000);
+        const place = placeOfAction(facts, action);
+        const { region } = place;
+        const seconds = (Date.now() - startedMs) / 1_000;
+        metrics.reconcileActions.inc({ ...labels, region, action: action.kind, outcome });
+        metrics.reconcileSeconds.observe({ ...labels, region, outcome }, seconds);
+        metrics.tenants.reconcile({ tenantId, ...place, outcome, seconds });
       };
       try {
-        await act(service, now.leadership, facts, action);
+        await withinScope({ controller: labels.controller, tenantId }, () =>
+          act(service, now.leadership, facts, action),
+        );
         done("succeeded");
         refusals.delete(tenantId);
       } catch (thrown) {
@@ -208,7 +216,7 @@ export function createReconciler(service: ServiceContext): Reconciler {
       lastEndMs = Date.now();
       lastMs = lastEndMs - startedMs;
       const seconds = lastMs / 1_000;
-      metrics.reconcileSeconds.observe({ ...labels, controller: "fleet", outcome }, seconds);
+      metrics.reconcileSeconds.observe({ ...labels, controller: "fleet", region: "all", outcome }, seconds);
     }
     running = undefined;
   }

@@ -35,7 +35,7 @@ import {
 } from "../../registry/driftSchedule.ts";
 import { driftPlacesIn } from "../../registry/driftScope.ts";
 import { driftSeen } from "../../registry/driftSeen.ts";
-import { fleetAxes } from "../../registry/driftStats.ts";
+import { fleetFigures, unwellTargets } from "../../registry/fleetFigures.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { targetGet, targetUpdate } from "../../registry/target.ts";
 import { addTarget, context, settableClock } from "./fixtures.ts";
@@ -353,21 +353,27 @@ describeDialects("drift schedules", (create) => {
   });
 });
 
-describeDialects("the fleet's axes", (create) => {
-  it("are counted each by itself", async () => {
+describeDialects("the fleet's figures", (create) => {
+  it("count targets by all axes, tenants by status, and open causes; and name the tenants that are not well", async () => {
     const registry = await (await create()).open();
     const { target } = await addTarget(registry, "acme");
     await addTarget(registry, "bolt");
     await report(registry, target, [seen("work", 9), seen("work", 1, { kind: "hidden" })]);
     await settle(registry);
-    const axes = await registry.read(fleetAxes);
-    expect(axes).toMatchObject({
-      health: { unknown: 2 },
-      version: { unknown: 2 },
-      drift: { drifted: 1, unknown: 1 },
-      causesOpen: 1,
-    });
-    expect(axes.oldestDriftAt).toMatch(/^20/);
+    const figures = await registry.read(fleetFigures);
+    const alike = { region: target.region, health: "unknown", version: "unknown", state: "absent", count: 1 };
+    expect(figures.targets).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ ...alike, drift: "drifted" }),
+        expect.objectContaining({ ...alike, drift: "unknown" }),
+      ]),
+    );
+    expect(figures).toMatchObject({ tenants: [{ status: "draft", count: 2 }], causesOpen: 1 });
+    expect(figures.oldestDriftAt).toMatch(/^20/);
+    const { tenantId, environment, region } = target;
+    const unwell = await registry.read((db) => unwellTargets(db, 10));
+    expect(unwell).toEqual([{ tenantId, environment, region, what: "drifted" }]);
+    expect(await registry.read((db) => unwellTargets(db, 0))).toEqual([]);
   });
 });
 

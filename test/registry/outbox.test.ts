@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { outboxMarkDispatched, outboxPending } from "../../registry/outbox.ts";
+import { outboxBacklog, outboxMarkDispatched, outboxPending } from "../../registry/outbox.ts";
 import { addRelease, addTenant, context } from "./fixtures.ts";
 import { describeDialects } from "./support.ts";
 
@@ -29,6 +29,8 @@ describeDialects("the outbox", (create) => {
     const [first, second] = await registry.read((db) => outboxPending(db, 10));
     await registry.record((record) => outboxMarkDispatched(record, [first?.eventId ?? ""]));
     expect(await registry.read((db) => outboxPending(db, 10))).toEqual([second]);
+    const backlog = await registry.read((db) => outboxBacklog(db, 10));
+    expect(backlog).toEqual({ pending: 1, oldestAt: second?.createdAt, isTaken: true });
     await registry.record((record) => outboxMarkDispatched(record, []));
     expect(await registry.read((db) => outboxPending(db, 10))).toEqual([second]);
   });

@@ -384,10 +384,11 @@ it("health, version and drift are told apart in the metrics", async () => {
   drift("acme", changed({ delaySeconds: 2 }));
   await scan();
   const { body } = await service.call("GET", "/metrics");
-  expect(body).toContain('tenantry_targets_by_drift{drift="drifted"} 1');
-  expect(body).toContain('tenantry_targets_by_drift{drift="clean"} 2');
-  expect(body).toMatch(/tenantry_targets_by_version\{version="current"\} 3/);
-  expect(body).toMatch(/tenantry_targets_by_health\{health="healthy"\} 3/);
+  const place = 'environment="dev",region="eu-west-1"';
+  expect(body).toContain(`tenantry_targets_by_drift{${place},drift="drifted"} 1`);
+  expect(body).toContain(`tenantry_targets_by_drift{${place},drift="clean"} 2`);
+  expect(body).toContain(`tenantry_targets_by_version{${place},version="current"} 3`);
+  expect(body).toContain(`tenantry_targets_by_health{${place},health="healthy"} 3`);
   expect(body).toContain("tenantry_drift_causes_open 1");
   expect(body).toMatch(/tenantry_drift_scan_duration_seconds_count\{status="succeeded"\} \d+/);
 });
