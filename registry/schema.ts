@@ -77,6 +77,8 @@ export interface Schema {
   auditAnchors: AuditAnchorTable;
   decisions: DecisionTable;
   retentionSchedules: RetentionScheduleTable;
+  policyLoads: PolicyLoadTable;
+  residencyEndpoints: ResidencyEndpointTable;
   outbox: OutboxTable;
   apiKeys: ApiKeyTable;
   apiKeyUses: ApiKeyUseTable;
@@ -1104,6 +1106,24 @@ export interface EntitlementBundleTable {
   nextChangeAt: string | null;
   changedBy: string;
   changedAt: string;
+}
+
+/** Append-only: which policies held from when on. */
+export interface PolicyLoadTable {
+  loadId: string;
+  version: string;
+  source: string;
+  files: Json<{ name: string; text: string }[]>;
+  loadedAt: string;
+}
+
+/** What of a region is somewhere else than its planes say. */
+export interface ResidencyEndpointTable {
+  region: string;
+  kind: string;
+  address: string;
+  updatedBy: string;
+  updatedAt: string;
 }
 
 export interface SchemaMigrationTable {

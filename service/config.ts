@@ -84,6 +84,12 @@ const settingsSchema = z.strictObject({
         .map((host) => host.trim())
         .filter((host) => host !== ""),
     ),
+  /** Where the Cedar policies come from: a folder or an https URL; the project's own policies/ when left out. */
+  policies: z.string().min(1).optional(),
+  /** Ed25519 public key, a PEM file or the PEM itself, that a policy bundle from a URL must be signed with. */
+  policiesKey: z.string().min(1).optional(),
+  /** How often the source of the policies is looked at. */
+  policiesPollMs: whole(50, 3_600_000).default(5_000),
   /** How often a target that bakes is looked at. */
   gatePollMs: whole(50, 3_600_000).default(15_000),
   /** Different targets of a plane that fail within ten minutes for reasons of the engine or the cloud before it is left alone; 0 never. */
@@ -314,6 +320,9 @@ const flags = {
   "drift-repairs-per-hour": "driftRepairsPerHour",
   "scan-concurrency": "scanConcurrency",
   "gate-hosts": "gateHosts",
+  policies: "policies",
+  "policies-key": "policiesKey",
+  "policies-poll-ms": "policiesPollMs",
   "gate-poll-ms": "gatePollMs",
   "breaker-failures": "breakerFailures",
   "breaker-cool-down-ms": "breakerCoolDownMs",
@@ -370,6 +379,9 @@ const help: Readonly<Record<FlagName, string>> = {
   "drift-repairs-per-hour": "drift repairs nobody asked for, on one plane (10)",
   "gate-hosts":
     "hosts that health gates may ask although they are private: host, host:port or *.domain, with commas between",
+  policies: "folder or https URL of the Cedar policies (the project's own)",
+  "policies-key": "Ed25519 public key (PEM or its file) that a policy bundle from a URL must be signed with",
+  "policies-poll-ms": "how often the source of the policies is looked at (5000)",
   "gate-poll-ms": "how often a target that bakes is looked at (15000)",
   "breaker-failures": "targets of a plane that may fail before nothing new is started there, 0 for any (3)",
   "breaker-cool-down-ms": "how long it is then left alone at first (60000)",

@@ -64,6 +64,11 @@ export function createMetrics({ tenantSeries = 200 }: { readonly tenantSeries?: 
       labelNames: ["what"],
       registers,
     }),
+    decisionsDropped: new Counter({
+      name: "tenantry_decisions_dropped_total",
+      help: "Allowed requests that are not in the decision log, because the registry took nothing for too long",
+      registers,
+    }),
     leasesLost: new Counter({
       name: "tenantry_leases_lost_total",
       help: "Operations this process stopped because their lease was taken or could not be renewed",

@@ -9,6 +9,7 @@ import type { ServiceContext } from "./app/context.ts";
 import { refuseEnvironment } from "./app/environmentScope.ts";
 import { planeEnsureAll } from "./app/plane.ts";
 import { createPlaneReads } from "./app/planeReads.ts";
+import { createDecisionLog } from "./audit/decisionLog.ts";
 import type { CloudRuntime } from "./cloud/cloudRuntime.ts";
 import { limits, type Settings } from "./config.ts";
 import type { TenantDatabases } from "./database/tenantDatabases.ts";
@@ -23,7 +24,7 @@ import type { ImageResolver } from "./images/imageResolver.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { createNudges } from "./nudges.ts";
-import { allowAll } from "./policy/engine.ts";
+import { startPolicies } from "./policy/keeper.ts";
 import { startProcess } from "./process.ts";
 import { republishAll } from "./routing/publish.ts";
 import { createStorage, noticing, type Storage } from "./storage.ts";
@@ -85,13 +86,14 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
   });
   const metrics = createMetrics(settings);
   const { processId } = own;
+  const policy = await startPolicies({ settings, registry, metrics, log: parts.log });
   const tracing = await startTracing(settings, { processId, version: packageVersion }, parts.log);
   const engine = tracedEngine(parts.engine, tracing);
   const shared = { nudges: createNudges(), planeReads: createPlaneReads(), metrics, tracing };
   const context: ServiceContext = {
     ...{ settings, registry, engine, cloud: parts.cloud, databases: parts.databases, log: parts.log },
     images: parts.images,
-    policy: allowAll(),
+    policy,
     ...{ ...shared, process: own, storage },
     cancelOperation(operationId) {
       work?.cancel(operationId);
@@ -103,6 +105,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
   const streams = createStreams(metrics);
   const handlers = createHandlers({ streams, version: packageVersion, isStopping: () => stopping });
 
+  const decisions = createDecisionLog(context);
   const app = createApp({
     ...{ base: context, routes: routesFor(settings), openApi, checkAnswers: parts.checkAnswers === true },
     handlers: handlers as unknown as Readonly<Record<string, AnyHandler>>,
@@ -110,6 +113,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
     authenticate: (secret) => apiKeyPrincipal(context, secret),
     authorize: (request, operationId, tenantId) =>
       refuseRole(request, operationId as OperationId, typeof tenantId === "string" ? tenantId : undefined),
+    decided: decisions.add,
     refuseEnvironment: (request, operationId, input) =>
       refuseEnvironment(request, operationId as OperationId, input),
   });
@@ -117,6 +121,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
   if (registry.dialect === "sqlite") await registry.record(idempotencyAbandonAll);
   const listening = await listen(app, settings).catch(async (thrown: unknown) => {
     storage.stop();
+    await policy.stop();
     await own.stop();
     throw thrown;
   });
@@ -136,6 +141,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
       streams.endAll();
       await listening.close(limits.closeGraceMs);
       await (work ?? links.dispatch).stop();
+      await decisions.stop();
       await engine.close();
       storage.stop();
       await own.stop();

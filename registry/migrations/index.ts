@@ -19,6 +19,7 @@ import * as directory from "./0016_directory.ts";
 import * as plans from "./0017_plans.ts";
 import * as metering from "./0018_metering.ts";
 import * as routingDomains from "./0019_routing_domains.ts";
+import * as policy from "./0020_policy.ts";
 import * as audit from "./0021_audit.ts";
 
 export interface Migration {
@@ -135,5 +136,6 @@ export const migrations: readonly Migration[] = [
     source: new URL("./0019_routing_domains.ts", import.meta.url),
     up: routingDomains.up,
   },
+  { number: 20, name: "0020_policy", source: new URL("./0020_policy.ts", import.meta.url), up: policy.up },
   { number: 21, name: "0021_audit", source: new URL("./0021_audit.ts", import.meta.url), up: audit.up },
 ];

@@ -10,7 +10,7 @@ import type { ImageResolver } from "../images/imageResolver.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Nudges } from "../nudges.ts";
-import type { Policies } from "../policy/engine.ts";
+import type { PolicyKeeper } from "../policy/keeper.ts";
 import type { ServiceProcess } from "../process.ts";
 import type { Storage } from "../storage.ts";
 import { note, noteTenant } from "../tracing/scope.ts";
@@ -30,7 +30,7 @@ export interface ServiceContext {
   readonly tracing: Tracing;
   readonly nudges: Nudges;
   readonly planeReads: PlaneReads;
-  readonly policy: Policies;
+  readonly policy: PolicyKeeper;
   readonly process: ServiceProcess;
   readonly storage: Storage;
   /** Tells the runner that a running operation is to stop. */

@@ -171,6 +171,7 @@ export async function run(service: TestService, at: string, body: object = {}): 
 }
 
 const tables = [
+  ...["tenantWords", "tenantContacts", "tenantExternalIds"],
   ...["planes", "tenants", "tenantLabels", "tenantVersions", "targets", "targetObservations", "releases"],
   ...["operations", "operationJournal", "auditEvents", "auditHeads", "outbox", "apiKeys", "idempotencyKeys"],
   ...["driftScans", "driftScanTargets", "driftFindings", "driftScanFindings", "driftSchedules"],
@@ -181,7 +182,9 @@ const tables = [
   ...["tenantManifests"],
   ...["archives", "decommissions", "signingKeys", "certificates"],
   ...["releaseImages", "pins", "changeWindows", "flags", "flagOverrides"],
+  ...["plans", "planVersions", "capabilities", "entitlementOverrides", "entitlementBundles"],
   ...["incidents", "incidentSubjects", "incidentNotes"],
+  ...["policyLoads", "residencyEndpoints"],
   ...["meters", "usageEvents", "usageTotals", "usageMarks", "usageSignals", "limitOverrides"],
   ...["auditReasonWords", "auditStarts", "auditCheckpoints", "auditAnchors", "retentionSchedules"],
 ] as const;

@@ -15,7 +15,8 @@ import {
   reconcileNote,
 } from "../../registry/reconcile.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { tenantCreate, tenantGet, tenantList } from "../../registry/tenant.ts";
+import { tenantCreate, tenantGet } from "../../registry/tenant.ts";
+import { tenantList } from "../../registry/tenantList.ts";
 import type { ServiceContext } from "../../service/app/context.ts";
 import { createPlaneReads } from "../../service/app/planeReads.ts";
 import { limits, readSettings } from "../../service/config.ts";
@@ -24,7 +25,7 @@ import { createOf } from "../../service/manifest/compare.ts";
 import { digestOf } from "../../service/manifest/parse.ts";
 import { createMetrics } from "../../service/metrics.ts";
 import { createNudges } from "../../service/nudges.ts";
-import { allowAll } from "../../service/policy/engine.ts";
+import { createPolicyKeeper } from "../../service/policy/keeper.ts";
 import { act, StaleFacts } from "../../service/reconcile/act.ts";
 import { decide } from "../../service/reconcile/decide.ts";
 import { createFactsReader } from "../../service/reconcile/readFacts.ts";
@@ -43,6 +44,7 @@ function processOn(registry: Registry, processId: string): ServiceContext {
     {},
   );
   const { engine, cloud, databases } = createFakeWorld();
+  const metrics = createMetrics();
   return {
     ...{ settings, registry, engine, cloud, databases, log: createLog(settings) },
     images: createFakeImages(),
@@ -53,7 +55,8 @@ function processOn(registry: Registry, processId: string): ServiceContext {
       planeReads: createPlaneReads(),
     },
     process: { processId, alone: false, gone: async () => [], stop: async () => undefined },
-    policy: allowAll(),
+    // Without a set it denies everybody; the loop acts for those who declared and is not asked.
+    policy: createPolicyKeeper({ settings, registry, metrics, log: createLog(settings) }),
     storage: { problem: () => undefined, notice: () => undefined, stop: () => undefined },
     cancelOperation: () => undefined,
   };
