@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { LIMITS, planeNamesSchema, tenantIdSchema } from "./common.ts";
-import { PLAN_KEYS, TENANT_STATUSES } from "./vocabulary.ts";
+import { planKeySchema } from "./planKey.ts";
+import { TENANT_STATUSES } from "./vocabulary.ts";
 
 const selector = {
   planes: planeNamesSchema.min(1).optional(),
   regions: z.array(z.string().min(1).max(32)).min(1).max(LIMITS.regions).optional(),
-  plans: z.array(z.enum(PLAN_KEYS)).min(1).max(PLAN_KEYS.length).optional(),
+  plans: z.array(planKeySchema).min(1).max(LIMITS.cohortPlans).optional(),
   states: z
     .array(z.enum(TENANT_STATUSES))
     .min(1)

@@ -4,6 +4,7 @@ import { z } from "zod";
 export const LIMITS = {
   slugChars: 40,
   displayNameChars: 120,
+  searchChars: 200,
   reasonChars: 500,
   labels: 50,
   settings: 100,
@@ -13,6 +14,7 @@ export const LIMITS = {
   imageChars: 512,
   planesPerRequest: 20,
   regions: 40,
+  cohortPlans: 100,
   tenantsPerRequest: 1_000,
   waves: 50,
   waveNameChars: 60,
@@ -71,6 +73,25 @@ export const planeNamesSchema = z
   .array(planeNameSchema)
   .max(LIMITS.planesPerRequest)
   .refine((names) => new Set(names).size === names.length, { error: "must not name a plane twice" });
+
+/** What shows as nothing, or turns the text around it: two names that look alike would not be alike. */
+const INVISIBLE =
+  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e007f}]/u;
+/** Joiners are letters' own business in Persian, Hindi or emoji; beside ASCII, or at an end, they only hide. */
+const STRAY_JOINER = /(?:^|[\0-\x7f])[\u200c\u200d]|[\u200c\u200d](?:$|[\0-\x7f])/u;
+
+/** A name for people, in any script; of several spellings of the same characters the composed one is kept. */
+export function printable(maxChars: number) {
+  return z
+    .string()
+    .normalize("NFC")
+    .trim()
+    .min(1)
+    .max(maxChars)
+    .refine((text) => !INVISIBLE.test(text) && !STRAY_JOINER.test(text), {
+      error: "must not hold control, invisible or direction-changing characters",
+    });
+}
 
 export const reasonSchema = z.string().trim().min(3).max(LIMITS.reasonChars);
 

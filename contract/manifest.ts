@@ -9,6 +9,7 @@ import {
   tenantIdSchema,
 } from "./common.ts";
 import { fieldErrorSchema } from "./errors.ts";
+import { planVersionNumberSchema } from "./planKey.ts";
 import { defineRoutes } from "./route.ts";
 import { tenantCreateSchema, tenantSchema } from "./tenant.ts";
 
@@ -67,6 +68,9 @@ export const manifestSchema = z
     spec: z.strictObject({
       displayName: create.displayName,
       plan: create.plan,
+      planVersion: planVersionNumberSchema.optional().meta({
+        description: "Left out: the newest of a plan that is new to the tenant, else the one it is bound to",
+      }),
       state: stateSchema,
       planes: create.planes,
       release: releaseSchema,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { at, planeNameSchema, planeNamesSchema, tenantIdSchema } from "./common.ts";
+import { planKeySchema } from "./planKey.ts";
 import { defineRoutes } from "./route.ts";
-import { planKeySchema } from "./tenant.ts";
 
 /** Worst last. `unknown` is no worse than `near`: what could not be counted is told, and stops nobody. */
 export const PREFLIGHT_LEVELS = ["ok", "unknown", "near", "over"] as const;

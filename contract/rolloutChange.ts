@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { at, releaseNumberSchema, uuid } from "./common.ts";
+import { planKeySchema, planVersionNumberSchema } from "./planKey.ts";
 import { secretRefsSchema, settingsSchema } from "./tenantConfig.ts";
-import { DATA_CLASSIFICATIONS, PLAN_KEYS, SUSPENSION_MODES } from "./vocabulary.ts";
+import { DATA_CLASSIFICATIONS, SUSPENSION_MODES } from "./vocabulary.ts";
 
 const FIELD = /^(?:(?:settings|secretRefs)\.[A-Za-z_][A-Za-z0-9_]*|suspensionMode|dataClassification)$/;
 
@@ -46,7 +47,13 @@ function valueIn(field: string, value: string | null): unknown {
 export const rolloutChangeSchema = z
   .discriminatedUnion("kind", [
     z.strictObject({ kind: z.literal("release"), releaseNumber: releaseNumberSchema }),
-    z.strictObject({ kind: z.literal("plan"), plan: z.enum(PLAN_KEYS) }),
+    z.strictObject({
+      kind: z.literal("plan"),
+      plan: planKeySchema,
+      planVersion: planVersionNumberSchema
+        .optional()
+        .meta({ description: "Left out, the version that is the newest when the rollout is made" }),
+    }),
     z.strictObject({
       kind: z.literal("flag"),
       flagKey: z.string().min(1).max(120),
@@ -70,7 +77,8 @@ export const rolloutBeforeSchema = z
       .nullable()
       .meta({ description: "The last verified release, else the current one; null: nothing was deployed" }),
     specDigest: z.string().nullable(),
-    plan: z.enum(PLAN_KEYS).optional(),
+    plan: planKeySchema.optional(),
+    planVersion: planVersionNumberSchema.optional(),
     flag: z
       .object({ enabled: z.boolean(), reason: z.string().nullable(), expiresAt: at.nullable() })
       .nullable()

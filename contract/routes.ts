@@ -2,27 +2,37 @@ import { apiKeyRoutes } from "./apiKey.ts";
 import { archiveRoutes } from "./archive.ts";
 import { auditRoutes } from "./audit.ts";
 import { breakerRoutes } from "./breaker.ts";
+import { contactRoutes } from "./contact.ts";
 import { decommissionRoutes } from "./decommission.ts";
 import { driftRoutes } from "./drift.ts";
 import { driftCauseRoutes } from "./driftCause.ts";
 import { driftScheduleRoutes } from "./driftSchedule.ts";
+import { externalIdRoutes } from "./externalId.ts";
+import { entitlementRoutes } from "./entitlement.ts";
 import { flagRoutes } from "./flag.ts";
 import { healthRoutes } from "./health.ts";
 import { impactRoutes } from "./impact.ts";
 import { incidentRoutes } from "./incident.ts";
+import { limitOverrideRoutes } from "./limitOverride.ts";
 import { manifestRoutes } from "./manifest.ts";
+import { meterRoutes } from "./meter.ts";
 import { operationRoutes } from "./operation.ts";
 import { pinRoutes } from "./pin.ts";
 import { placementRoutes } from "./placement.ts";
+import { planRoutes } from "./plan.ts";
 import { planeRoutes } from "./plane.ts";
 import { preflightRoutes } from "./preflight.ts";
+import { quotaRoutes } from "./quota.ts";
 import { reconcileRoutes } from "./reconcile.ts";
 import { releaseRoutes } from "./release.ts";
 import { rolloutRoutes } from "./rolloutRoutes.ts";
+import { routingRoutes } from "./routing.ts";
 import { targetRoutes } from "./target.ts";
 import { tenantRoutes } from "./tenant.ts";
 import { tenantLifecycleRoutes } from "./tenantLifecycle.ts";
+import { tenantProfileRoutes } from "./tenantProfile.ts";
 import { tenantStatusRoutes } from "./tenantStatus.ts";
+import { usageRoutes } from "./usage.ts";
 import { windowRoutes } from "./window.ts";
 
 /**
@@ -32,7 +42,10 @@ import { windowRoutes } from "./window.ts";
  * secrets: settings and references are checked for what looks like one.
  */
 export const routes = {
+  ...externalIdRoutes,
   ...tenantRoutes,
+  ...contactRoutes,
+  ...tenantProfileRoutes,
   ...tenantLifecycleRoutes,
   ...tenantStatusRoutes,
   ...archiveRoutes,
@@ -42,9 +55,12 @@ export const routes = {
   ...planeRoutes,
   ...placementRoutes,
   ...preflightRoutes,
+  ...routingRoutes,
   ...releaseRoutes,
   ...pinRoutes,
   ...windowRoutes,
+  ...planRoutes,
+  ...entitlementRoutes,
   ...flagRoutes,
   ...rolloutRoutes,
   ...breakerRoutes,
@@ -53,6 +69,10 @@ export const routes = {
   ...driftScheduleRoutes,
   ...incidentRoutes,
   ...impactRoutes,
+  ...quotaRoutes,
+  ...limitOverrideRoutes,
+  ...meterRoutes,
+  ...usageRoutes,
   ...manifestRoutes,
   ...reconcileRoutes,
   ...auditRoutes,

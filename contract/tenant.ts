@@ -6,38 +6,34 @@ import {
   pageOf,
   pageQuery,
   planeNamesSchema,
+  printable,
   reasonSchema,
   slugSchema,
   tenantIdSchema,
 } from "./common.ts";
 import { PLACING_ERRORS } from "./placement.ts";
+import { planKeySchema, planVersionNumberSchema } from "./planKey.ts";
 import { defineRoutes } from "./route.ts";
 import { secretRefsSchema, settingsSchema } from "./tenantConfig.ts";
 import {
   DATA_CLASSIFICATIONS,
+  DRIFT_STATES,
+  ENVIRONMENTS,
+  HEALTH_STATES,
   ISOLATION_LEVELS,
-  PLAN_KEYS,
   SUSPENSION_MODES,
   TENANT_MANAGERS,
+  TENANT_SORTS,
   TENANT_STATUSES,
+  VERSION_STATES,
 } from "./vocabulary.ts";
 
-/** An unknown plan has its own code, as it is the likeliest mistake of a first request. */
-export const planKeySchema = z
-  .enum(PLAN_KEYS, { error: `must be one of ${PLAN_KEYS.join(", ")}` })
-  .meta({ id: "PlanKey", example: "starter" });
-
-const displayNameSchema = z
-  .string()
-  .trim()
-  .min(1)
-  .max(LIMITS.displayNameChars)
-  .regex(/^[^\p{Cc}\p{Cs}]*$/u, { error: "must not hold control characters" });
+const displayNameSchema = printable(LIMITS.displayNameChars);
 
 const domainSchema = z
   .string()
   .max(253)
-  .regex(/^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/, {
+  .regex(/^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})$/, {
     error: "must be a lowercase domain name such as app.acme.example",
   });
 
@@ -74,6 +70,7 @@ export const tenantSchema = z
     status: z.enum(TENANT_STATUSES),
     requestedStatus: z.enum(TENANT_STATUSES).meta({ description: "Where the tenant is going" }),
     plan: planKeySchema,
+    planVersion: planVersionNumberSchema.meta({ description: "Which version of the plan it is bound to" }),
     primaryDomain: z.string().nullable(),
     labels: z.record(z.string(), z.string()),
     planes: z.array(z.string()).meta({ description: "Where it is wanted when a request names no planes" }),
@@ -103,6 +100,7 @@ export const tenantCreateSchema = z
     slug: slugSchema,
     displayName: displayNameSchema,
     plan: planKeySchema,
+    planVersion: planVersionNumberSchema.optional().meta({ description: "The newest when left out" }),
     primaryDomain: domainSchema.nullable().default(null),
     labels: labelsSchema.default({}),
     planes: planeNamesSchema.default([]),
@@ -124,6 +122,9 @@ export const tenantUpdateSchema = z
   .strictObject({
     displayName: displayNameSchema.optional(),
     plan: planKeySchema.optional(),
+    planVersion: planVersionNumberSchema.optional().meta({
+      description: "Left out: the newest of a plan that is new to the tenant, else the one it is bound to",
+    }),
     primaryDomain: domainSchema.nullable().optional(),
     labels: labelsSchema.optional().meta({ description: "Replaces all labels" }),
     planes: planeNamesSchema.optional(),
@@ -159,25 +160,65 @@ export const tenantRestoreVersionSchema = z
   .meta({ id: "TenantVersionRestore" });
 
 const params = z.strictObject({ tenantId: tenantIdSchema });
+const versionParams = z.strictObject({
+  tenantId: tenantIdSchema,
+  recordVersion: z.coerce.number().int().min(1).max(1_000_000_000),
+});
 const slugPrefix = z
   .string()
   .max(LIMITS.slugChars)
   .regex(/^[a-z][a-z0-9-]*$/, {
     error: "must be the beginning of a slug",
   });
+const labelSchema = z
+  .string()
+  .max(184)
+  .regex(/^[^=]+=.*$/, { error: "must be name=value" });
+const ofOneTarget = "Filters by target must all fit one and the same target.";
+
 export const tenantListQuerySchema = z.strictObject({
   ...pageQuery,
-  status: z.enum(TENANT_STATUSES).optional(),
-  plan: planKeySchema.optional(),
-  label: z
+  search: z
     .string()
-    .max(184)
-    .regex(/^[^=]+=.*$/, { error: "must be name=value" })
+    .trim()
+    .max(LIMITS.searchChars)
+    .regex(/[\p{L}\p{N}]/u, { error: "must hold a letter or a digit" })
     .optional()
-    .meta({ description: "name=value", example: "tier=gold" }),
+    .meta({
+      description:
+        "Words, each the beginning of a word of the slug, name, domains, external ids or labels; case and accents do not count",
+      example: "acme berl",
+    }),
+  status: z
+    .enum(TENANT_STATUSES)
+    .optional()
+    .meta({ description: "Deleted tenants are listed only when asked for so" }),
+  plan: planKeySchema.optional(),
+  label: labelSchema.optional().meta({ description: "name=value", example: "tier=gold" }),
   slugPrefix: slugPrefix.optional(),
+  region: regionSchema.optional().meta({ description: `Of a target. ${ofOneTarget}` }),
+  environment: z.enum(ENVIRONMENTS).optional().meta({ description: "Of a target" }),
+  release: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000_000)
+    .optional()
+    .meta({ description: "That a target runs" }),
+  version: z
+    .enum(VERSION_STATES)
+    .optional()
+    .meta({ description: "Of a target, against the release it should run" }),
+  health: z.enum(HEALTH_STATES).optional().meta({ description: "Of a target, as last seen" }),
+  drift: z.enum(DRIFT_STATES).optional().meta({ description: "Of a target, as last seen" }),
+  sort: z
+    .enum(TENANT_SORTS)
+    .default("-createdAt")
+    .meta({ description: "With - before it the last comes first" }),
 });
-export type TenantListQuery = z.output<typeof tenantListQuerySchema>;
+type TenantListAsked = z.output<typeof tenantListQuerySchema>;
+/** What is left out counts as not asked for, so that code of ours need not say it. */
+export type TenantListQuery = Omit<TenantListAsked, "sort"> & Partial<Pick<TenantListAsked, "sort">>;
 
 const ifMatch = "Send If-Match with the record version to change only what you have read.";
 const tenantPath = "/v1/control-plane/tenants/:tenantId";
@@ -198,7 +239,9 @@ export const tenantRoutes = defineRoutes({
     method: "get",
     path: "/v1/control-plane/tenants",
     tag: "Tenants",
-    summary: "List tenants, newest first",
+    summary: "List and search tenants, newest first",
+    description:
+      "A page may hold fewer items than `limit`, even none: `nextCursor` alone says whether there are more. A request looks at so many tenants at most, however many there are.",
     role: "auditor",
     query: tenantListQuerySchema,
     status: 200,
@@ -250,6 +293,17 @@ export const tenantRoutes = defineRoutes({
     response: pageOf(tenantVersionSchema, "TenantVersionPage"),
     errors: ["tenant_not_found"],
   },
+  tenantVersionGet: {
+    method: "get",
+    path: `${tenantPath}/versions/:recordVersion`,
+    tag: "Tenants",
+    summary: "Get one version of the record, as it stood then",
+    role: "auditor",
+    params: versionParams,
+    status: 200,
+    response: tenantVersionSchema,
+    errors: ["tenant_not_found", "tenant_version_not_found"],
+  },
   tenantVersionRestore: {
     method: "post",
     path: `${tenantPath}/versions/:recordVersion/restore`,
@@ -257,7 +311,7 @@ export const tenantRoutes = defineRoutes({
     summary: "Make an earlier version's metadata the current one",
     description: `Writes a new version; slug and status stay as they are. ${ifMatch}`,
     role: "fleet_operator",
-    params: z.strictObject({ tenantId: tenantIdSchema, recordVersion: z.coerce.number().int().min(1) }),
+    params: versionParams,
     body: tenantRestoreVersionSchema,
     status: 200,
     response: tenantSchema,

@@ -60,7 +60,7 @@ describe("validation of a tenant", () => {
   });
 
   it.each<[object, ErrorCode, string]>([
-    [{ plan: "platinum" }, "unknown_plan", "body.plan"],
+    [{ plan: "Platinum!" }, "unknown_plan", "body.plan"],
     [{ plan: 7 }, "invalid_request", "body.plan"],
     [{ plan: undefined }, "invalid_request", "body.plan"],
     [{ plan: "platinum", slug: "../x" }, "invalid_request", "body.slug"],

@@ -24,6 +24,13 @@ export const TENANT_STATUSES = [
 ] as const;
 export type TenantStatus = (typeof TENANT_STATUSES)[number];
 
+/** What a list of tenants can be sorted by; with a hyphen, backwards. */
+export const TENANT_SORTS = [
+  ...["createdAt", "-createdAt", "updatedAt", "-updatedAt"],
+  ...["slug", "-slug", "displayName", "-displayName"],
+] as const;
+export type TenantSort = (typeof TENANT_SORTS)[number];
+
 /** How much of its own a tenant has: see docs/isolation.md. */
 export const ISOLATION_LEVELS = ["pooled", "hybrid", "dedicated", "account"] as const;
 export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
@@ -32,6 +39,10 @@ export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
 export const SUSPENSION_MODES = ["workloads", "access"] as const;
 export type SuspensionMode = (typeof SUSPENSION_MODES)[number];
 
+/** Whom to ask about what. */
+export const CONTACT_ROLES = ["technical", "billing", "incident"] as const;
+export type ContactRole = (typeof CONTACT_ROLES)[number];
+
 /** Who may change the record: anybody with the role, or only a manifest. */
 export const TENANT_MANAGERS = ["api", "manifest"] as const;
 export type TenantManager = (typeof TENANT_MANAGERS)[number];
@@ -39,8 +50,8 @@ export type TenantManager = (typeof TENANT_MANAGERS)[number];
 export const DATA_CLASSIFICATIONS = ["internal", "confidential", "restricted"] as const;
 export type DataClassification = (typeof DATA_CLASSIFICATIONS)[number];
 
-export const PLAN_KEYS = ["starter", "business", "enterprise"] as const;
-export type PlanKey = (typeof PLAN_KEYS)[number];
+/** Which plans there are is data: see registry/plan.ts. */
+export type PlanKey = string;
 
 export const DEPLOYMENT_STATES = [
   "absent",

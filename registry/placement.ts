@@ -3,12 +3,12 @@ import type { Page, PageRequest } from "../contract/common.ts";
 import { ProblemError } from "../contract/errors.ts";
 import type { IsolationParts, Placement } from "../contract/placement.ts";
 import type { Plane } from "../contract/plane.ts";
-import { requireIsolationInPlan } from "../contract/plans.ts";
 import type { Target } from "../contract/target.ts";
 import type { Tenant } from "../contract/tenant.ts";
 import { pageAfter, toPage } from "./cursor.ts";
 import { newId } from "./id.ts";
 import { fromJson, toJson } from "./json.ts";
+import { requireIsolationInPlan, sameBinding } from "./planBinding.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { PlacementTable } from "./schema.ts";
 
@@ -142,9 +142,9 @@ export async function planeUses(db: Reader): Promise<ReadonlyMap<string, PlaneUs
  * isolation and may not declare a region illegal where it is: both move data, which a migration does.
  */
 export async function requirePlaceable(db: Reader, before: Tenant, after: Tenant): Promise<void> {
-  if (before.isolation === after.isolation && before.plan === after.plan && sameRegions(before, after))
-    return;
-  requireIsolationInPlan(after.plan, after.isolation);
+  const isMoved = before.isolation !== after.isolation || !sameRegions(before, after);
+  if (!isMoved && sameBinding(before, after)) return;
+  await requireIsolationInPlan(db, after, after.isolation);
   const live = await db
     .selectFrom("targets")
     .select(["planeName", "region"])

@@ -22,6 +22,7 @@ export interface RolloutPlace
   > {
   readonly slug: string;
   readonly plan: Tenant["plan"];
+  readonly planVersion: number;
   readonly status: Tenant["status"];
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -67,7 +68,8 @@ function places(db: Reader) {
       ...(["targets.deploymentState", "targets.requestedState", "targets.deletedAt"] as const),
       ...(["targets.currentReleaseNumber", "targets.targetReleaseNumber"] as const),
       ...(["targets.verifiedReleaseNumber", "targets.currentSpecDigest"] as const),
-      ...(["tenants.slug", "tenants.plan", "tenants.status", "tenants.labels"] as const),
+      ...(["tenants.slug", "tenants.plan", "tenants.planVersion"] as const),
+      ...(["tenants.status", "tenants.labels"] as const),
     ]);
 }
 

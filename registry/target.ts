@@ -3,11 +3,12 @@ import type { Page, PageRequest } from "../contract/common.ts";
 import type { TenantHealth, TenantHealthQuery } from "../contract/health.ts";
 import type { Plane } from "../contract/plane.ts";
 import type { Target } from "../contract/target.ts";
-import type { DriftState, HealthState, PlanKey, VersionState } from "../contract/vocabulary.ts";
+import type { DriftState, HealthState, VersionState } from "../contract/vocabulary.ts";
 import type { Bookkeeping } from "./bookkeeping.ts";
 import { pageAfter, toPage } from "./cursor.ts";
 import { newId } from "./id.ts";
 import { fromJson, toJson } from "./json.ts";
+import type { PlanBinding } from "./planBinding.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { TargetDeletion, TargetObservationTable, TargetTable } from "./schema.ts";
 
@@ -296,17 +297,16 @@ export async function targetsMatching(db: Reader, filter: TargetFilter): Promise
   return found.map(fromRow);
 }
 
-/** The plans of the tenants that are on a plane. */
-export async function plansOnPlane(db: Reader, planeName: string): Promise<PlanKey[]> {
-  const rows = await db
+/** What the tenants that are on a plane are bound to. */
+export async function plansOnPlane(db: Reader, planeName: string): Promise<PlanBinding[]> {
+  return await db
     .selectFrom("targets")
     .innerJoin("tenants", "tenants.tenantId", "targets.tenantId")
-    .select("tenants.plan")
+    .select(["tenants.plan", "tenants.planVersion"])
     .distinct()
     .where("targets.planeName", "=", planeName)
     .where("targets.deletedAt", "is", null)
     .execute();
-  return rows.map(({ plan }) => plan);
 }
 
 /** Newest first, of one tenant. */

@@ -1,21 +1,18 @@
 import { randomUUID } from "node:crypto";
 import type { Insertable, Selectable } from "kysely";
 import type { Page, PageRequest } from "../contract/common.ts";
-import { requireIsolationInPlan } from "../contract/plans.ts";
-import type {
-  Tenant,
-  TenantCreate,
-  TenantListQuery,
-  TenantUpdate,
-  TenantVersion,
-} from "../contract/tenant.ts";
+import type { Tenant, TenantCreate, TenantUpdate, TenantVersion } from "../contract/tenant.ts";
 import type { TenantManager } from "../contract/vocabulary.ts";
-import { pageAfter, pageAfterNumber, toPage } from "./cursor.ts";
+import { pageAfterNumber, toPage } from "./cursor.ts";
+import { entitlementsFirst, entitlementsRefresh } from "./entitlement.ts";
 import { fromJson, toJson } from "./json.ts";
 import { requirePlaceable } from "./placement.ts";
+import { planBind, requireIsolationInPlan } from "./planBinding.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { TenantTable, TenantVersionTable } from "./schema.ts";
+import { sortTextOf } from "./searchText.ts";
 import { changedFields } from "./tenantDiff.ts";
+import { tenantForget } from "./tenantForget.ts";
 import {
   duplicateSlug,
   refuseGone,
@@ -24,6 +21,7 @@ import {
   versionConflict,
   versionNotFound,
 } from "./tenantProblem.ts";
+import { tenantWordsWrite } from "./tenantWords.ts";
 
 export interface TenantCreateOptions {
   readonly managedBy?: TenantManager;
@@ -38,14 +36,15 @@ export async function tenantCreate(
   { managedBy = "api", tenantId = randomUUID() }: TenantCreateOptions = {},
 ): Promise<Tenant> {
   await refuseTakenSlug(change.db, input.slug);
-  requireIsolationInPlan(input.plan, input.isolation);
+  const binding = await planBind(change.db, undefined, input);
+  await requireIsolationInPlan(change.db, binding, input.isolation);
   const tenant: Tenant = {
     tenantId,
     slug: input.slug,
     displayName: input.displayName,
     status: "draft",
     requestedStatus: "draft",
-    plan: input.plan,
+    ...binding,
     primaryDomain: input.primaryDomain,
     labels: input.labels,
     planes: input.planes,
@@ -70,7 +69,9 @@ export async function tenantCreate(
     throw error;
   }
   await writeLabels(change, tenant);
+  await tenantWordsWrite(change, tenantId);
   await keepVersion(change, tenant, "tenant.created");
+  await entitlementsFirst(change, tenant);
   const { slug, plan, displayName, labels, planes } = tenant;
   await announce(change, tenant, "tenant.created", { slug, plan, displayName, labels, planes });
   return tenant;
@@ -95,7 +96,7 @@ export async function tenantUpdate(
   const after: Tenant = {
     ...before,
     displayName: update.displayName ?? before.displayName,
-    plan: update.plan ?? before.plan,
+    ...(await planBind(change.db, before, update)),
     primaryDomain: update.primaryDomain === undefined ? before.primaryDomain : update.primaryDomain,
     labels: update.labels ?? before.labels,
     planes: update.planes ?? before.planes,
@@ -131,9 +132,11 @@ export async function tenantVersionRestore(
     .where("recordVersion", "=", recordVersion)
     .executeTakeFirst();
   if (version === undefined) throw versionNotFound(before, recordVersion);
-  const { displayName, plan, primaryDomain, labels, planes, config, ...rest } = snapshotOf(version.snapshot);
+  const { displayName, plan, planVersion, primaryDomain, labels, planes, config, ...rest } = snapshotOf(
+    version.snapshot,
+  );
   const { regions, suspensionMode, dataClassification } = rest;
-  const metadata = { displayName, plan, primaryDomain, labels, planes, config };
+  const metadata = { displayName, plan, planVersion, primaryDomain, labels, planes, config };
   const after = { ...before, ...metadata, regions, suspensionMode, dataClassification };
   return await tenantWrite(change, before, after, "tenant.version_restored", options.reason);
 }
@@ -162,10 +165,15 @@ export async function tenantWrite(
     .executeTakeFirst();
   if (numUpdatedRows !== 1n) throw versionConflict(before, before.recordVersion);
   if ("labels" in changed) await writeLabels(change, tenant);
+  if (before.deletedAt === null && tenant.deletedAt !== null) await tenantForget(change, tenant.tenantId);
+  if (FOUND_BY.some((field) => field in changed)) await tenantWordsWrite(change, tenant.tenantId);
   await keepVersion(change, tenant, action);
   await announce(change, tenant, action, { changed }, reason);
+  if ("plan" in changed || "planVersion" in changed) await entitlementsRefresh(change, tenant, action);
   return tenant;
 }
+
+const FOUND_BY = ["displayName", "labels", "primaryDomain", "status"] as const;
 
 export async function tenantGet(db: Reader, tenantId: string): Promise<Tenant> {
   const tenant = await tenantFind(db, tenantId);
@@ -175,7 +183,7 @@ export async function tenantGet(db: Reader, tenantId: string): Promise<Tenant> {
 
 export async function tenantFind(db: Reader, tenantId: string): Promise<Tenant | undefined> {
   const row = await db.selectFrom("tenants").selectAll().where("tenantId", "=", tenantId).executeTakeFirst();
-  return row && fromRow(row);
+  return row && tenantFromRow(row);
 }
 
 /** Those named that there are, at most some hundreds at once. */
@@ -185,7 +193,7 @@ export async function tenantsOf(db: Reader, tenantIds: readonly string[]): Promi
     .selectAll()
     .where("tenantId", "in", [...tenantIds])
     .execute();
-  return new Map(rows.map((row) => [row.tenantId, fromRow(row)]));
+  return new Map(rows.map((row) => [row.tenantId, tenantFromRow(row)]));
 }
 
 /** The tenant that has the slug now; a deleted one has none. */
@@ -196,45 +204,7 @@ export async function tenantFindBySlug(db: Reader, slug: string): Promise<Tenant
     .where("slug", "=", slug)
     .where("deletedAt", "is", null)
     .executeTakeFirst();
-  return row && fromRow(row);
-}
-
-/** Newest first. Deleted tenants are listed only when asked for by status. */
-export async function tenantList(db: Reader, query: TenantListQuery): Promise<Page<Tenant>> {
-  const rows = await tenantListQuery(db, query).execute();
-  return toPage(rows, query.limit, fromRow, (row) => [row.createdAt, row.tenantId]);
-}
-
-/** The statement of `tenantList`, so that a test can ask the database how it would run it. */
-export function tenantListQuery(db: Reader, query: TenantListQuery) {
-  let rows = db.selectFrom("tenants").selectAll("tenants");
-  rows = query.status ? rows.where("status", "=", query.status) : rows.where("status", "<>", "deleted");
-  if (query.plan) rows = rows.where("plan", "=", query.plan);
-  if (query.slugPrefix) {
-    // A range rather than LIKE: it uses the index in every dialect, whatever the collation of LIKE. `~` sorts
-    // after all that a slug may hold.
-    rows = rows.where("slug", ">=", query.slugPrefix).where("slug", "<", `${query.slugPrefix}~`);
-  }
-  if (query.label) {
-    const [key = "", ...value] = query.label.split("=");
-    rows = rows.where("tenants.tenantId", "in", (labels) =>
-      labels
-        .selectFrom("tenantLabels")
-        .select("tenantLabels.tenantId")
-        .where("key", "=", key)
-        .where("value", "=", value.join("=")),
-    );
-  }
-  if (query.cursor) {
-    const [createdAt, tenantId] = pageAfter(query.cursor);
-    rows = rows.where(({ eb, refTuple, tuple }) =>
-      eb(refTuple("createdAt", "tenantId"), "<", tuple(createdAt, tenantId)),
-    );
-  }
-  return rows
-    .orderBy("createdAt", "desc")
-    .orderBy("tenantId", "desc")
-    .limit(query.limit + 1);
+  return row && tenantFromRow(row);
 }
 
 /** Newest first. */
@@ -250,12 +220,32 @@ export async function tenantVersionList(
     .orderBy("recordVersion", "desc")
     .limit(page.limit + 1)
     .execute();
-  return toPage(
-    found,
-    page.limit,
-    ({ tenantId: _tenantId, snapshot, ...version }) => ({ ...version, tenant: snapshotOf(snapshot) }),
-    (row) => [row.changedAt, String(row.recordVersion)],
-  );
+  return toPage(found, page.limit, versionFrom, (row) => [row.changedAt, String(row.recordVersion)]);
+}
+
+/** One of the record's versions, as it stood then. */
+export async function tenantVersionGet(
+  db: Reader,
+  tenantId: string,
+  recordVersion: number,
+): Promise<TenantVersion> {
+  const tenant = await tenantGet(db, tenantId);
+  const row = await db
+    .selectFrom("tenantVersions")
+    .selectAll()
+    .where("tenantId", "=", tenantId)
+    .where("recordVersion", "=", recordVersion)
+    .executeTakeFirst();
+  if (row === undefined) throw versionNotFound(tenant, recordVersion);
+  return versionFrom(row);
+}
+
+function versionFrom({
+  tenantId: _tenantId,
+  snapshot,
+  ...version
+}: Selectable<TenantVersionTable>): TenantVersion {
+  return { ...version, tenant: snapshotOf(snapshot) };
 }
 
 async function refuseTakenSlug(db: Reader, slug: string): Promise<void> {
@@ -303,6 +293,7 @@ async function announce(
 
 /** What records had before they said anything of it; also in versions kept from then. */
 const FIELD_DEFAULTS = {
+  planVersion: 1,
   isolation: "pooled",
   regions: { allowed: [], preferred: [] },
   suspensionMode: "workloads",
@@ -326,11 +317,12 @@ function toRow(tenant: Tenant): Insertable<TenantTable> {
     planes: toJson(planes),
     settings: toJson(config.settings),
     secretRefs: toJson(config.secretRefs),
+    displaySort: sortTextOf(tenant.displayName),
   };
 }
 
-function fromRow(row: Selectable<TenantTable>): Tenant {
-  const { settings, secretRefs, labels, planes, regions, legalHold, ...rest } = row;
+export function tenantFromRow(row: Selectable<TenantTable>): Tenant {
+  const { settings, secretRefs, labels, planes, regions, legalHold, displaySort: _sort, ...rest } = row;
   return {
     ...rest,
     regions: fromJson(regions),

@@ -7,6 +7,7 @@ export function changedFields(before: Tenant, after: Tenant): Record<string, unk
     "status",
     "requestedStatus",
     "plan",
+    "planVersion",
     "primaryDomain",
     "labels",
     "planes",

@@ -3,20 +3,21 @@ import type { Operation, OperationAccepted } from "../../contract/operation.ts";
 import type { Release } from "../../contract/release.ts";
 import type { RolloutDetail, RolloutPreview } from "../../contract/rollout.ts";
 import type { Tenant } from "../../contract/tenant.ts";
-import { PLAN_KEYS } from "../../contract/vocabulary.ts";
 import type { Api } from "../../demo/api.ts";
 import { releaseBody } from "../../demo/fleet.ts";
 import { type Spent, spending } from "../cpu.ts";
 
 const PLANE = "dev-eu-west-1";
 const POLL_MS = 250;
+/** Those that every registry begins with. */
+const PLANS = ["starter", "business", "enterprise"];
 
 /** A tenant of each plan, made in the way that a user makes them. */
 export async function makeOriginals(api: Api): Promise<readonly string[]> {
   await makeRelease(api, "1.0.0");
   const operations: Operation[] = [];
   const tenantIds: string[] = [];
-  for (const plan of PLAN_KEYS) {
+  for (const plan of PLANS) {
     const slug = `original-${plan}`;
     const { tenantId } = await api.call<Tenant>("POST", "/tenants", {
       ...{ slug, displayName: slug, plan, planes: [PLANE] },

@@ -11,7 +11,8 @@ import type { Tenant } from "../../contract/tenant.ts";
 import type { TenantManager } from "../../contract/vocabulary.ts";
 import { manifestFind, manifestForget, manifestKeep, manifestsOf } from "../../registry/manifest.ts";
 import type { Change, Reader } from "../../registry/registry.ts";
-import { tenantCreate, tenantFindBySlug, tenantList, tenantWrite } from "../../registry/tenant.ts";
+import { tenantCreate, tenantFindBySlug, tenantWrite } from "../../registry/tenant.ts";
+import { tenantList } from "../../registry/tenantList.ts";
 import { changesOf, createOf, manifestOf, recordOf } from "../manifest/compare.ts";
 import { type ParsedManifest, parseManifests, refuseProblems } from "../manifest/parse.ts";
 import { problemsWith } from "../manifest/requirements.ts";
@@ -115,7 +116,13 @@ async function applyOne(
   const tenant =
     before === undefined
       ? await tenantCreate(change, createOf(manifest, newId), { managedBy: "manifest", tenantId: newId })
-      : await tenantWrite(change, before, recordOf(before, manifest), "tenant.updated", reason);
+      : await tenantWrite(
+          change,
+          before,
+          await recordOf(change.db, before, manifest),
+          "tenant.updated",
+          reason,
+        );
   if (!isSame) await manifestKeep(change, tenant, { manifest, digest, file, reason });
   const { tenantId, recordVersion } = tenant;
   return { result: { ...result, tenantId, recordVersion }, tenant };

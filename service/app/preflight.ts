@@ -1,5 +1,7 @@
 import type { Preflight } from "../../contract/preflight.ts";
 import type { PlanKey } from "../../contract/vocabulary.ts";
+import { planGet } from "../../registry/plan.ts";
+import { planOf } from "../../registry/planBinding.ts";
 import { planeGet } from "../../registry/plane.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { needsOfTenants } from "../preflight/needs.ts";
@@ -13,8 +15,11 @@ export async function planePreflight(
   query: { readonly tenants: number; readonly plan: PlanKey },
 ): Promise<Preflight> {
   await authorize(context, "planePreflight");
-  const plane = await context.registry.read((db) => planeGet(db, planeName));
-  return preflight(context, plane, query);
+  const { tenants } = query;
+  const [plane, plan] = await context.registry.read((db) =>
+    Promise.all([planeGet(db, planeName), planGet(db, query.plan)]),
+  );
+  return preflight(context, plane, { tenants, plan });
 }
 
 export async function tenantPreflight(
@@ -26,7 +31,7 @@ export async function tenantPreflight(
   const tenant = await context.registry.read((db) => tenantGet(db, tenantId));
   const names = input.planes ?? tenant.planes;
   const planes = await context.registry.read((db) => Promise.all(names.map((name) => planeGet(db, name))));
-  const { plan, isolation } = tenant;
-  const wish = { tenants: 1, plan, needs: needsOfTenants(1, plan, isolation) };
+  const plan = await context.registry.read((db) => planOf(db, tenant));
+  const wish = { tenants: 1, plan, needs: needsOfTenants(1, plan, tenant.isolation) };
   return { items: await Promise.all(planes.map((plane) => preflight(context, plane, wish))) };
 }

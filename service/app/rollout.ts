@@ -18,9 +18,11 @@ import type {
   RolloutTargetListQuery,
 } from "../../contract/rollout.ts";
 import { mayAct } from "../../contract/rolloutActions.ts";
+import type { RolloutChange } from "../../contract/rolloutChange.ts";
 import type { Amount, WaveSettings } from "../../contract/rolloutStrategy.ts";
 import type { OperationId } from "../../contract/routes.ts";
-import type { Change } from "../../registry/registry.ts";
+import { planGet } from "../../registry/plan.ts";
+import type { Change, Reader } from "../../registry/registry.ts";
 import { releaseGet } from "../../registry/release.ts";
 import * as registry from "../../registry/rollout.ts";
 import * as control from "../../registry/rolloutControl.ts";
@@ -48,7 +50,8 @@ export async function rolloutCreate(context: RequestContext, input: RolloutCreat
   // Asked before the change is opened: no cloud is waited for while others wait for the registry.
   const warnings = await warningsOf(context, input);
   return changeAs(context, async (change) => {
-    const { change: what, scope } = input;
+    const { scope } = input;
+    const what = await pinned(change.db, input.change);
     const waves = plannedWaves(await chooseTargets(change.db, what, scope, change.now), input);
     const { onExceeded, whenBusy, stuckAfterMs, emergency, onFailure } = input;
     change.afterCommit(() => context.nudges.nudge("previews"));
@@ -66,6 +69,13 @@ export async function rolloutCreate(context: RequestContext, input: RolloutCreat
     });
     return { ...rollout, warnings };
   });
+}
+
+/** A change to the newest version of a plan is one to the version that is the newest now. */
+async function pinned(db: Reader, what: RolloutChange): Promise<RolloutChange> {
+  if (what.kind !== "plan") return what;
+  const { version } = await planGet(db, what.plan, what.planVersion);
+  return { ...what, planVersion: version };
 }
 
 interface PlannedWaves extends Omit<PlannedWave, "targets"> {
@@ -97,7 +107,8 @@ async function warningsOf(
   if (input.change.kind === "flag") return [];
   return context.registry.read(async (db) => {
     try {
-      const chosen = await chooseTargets(db, input.change, input.scope, new Date().toISOString());
+      const what = await pinned(db, input.change);
+      const chosen = await chooseTargets(db, what, input.scope, new Date().toISOString());
       const waves = plannedWaves(chosen, input);
       const atOnce = Math.max(1, ...waves.map(({ settings, size }) => atOnceIn(settings, size)));
       return await rolloutWarnings(context, atOnce, async () =>

@@ -2,6 +2,8 @@ import type { AppliedManifest, Manifest, ManifestChange, ManifestState } from ".
 import { MANIFEST_API_VERSION, MANIFEST_STATES } from "../../contract/manifest.ts";
 import type { Tenant, TenantCreate } from "../../contract/tenant.ts";
 import { canonicalJson } from "../../registry/canonicalJson.ts";
+import { planBind } from "../../registry/planBinding.ts";
+import type { Reader } from "../../registry/registry.ts";
 import { asWritten, forAnyTenant, forTenant } from "./ownId.ts";
 
 /** A tenant's record and its manifest are two spellings of one thing; these are the translations. Pure. */
@@ -14,12 +16,14 @@ export function manifestOf(tenant: Tenant, applied: AppliedManifest | undefined)
   const secretRefs = forAnyTenant(tenant.config.secretRefs, tenant.tenantId);
   const config = { settings: tenant.config.settings, secretRefs };
   const { regions, suspensionMode, dataClassification } = tenant;
+  const isBound = tenant.managedBy === "manifest" && applied?.manifest.spec.planVersion !== undefined;
   const release = tenant.managedBy === "manifest" ? (applied?.manifest.spec.release ?? null) : null;
   return {
     apiVersion: MANIFEST_API_VERSION,
     kind: "Tenant",
     metadata: { slug, labels },
     spec: {
+      ...(isBound ? { planVersion: tenant.planVersion } : {}),
       ...{ displayName, plan, state, planes, release, isolation, regions },
       ...{ suspensionMode, dataClassification, primaryDomain, config },
     },
@@ -35,14 +39,16 @@ function declaredState(tenant: Tenant, applied: AppliedManifest | undefined): Ma
 }
 
 export function createOf({ metadata, spec }: Manifest, tenantId: string): TenantCreate {
-  const { state: _state, release: _release, ...fields } = spec;
+  const { state: _state, release: _release, planVersion, ...fields } = spec;
   const config = { ...spec.config, secretRefs: forTenant(spec.config.secretRefs, tenantId) };
-  return { ...fields, config, slug: metadata.slug, labels: metadata.labels };
+  const bound = planVersion === undefined ? {} : { planVersion };
+  return { ...fields, ...bound, config, slug: metadata.slug, labels: metadata.labels };
 }
 
-/** The record as the manifest says; what a manifest does not speak of stays. */
-export function recordOf(tenant: Tenant, manifest: Manifest): Tenant {
-  return { ...tenant, ...createOf(manifest, tenant.tenantId), managedBy: "manifest" };
+/** The record as the manifest says; what a manifest does not speak of stays. Throws unknown_plan. */
+export async function recordOf(db: Reader, tenant: Tenant, manifest: Manifest): Promise<Tenant> {
+  const binding = await planBind(db, tenant, manifest.spec);
+  return { ...tenant, ...createOf(manifest, tenant.tenantId), ...binding, managedBy: "manifest" };
 }
 
 /** Field by field, in the manifest's order; empty when applying would write nothing. */
@@ -51,7 +57,7 @@ export function changesOf(
   tenant: Tenant | undefined,
   applied: AppliedManifest | undefined,
 ): ManifestChange[] {
-  const before = tenant === undefined ? undefined : manifestOf(tenant, applied);
+  const before = tenant === undefined ? undefined : asDeclared(manifest, tenant, manifestOf(tenant, applied));
   const fields = [
     ...fieldChanges(before?.metadata, manifest.metadata, "metadata"),
     ...fieldChanges(before?.spec, manifest.spec, "spec"),
@@ -63,6 +69,17 @@ export function changesOf(
     fields.push({ path: "heldReason", from: applied.heldReason, to: null });
   }
   return fields;
+}
+
+/** A version that the manifest names is compared with the one the tenant has; one that it leaves out is no change. */
+function asDeclared(
+  { spec: { planVersion } }: Manifest,
+  tenant: Tenant,
+  before: Manifest | undefined,
+): Manifest | undefined {
+  if (before === undefined) return undefined;
+  const { planVersion: _declared, ...spec } = before.spec;
+  return { ...before, spec: planVersion === undefined ? spec : { ...spec, planVersion: tenant.planVersion } };
 }
 
 function fieldChanges(before: object | undefined, after: object, path: string): ManifestChange[] {

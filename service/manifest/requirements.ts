@@ -1,7 +1,7 @@
 import { type FieldError, ProblemError } from "../../contract/errors.ts";
-import { requireIsolationInPlan } from "../../contract/plans.ts";
 import type { Tenant } from "../../contract/tenant.ts";
 import { requirePlaceable } from "../../registry/placement.ts";
+import { planBind, requireIsolationInPlan } from "../../registry/planBinding.ts";
 import { planeFind } from "../../registry/plane.ts";
 import type { Reader } from "../../registry/registry.ts";
 import { releaseFind } from "../../registry/release.ts";
@@ -40,10 +40,11 @@ async function placeProblems(
   parsed: ParsedManifest,
   tenant: Tenant | undefined,
 ): Promise<FieldError[]> {
-  const { plan, isolation } = parsed.manifest.spec;
+  const { spec } = parsed.manifest;
   try {
-    if (tenant === undefined) requireIsolationInPlan(plan, isolation);
-    else await requirePlaceable(db, tenant, recordOf(tenant, parsed.manifest));
+    if (tenant === undefined)
+      await requireIsolationInPlan(db, await planBind(db, undefined, spec), spec.isolation);
+    else await requirePlaceable(db, tenant, await recordOf(db, tenant, parsed.manifest));
     return [];
   } catch (thrown) {
     if (!(thrown instanceof ProblemError)) throw thrown;

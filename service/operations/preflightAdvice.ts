@@ -1,3 +1,4 @@
+import { planOf } from "../../registry/planBinding.ts";
 import { planeGet } from "../../registry/plane.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { isWarning } from "../preflight/findings.ts";
@@ -25,8 +26,8 @@ async function adviceFor(run: StepRun) {
     const [plane, tenant] = await service.registry.read((db) =>
       Promise.all([planeGet(db, target.planeName), tenantGet(db, target.tenantId)]),
     );
-    const { plan, isolation } = tenant;
-    const wish = { tenants: 1, plan, needs: needsOfTenants(1, plan, isolation) };
+    const plan = await service.registry.read((db) => planOf(db, tenant));
+    const wish = { tenants: 1, plan, needs: needsOfTenants(1, plan, tenant.isolation) };
     const { level, findings } = await preflight(service, plane, wish);
     const warnings = findings.filter(isWarning);
     for (const finding of warnings) {

@@ -1,6 +1,6 @@
 import type { Placement } from "../../contract/placement.ts";
+import type { PlanVersion } from "../../contract/plan.ts";
 import type { Plane } from "../../contract/plane.ts";
-import { PLANS } from "../../contract/plans.ts";
 import type { Release } from "../../contract/release.ts";
 import type { Target } from "../../contract/target.ts";
 import type { Tenant } from "../../contract/tenant.ts";
@@ -17,6 +17,8 @@ export interface SpecParts {
   readonly tenant: Tenant;
   readonly target: Target;
   readonly plane: Plane;
+  /** The version the tenant is bound to; of it only what sizes the stack is part of the spec. */
+  readonly plan: Pick<PlanVersion, "plan" | "services">;
   readonly release: Release;
   readonly workload: Workload;
   /** None for targets of before there were placements: they are pooled. */
@@ -30,7 +32,7 @@ export interface ResolvedSpec {
 
 /** Everything the stack depends on, as one value. Pure but for the program's version, which a process has one of. */
 export function resolveSpec(parts: SpecParts, settings: Settings): ResolvedSpec {
-  const { tenant, target, plane, release, workload, placement } = parts;
+  const { tenant, target, plane, plan, release, workload, placement } = parts;
   const isolation = placement?.isolation ?? isolationOf("pooled");
   const spec = TenantSpec.parse({
     formatVersion: 1,
@@ -49,7 +51,7 @@ export function resolveSpec(parts: SpecParts, settings: Settings): ResolvedSpec 
       accountId: plane.accountId,
       outputs: parsePlaneOutputs(plane.outputs),
     },
-    plan: { key: tenant.plan, services: PLANS[tenant.plan].services },
+    plan: { key: plan.plan, services: plan.services },
     release: { releaseId: release.releaseId, number: release.number, services: release.services },
     config: tenant.config,
     workload,

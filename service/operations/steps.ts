@@ -1,6 +1,7 @@
 import type { Target } from "../../contract/target.ts";
 import { driftToMend } from "../../registry/driftMend.ts";
 import { placementOf } from "../../registry/placement.ts";
+import { planOf } from "../../registry/planBinding.ts";
 import { planeGet } from "../../registry/plane.ts";
 import { releaseGet } from "../../registry/release.ts";
 import { targetAppliedSpec } from "../../registry/target.ts";
@@ -50,7 +51,8 @@ export function resolveSpecStep(workloadOf: (target: WorkloadFacts) => Workload)
       const applied = await service.registry.read((db) => targetAppliedSpec(db, target.targetId));
       const workload = workloadOf({ target, appliedWorkload: applied?.workload });
       const placement = await service.registry.read((db) => placementOf(db, target.targetId));
-      const parts = { tenant, target, plane, release, workload, placement };
+      const plan = await service.registry.read((db) => planOf(db, tenant));
+      const parts = { tenant, target, plane, plan, release, workload, placement };
       const resolved = resolveSpec(parts, service.settings);
       await run.say(`Release ${number} on ${target.planeName}, spec ${resolved.digest.slice(0, 12)}`);
       return { ...resolved, releaseNumber: number } satisfies ResolvedResult;

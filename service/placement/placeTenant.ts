@@ -1,9 +1,9 @@
 import { ProblemError } from "../../contract/errors.ts";
 import type { Plane } from "../../contract/plane.ts";
-import { requireIsolationInPlan } from "../../contract/plans.ts";
 import type { Target } from "../../contract/target.ts";
 import type { Tenant } from "../../contract/tenant.ts";
 import { type PlaneUse, placementRecord, planeUses } from "../../registry/placement.ts";
+import { requireIsolationInPlan } from "../../registry/planBinding.ts";
 import { planeAll } from "../../registry/plane.ts";
 import type { Change, Reader } from "../../registry/registry.ts";
 import { PlaneOutputs } from "../../stacks/plane/outputs.ts";
@@ -20,7 +20,7 @@ export async function planesToUse(
   tenant: Tenant,
   named: readonly string[],
 ): Promise<readonly string[]> {
-  requireIsolationInPlan(tenant.plan, tenant.isolation);
+  await requireIsolationInPlan(db, tenant, tenant.isolation);
   if (named.length > 0) return named;
   const decision = await decided(db, tenant, []);
   return placesOf(decision).map(({ planeName }) => planeName);
@@ -34,7 +34,7 @@ export async function placeTenant(
   plane: Plane,
   chosen: boolean,
 ): Promise<void> {
-  requireIsolationInPlan(tenant.plan, tenant.isolation);
+  await requireIsolationInPlan(change.db, tenant, tenant.isolation);
   // Asked again without a name, the answer brings the reasons of the choice, unless planes have come meanwhile.
   const free = chosen ? await decided(change.db, tenant, []) : undefined;
   const again = free?.kind === "placed" && free.places[0]?.planeName === plane.name ? free : undefined;

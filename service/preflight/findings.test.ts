@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { PLAN_KEYS } from "../../contract/vocabulary.ts";
+import { catalogPlan, catalogPlans } from "../../test/support/plans.ts";
 import { USAGE_NAMES, type Usage, type UsageName } from "../cloud/cloudRuntime.ts";
 import { findingsOf, levelOf, worst } from "./findings.ts";
 import { needsOfRollout, needsOfTenants } from "./needs.ts";
@@ -22,23 +22,25 @@ describe("needs", () => {
   const table = readFileSync(new URL("../../docs/quotas.md", import.meta.url), "utf8").split("\n");
   it.each(Object.entries(DOCUMENTED))("%s is what docs/quotas.md says", (name, quota) => {
     const row = table.find((line) => line.startsWith(`| ${quota} |`))?.split("|");
-    expect(needsOfTenants(1, "starter")[name as UsageName]).toBe(Number(row?.[3]));
+    expect(needsOfTenants(1, catalogPlan("starter"))[name as UsageName]).toBe(Number(row?.[3]));
   });
 
   it("are nothing of the plane's cluster and subnets for a tenant with its own", () => {
-    expect(needsOfTenants(1, "enterprise", "dedicated")).toMatchObject({
+    expect(needsOfTenants(1, catalogPlan("enterprise"), "dedicated")).toMatchObject({
       ...{ ecs_services: 0, subnet_addresses: 0, iam_roles: 6, security_groups: 3 },
     });
-    expect(needsOfTenants(1, "enterprise", "account")).toEqual(needsOfTenants(1, "enterprise"));
+    expect(needsOfTenants(1, catalogPlan("enterprise"), "account")).toEqual(
+      needsOfTenants(1, catalogPlan("enterprise")),
+    );
   });
 
   it("grow with tenants, and a rollout takes tasks only", () => {
-    expect(needsOfTenants(10, "starter")).toMatchObject({
+    expect(needsOfTenants(10, catalogPlan("starter"))).toMatchObject({
       iam_roles: 60,
       fargate_vcpus: 12.5,
       subnet_addresses: 50,
     });
-    expect(needsOfRollout(2, "starter")).toMatchObject({
+    expect(needsOfRollout(2, catalogPlan("starter"))).toMatchObject({
       iam_roles: 0,
       ecs_services: 0,
       subnet_addresses: 10,
@@ -80,8 +82,8 @@ it("gives a finding for every check, told or not, with words that name the numbe
     { name: "iam_roles", used: 998, limit: 1_000 },
     { name: "secrets", used: null, limit: null, problem: "AccessDenied: no" },
   ];
-  for (const plan of PLAN_KEYS) {
-    const findings = findingsOf(usages, needsOfTenants(1, plan));
+  for (const { spec } of catalogPlans) {
+    const findings = findingsOf(usages, needsOfTenants(1, spec));
     expect(findings.map(({ check }) => check).sort()).toEqual([...USAGE_NAMES].sort());
     const of = (name: string) => findings.find(({ check }) => check === name);
     expect(of("iam_roles")).toMatchObject({ level: "over", needed: 6 });

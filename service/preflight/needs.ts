@@ -1,6 +1,8 @@
-import { PLANS, type ServiceSize } from "../../contract/plans.ts";
-import type { IsolationLevel, PlanKey } from "../../contract/vocabulary.ts";
+import type { PlanVersion, ServiceSize } from "../../contract/plan.ts";
+import type { IsolationLevel } from "../../contract/vocabulary.ts";
 import type { UsageName } from "../cloud/cloudRuntime.ts";
+
+type Plan = Pick<PlanVersion, "services">;
 
 export type Needs = Readonly<Record<UsageName, number>>;
 
@@ -24,7 +26,7 @@ const OTHERWISE: Readonly<Record<IsolationLevel, Partial<Record<keyof typeof PER
 };
 
 /** `tenants` more tenants of a plan, each at rest. Of the plane's cluster and subnets a dedicated one takes nothing. */
-export function needsOfTenants(tenants: number, plan: PlanKey, isolation: IsolationLevel = "pooled"): Needs {
+export function needsOfTenants(tenants: number, plan: Plan, isolation: IsolationLevel = "pooled"): Needs {
   const counts = Object.fromEntries(
     Object.entries({ ...PER_TENANT, ...OTHERWISE[isolation] }).map(([name, count]) => [
       name,
@@ -39,7 +41,7 @@ export function needsOfTenants(tenants: number, plan: PlanKey, isolation: Isolat
  * A deployment starts a service's new tasks before it stops the old: `tenants` that change at the same time have all of
  * theirs twice, and nothing else.
  */
-export function needsOfRollout(tenants: number, plan: PlanKey): Needs {
+export function needsOfRollout(tenants: number, plan: Plan): Needs {
   const nothing = Object.fromEntries(Object.keys(PER_TENANT).map((name) => [name, 0])) as Record<
     keyof typeof PER_TENANT,
     number
@@ -47,8 +49,8 @@ export function needsOfRollout(tenants: number, plan: PlanKey): Needs {
   return { ...nothing, ...tasksOf(tenants, plan) };
 }
 
-function tasksOf(tenants: number, plan: PlanKey) {
-  const services = Object.values(PLANS[plan].services);
+function tasksOf(tenants: number, plan: Plan) {
+  const services = Object.values(plan.services);
   const sum = (of: (size: ServiceSize) => number) => services.reduce((total, size) => total + of(size), 0);
   return {
     subnet_addresses: tenants * sum((size) => size.minCount),

@@ -1,6 +1,6 @@
+import type { PlanVersion } from "../../contract/plan.ts";
 import type { Plane } from "../../contract/plane.ts";
 import type { Preflight, PreflightWarnings } from "../../contract/preflight.ts";
-import type { PlanKey } from "../../contract/vocabulary.ts";
 import { parsePlaneOutputs } from "../../stacks/plane/outputs.ts";
 import type { ServiceContext } from "../app/context.ts";
 import type { Usage } from "../cloud/cloudRuntime.ts";
@@ -18,13 +18,13 @@ import { type Needs, needsOfTenants } from "./needs.ts";
 export async function preflight(
   service: ServiceContext,
   plane: Plane,
-  wish: { readonly tenants: number; readonly plan: PlanKey; readonly needs?: Needs },
+  wish: { readonly tenants: number; readonly plan: PlanVersion; readonly needs?: Needs },
 ): Promise<Preflight> {
   const { tenants, plan, needs = needsOfTenants(tenants, plan) } = wish;
   const findings = findingsOf(await usagesOf(service, plane), needs);
   return {
     planeName: plane.name,
-    ...{ plan, tenants, findings },
+    ...{ plan: plan.plan, tenants, findings },
     level: worst(findings.map(({ level }) => level)),
     checkedAt: new Date().toISOString(),
   };

@@ -1,6 +1,7 @@
+import type { PlanVersion } from "../../contract/plan.ts";
 import type { PreflightWarnings } from "../../contract/preflight.ts";
 import type { Target } from "../../contract/target.ts";
-import type { PlanKey } from "../../contract/vocabulary.ts";
+import { planOf } from "../../registry/planBinding.ts";
 import { planeGet } from "../../registry/plane.ts";
 import type { Reader } from "../../registry/registry.ts";
 import { plansOnPlane } from "../../registry/target.ts";
@@ -38,15 +39,17 @@ async function planeWarnings(
   planeName: string,
   atOnce: number,
 ): Promise<PreflightWarnings> {
-  const [plane, plans] = await service.registry.read((db) =>
-    Promise.all([planeGet(db, planeName), plansOnPlane(db, planeName)]),
-  );
+  const [plane, plans] = await service.registry.read(async (db) => {
+    const bindings = await plansOnPlane(db, planeName);
+    return Promise.all([planeGet(db, planeName), Promise.all(bindings.map((one) => planOf(db, one)))]);
+  });
   const plan = largest(plans);
+  if (plan === undefined) return [];
   const needs = needsOfRollout(atOnce, plan);
   return warningsOf(await preflight(service, plane, { tenants: atOnce, plan, needs }));
 }
 
-function largest(plans: readonly PlanKey[]): PlanKey {
-  const vcpus = (plan: PlanKey) => needsOfRollout(1, plan).fargate_vcpus;
-  return [...plans].sort((left, right) => vcpus(right) - vcpus(left))[0] ?? "starter";
+function largest(plans: readonly PlanVersion[]): PlanVersion | undefined {
+  const vcpus = (plan: PlanVersion) => needsOfRollout(1, plan).fargate_vcpus;
+  return [...plans].sort((left, right) => vcpus(right) - vcpus(left))[0];
 }

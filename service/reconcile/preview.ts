@@ -15,9 +15,11 @@ export async function nextSteps(
   if (tenant === undefined) {
     return state === "draft" ? [] : [{ action: "activate", planes, reason: `declared ${state}` }];
   }
-  const wanted = { ...recordOf(tenant, manifest), updatedAt: PREVIEW };
   const reader = createFactsReader(service.settings, new Map());
-  const facts = await service.registry.read((db) => reader.readAs(db, wanted, manifest, Date.now()));
+  const facts = await service.registry.read(async (db) => {
+    const wanted = { ...(await recordOf(db, tenant, manifest)), updatedAt: PREVIEW };
+    return reader.readAs(db, wanted, manifest, Date.now());
+  });
   return decide(facts).findings.map(({ action, planeName, verdict, reason }) => ({
     action: action ?? "none",
     planes: planeName === "" ? [] : [planeName],

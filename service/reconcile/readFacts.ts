@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { DriftFinding } from "../../contract/drift.ts";
 import type { AppliedManifest, Manifest } from "../../contract/manifest.ts";
 import type { Operation } from "../../contract/operation.ts";
+import type { PlanVersion } from "../../contract/plan.ts";
 import type { Plane } from "../../contract/plane.ts";
 import type { Release } from "../../contract/release.ts";
 import type { Target } from "../../contract/target.ts";
@@ -10,6 +11,7 @@ import { driftFindingsOpenOf } from "../../registry/driftFindingRead.ts";
 import { manifestsOf } from "../../registry/manifest.ts";
 import { operationList } from "../../registry/operation.ts";
 import { placementOf } from "../../registry/placement.ts";
+import { planOf } from "../../registry/planBinding.ts";
 import { planeFind } from "../../registry/plane.ts";
 import { repairsSince } from "../../registry/reconcile.ts";
 import type { Reader } from "../../registry/registry.ts";
@@ -40,7 +42,10 @@ export interface FactsReader {
 export type SpecCache = Map<string, { readonly key: string; readonly digest: string }>;
 
 export function createFactsReader(settings: Settings, cache: SpecCache): FactsReader {
-  const shared: PassReads = { settings, cache, planes: new Map(), releases: new Map(), budgets: new Map() };
+  const shared: PassReads = {
+    ...{ settings, cache, plans: new Map(), planes: new Map() },
+    ...{ releases: new Map(), budgets: new Map() },
+  };
   return {
     async read(db, tenants, nowMs) {
       const ids = tenants.map(({ tenantId }) => tenantId);
@@ -67,6 +72,7 @@ export function createFactsReader(settings: Settings, cache: SpecCache): FactsRe
 interface PassReads {
   readonly settings: Settings;
   readonly cache: SpecCache;
+  readonly plans: Map<string, Promise<PlanVersion>>;
   readonly planes: Map<string, Promise<Plane | undefined>>;
   readonly releases: Map<string, Promise<Release | undefined>>;
   readonly budgets: Map<string, Promise<number>>;
@@ -232,7 +238,8 @@ async function specOf(
     // What came back from a suspension says so in its spec until the next deployment; that alone is no reason for one.
     const workload = applied?.workload === "resuming" ? "resuming" : "running";
     const placement = await placementOf(db, target.targetId);
-    const parts = { tenant, target, plane, release, workload, placement } as const;
+    const plan = await once(shared.plans, `${tenant.plan}/${tenant.planVersion}`, () => planOf(db, tenant));
+    const parts = { tenant, target, plane, plan, release, workload, placement } as const;
     const { spec } = resolveSpec(parts, shared.settings);
     const digest = specDigest(applied === null ? spec : { ...spec, ...undeclared(applied) });
     if (versions[1] !== PREVIEW) shared.cache.set(target.targetId, { key, digest });

@@ -14,7 +14,7 @@ import {
   reconcileNoted,
   reconcileOldest,
 } from "../../registry/reconcile.ts";
-import { tenantList } from "../../registry/tenant.ts";
+import { tenantList } from "../../registry/tenantList.ts";
 import type { ServiceContext } from "../app/context.ts";
 import { limits } from "../config.ts";
 import { pause } from "../operations/retry.ts";

@@ -6,6 +6,7 @@ import { flagGet, refuseArchived } from "../../../registry/flag.ts";
 import { flagOverridesOf } from "../../../registry/flagOverride.ts";
 import { manifestsOf } from "../../../registry/manifest.ts";
 import { pinsOf } from "../../../registry/pin.ts";
+import { planGet } from "../../../registry/plan.ts";
 import type { Reader } from "../../../registry/registry.ts";
 import { releaseGet } from "../../../registry/release.ts";
 import { type RolloutPlace, rolloutPlacesIn } from "../../../registry/rolloutPlace.ts";
@@ -54,6 +55,7 @@ export async function chooseTargets(
 
 async function refuseUnknownChange(db: Reader, change: RolloutChange): Promise<void> {
   if (change.kind === "release") await releaseGet(db, change.releaseNumber);
+  if (change.kind === "plan") await planGet(db, change.plan, change.planVersion);
   if (change.kind === "flag") refuseArchived(await flagGet(db, change.flagKey));
 }
 
@@ -156,7 +158,8 @@ async function beforesOf(
     releaseNumber: verifiedReleaseNumber ?? currentReleaseNumber,
     specDigest: currentSpecDigest,
   });
-  if (change.kind === "plan") return (place) => ({ ...base(place), plan: place.plan });
+  if (change.kind === "plan")
+    return (place) => ({ ...base(place), plan: place.plan, planVersion: place.planVersion });
   if (change.kind === "flag") {
     const overrides = await flagOverridesOf(db, change.flagKey, tenantIds);
     return (place) => ({ ...base(place), flag: keptOverride(overrides.get(place.tenantId)) });

@@ -12,7 +12,7 @@ import { changedRecord, fieldOf, keptOverride } from "./record.ts";
  * have been set between the two, and rolling back restores exactly what the rollout has overwritten.
  */
 type Before = RolloutTarget["before"];
-type Part = Pick<Before, "plan" | "field" | "flag">;
+type Part = Pick<Before, "plan" | "planVersion" | "field" | "flag">;
 
 export interface Recorded {
   /** Whether there was anything to change. */
@@ -50,7 +50,8 @@ async function write(
   }
   if (what.kind !== "plan" && what.kind !== "field") return undefined;
   const before = await tenantGet(change.db, tenantId);
-  const part = what.kind === "plan" ? { plan: before.plan } : { field: fieldOf(before, what.field) };
+  const { plan, planVersion } = before;
+  const part = what.kind === "plan" ? { plan, planVersion } : { field: fieldOf(before, what.field) };
   const after = await tenantWrite(change, before, changedRecord(before, what), "tenant.updated", why);
   return { changed: after.recordVersion !== before.recordVersion, part };
 }

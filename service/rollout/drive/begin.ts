@@ -177,7 +177,7 @@ function reasonFor({ change }: Rollout): string {
     case "release":
       return `rollout of release ${change.releaseNumber}`;
     case "plan":
-      return `rollout of plan ${change.plan}`;
+      return `rollout of plan ${change.plan}, version ${change.planVersion ?? 1}`;
     case "flag":
       return `rollout of flag ${change.flagKey}`;
     case "field":

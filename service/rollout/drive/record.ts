@@ -1,21 +1,36 @@
 import type { FlagOverride } from "../../../contract/flag.ts";
 import type { RolloutBefore, RolloutChange } from "../../../contract/rolloutChange.ts";
 import type { Tenant } from "../../../contract/tenant.ts";
+import type { PlanBinding } from "../../../registry/planBinding.ts";
 
 /** How a rollout changes a tenant's record, and how it takes that back. Pure; a change of release or a repair leaves the record alone. */
 export function changedRecord(tenant: Tenant, change: RolloutChange): Tenant {
-  if (change.kind === "plan") return { ...tenant, plan: change.plan };
+  if (change.kind === "plan") return { ...tenant, ...bindingOf(change) };
   if (change.kind === "field") return withField(tenant, change.field, change.value);
   return tenant;
 }
 
 /** The members that the change has set, as they were; whatever else has been changed since stays. */
 export function restoredRecord(tenant: Tenant, change: RolloutChange, before: RolloutBefore): Tenant {
-  if (change.kind === "plan") return before.plan === undefined ? tenant : { ...tenant, plan: before.plan };
+  if (change.kind === "plan") {
+    const { plan, planVersion } = before;
+    return plan === undefined ? tenant : { ...tenant, ...bindingOf({ plan, planVersion }) };
+  }
   if (change.kind === "field") {
     return before.field === undefined ? tenant : withField(tenant, change.field, before.field);
   }
   return tenant;
+}
+
+/** What rollouts kept before plans had versions meant the only one there was. */
+function bindingOf({
+  plan,
+  planVersion = 1,
+}: {
+  plan: string;
+  planVersion?: number | undefined;
+}): PlanBinding {
+  return { plan, planVersion };
 }
 
 export function fieldOf(tenant: Tenant, field: string): string | null {

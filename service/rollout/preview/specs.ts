@@ -1,5 +1,6 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import type { Placement } from "../../../contract/placement.ts";
+import type { PlanVersion } from "../../../contract/plan.ts";
 import type { Plane } from "../../../contract/plane.ts";
 import type { Release } from "../../../contract/release.ts";
 import type { RolloutChange } from "../../../contract/rolloutChange.ts";
@@ -8,6 +9,7 @@ import type { Tenant } from "../../../contract/tenant.ts";
 import { driftToMend } from "../../../registry/driftMend.ts";
 import { driftSeen } from "../../../registry/driftSeen.ts";
 import { placementsOf } from "../../../registry/placement.ts";
+import { planOf } from "../../../registry/planBinding.ts";
 import { planeFind } from "../../../registry/plane.ts";
 import type { Reader } from "../../../registry/registry.ts";
 import { releaseFind } from "../../../registry/release.ts";
@@ -50,7 +52,7 @@ export function resolveSome(
   change: RolloutChange,
   questions: readonly Question[],
 ): Promise<Resolved[]> {
-  return resolveChunk(db, { settings, planes: new Map(), releases: new Map() }, change, questions);
+  return resolveChunk(db, sharedOf(settings), change, questions);
 }
 
 export async function* resolveTargets(
@@ -59,7 +61,7 @@ export async function* resolveTargets(
   change: RolloutChange,
   questions: readonly Question[],
 ): AsyncGenerator<Resolved> {
-  const shared: Shared = { settings, planes: new Map(), releases: new Map() };
+  const shared = sharedOf(settings);
   for (let from = 0; from < questions.length; from += TARGETS_PER_CHUNK) {
     const chunk = questions.slice(from, from + TARGETS_PER_CHUNK);
     yield* await resolveChunk(db, shared, change, chunk);
@@ -70,8 +72,13 @@ export async function* resolveTargets(
 
 interface Shared {
   readonly settings: Settings;
+  readonly plans: Map<string, PlanVersion>;
   readonly planes: Map<string, Plane | undefined>;
   readonly releases: Map<number, Release | undefined>;
+}
+
+function sharedOf(settings: Settings): Shared {
+  return { settings, plans: new Map(), planes: new Map(), releases: new Map() };
 }
 
 async function resolveChunk(
@@ -143,7 +150,9 @@ async function resolveOne(
   try {
     const workload = workloadOf({ target, appliedWorkload: appliedSpec?.workload });
     const wanted = changedRecord(tenant, change);
-    const parts = { tenant: wanted, target, plane, release, workload, placement };
+    const binding = `${wanted.plan}/${wanted.planVersion}`;
+    const plan = await kept(shared.plans, binding, () => planOf(db, wanted));
+    const parts = { tenant: wanted, target, plane, plan, release, workload, placement };
     const { spec, digest } = resolveSpec(parts, shared.settings);
     return { ...known, spec, digest, isApplied: !isToMend && isApplied(target, digest) };
   } catch (thrown) {

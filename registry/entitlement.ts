@@ -1,0 +1,135 @@
+import { createHash } from "node:crypto";
+import type { Selectable } from "kysely";
+import type { BundleContent } from "../contract/entitlement.ts";
+import { type BundleEntries, evaluateEntitlements } from "../contract/entitlementEvaluation.ts";
+import { canonicalJson } from "./canonicalJson.ts";
+import { entitlementOverrides } from "./entitlementOverride.ts";
+import { fromJson, toJson } from "./json.ts";
+import { type PlanBinding, planOf } from "./planBinding.ts";
+import type { Change, Reader } from "./registry.ts";
+import type { EntitlementBundleTable } from "./schema.ts";
+
+/**
+ * What each tenant may do, as it was last evaluated (contract/entitlementEvaluation.ts). It is evaluated in the change that gives
+ * reason to: the tenant is bound to a plan's version, an override is set, removed or ends. So the version of what is kept
+ * grows exactly when something else comes out, and a reader never sees one without the other.
+ */
+export interface KeptBundle {
+  readonly tenantId: string;
+  readonly version: number;
+  readonly content: BundleContent;
+  readonly nextChangeAt: string | null;
+  readonly changedAt: string;
+}
+
+interface Bound extends PlanBinding {
+  readonly tenantId: string;
+}
+
+/** The first of a tenant that is made: what it may do is part of its making, and no change. */
+export async function entitlementsFirst(change: Change, tenant: Bound): Promise<void> {
+  const { content, nextChangeAt } = await evaluated(change, tenant);
+  await change.db
+    .insertInto("entitlementBundles")
+    .values(toRow(change, { tenantId: tenant.tenantId, version: 1, content, nextChangeAt }))
+    .execute();
+}
+
+/**
+ * Evaluates again and keeps what comes out when it is something else: the next version, audited and told as
+ * `entitlement.changed`. Gives the version that holds.
+ */
+export async function entitlementsRefresh(change: Change, tenant: Bound, because: string): Promise<number> {
+  const { tenantId } = tenant;
+  const before = await bundleFind(change.db, tenantId);
+  const { content, nextChangeAt } = await evaluated(change, tenant);
+  const changed = changedEntries(before?.content.entitlements ?? {}, content.entitlements);
+  const isSame = before !== undefined && digestOf(before.content) === digestOf(content);
+  const version = (before?.version ?? 0) + (isSame ? 0 : 1);
+  if (isSame && before.nextChangeAt === nextChangeAt) return version;
+  const row = toRow(change, { tenantId, version, content, nextChangeAt });
+  const kept = isSame ? { ...row, changedAt: before.changedAt } : row;
+  await change.db
+    .insertInto("entitlementBundles")
+    .values(kept)
+    .onConflict((conflict) => conflict.column("tenantId").doUpdateSet(kept))
+    .execute();
+  if (isSame) return version;
+  const { plan, planVersion } = content;
+  await change.audit({
+    action: "entitlement.changed",
+    target: { type: "tenant", id: tenantId },
+    tenantId,
+    details: { version, plan, planVersion, because, changed },
+  });
+  await change.outbox({
+    type: "entitlement.changed",
+    tenantId,
+    payload: { tenantId, version, plan, planVersion, because, changed },
+  });
+  return version;
+}
+
+async function evaluated(change: Change, tenant: Bound) {
+  const { features } = await planOf(change.db, tenant);
+  const rules = await entitlementOverrides(change.db, tenant.tenantId);
+  const { entitlements, nextChangeAt } = evaluateEntitlements(features, rules, change.now);
+  const { plan, planVersion } = tenant;
+  const content: BundleContent = { plan, planVersion, entitlements };
+  return { content, nextChangeAt };
+}
+
+/** Old and new of what a caller is allowed; a new source alone is no change of that. */
+function changedEntries(before: BundleEntries, after: BundleEntries): Record<string, unknown> {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+  const changed: Record<string, unknown> = {};
+  for (const key of keys) {
+    const [from, to] = [before[key], after[key]];
+    if (canonicalJson(from ?? null) === canonicalJson(to ?? null)) continue;
+    changed[key] = { from: from?.enabled ?? null, to: to?.enabled ?? null, source: to?.source ?? null };
+  }
+  return changed;
+}
+
+export async function bundleFind(db: Reader, tenantId: string): Promise<KeptBundle | undefined> {
+  const row = await db
+    .selectFrom("entitlementBundles")
+    .selectAll()
+    .where("tenantId", "=", tenantId)
+    .executeTakeFirst();
+  return row && fromRow(row);
+}
+
+/** Tenants of which an override has ended since it was evaluated, the longest ago first. */
+export async function bundlesDue(db: Reader, now: string, limit: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom("entitlementBundles")
+    .select("tenantId")
+    .where("nextChangeAt", "<=", now)
+    .orderBy("nextChangeAt")
+    .orderBy("tenantId")
+    .limit(limit)
+    .execute();
+  return rows.map(({ tenantId }) => tenantId);
+}
+
+function digestOf(content: BundleContent): string {
+  return createHash("sha256").update(canonicalJson(content)).digest("hex");
+}
+
+function toRow(
+  change: Change,
+  { content, ...rest }: Omit<KeptBundle, "changedAt">,
+): Selectable<EntitlementBundleTable> {
+  return {
+    ...rest,
+    content: toJson(content),
+    digest: digestOf(content),
+    changedBy: change.context.actor.id,
+    changedAt: change.now,
+  };
+}
+
+function fromRow({ content, digest: _digest, changedBy: _by, ...rest }: Selectable<EntitlementBundleTable>) {
+  return { ...rest, content: fromJson(content) } satisfies KeptBundle;
+}
