@@ -8,6 +8,10 @@ export const ERRORS = {
   malformed_json: { status: 400, title: "The body is not JSON" },
   unauthenticated: { status: 401, title: "No valid API key" },
   forbidden: { status: 403, title: "The key may not do this" },
+  policy_denied: { status: 403, title: "A policy forbids this" },
+  policy_error: { status: 403, title: "The policies could not be evaluated" },
+  residency_violation: { status: 403, title: "The tenant may not be reached in that region" },
+  not_entitled: { status: 403, title: "The tenant is not entitled to it" },
   route_not_found: { status: 404, title: "No such path" },
   tenant_not_found: { status: 404, title: "No such tenant" },
   tenant_version_not_found: { status: 404, title: "No such version of the tenant" },
@@ -35,6 +39,8 @@ export const ERRORS = {
   domain_not_found: { status: 404, title: "The tenant has no such domain" },
   meter_not_found: { status: 404, title: "No such meter" },
   limit_override_not_found: { status: 404, title: "No such override of a limit" },
+  connector_not_found: { status: 404, title: "No such connector" },
+  integration_not_found: { status: 404, title: "The tenant has no such integration" },
   api_key_not_found: { status: 404, title: "No such API key" },
   method_not_allowed: { status: 405, title: "The path does not take this method" },
   duplicate_slug: { status: 409, title: "The slug is taken" },
@@ -81,6 +87,9 @@ export const ERRORS = {
   duplicate_meter: { status: 409, title: "The meter's key is taken" },
   too_many_meters: { status: 409, title: "Too many meters" },
   quota_exceeded: { status: 409, title: "The tenant's quota is used up" },
+  connector_retired: { status: 409, title: "The connector takes no new instances" },
+  duplicate_integration: { status: 409, title: "The integration's name is taken" },
+  too_many_integrations: { status: 409, title: "Too many integrations" },
   idempotency_in_progress: { status: 409, title: "The first request with this key is still running" },
   api_key_ended: { status: 409, title: "The key is revoked or has expired" },
   last_admin_key: { status: 409, title: "The last admin key cannot be revoked" },
@@ -132,6 +141,15 @@ export const fieldErrorSchema = z
   .meta({ id: "FieldError" });
 export type FieldError = z.output<typeof fieldErrorSchema>;
 
+export const policyReasonSchema = z
+  .object({
+    policyId: z.string().meta({ example: "downgrade-reason" }),
+    reason: z.string(),
+    advice: z.string().nullable().meta({ description: "What to change; null where the policy does not say" }),
+  })
+  .meta({ id: "PolicyReason" });
+export type PolicyReasonText = z.output<typeof policyReasonSchema>;
+
 /** RFC 9457, with our stable `code` and what a person can do about it. */
 export const problemSchema = z
   .object({
@@ -143,6 +161,11 @@ export const problemSchema = z
     hint: z.string().optional(),
     errors: z.array(fieldErrorSchema),
     requestId: z.string().optional(),
+    reasons: z
+      .array(policyReasonSchema)
+      .optional()
+      .meta({ description: "The policies that forbid it, why, and what to change" }),
+    policyVersion: z.string().optional().meta({ description: "The set of policies that decided" }),
     operationId: z.string().optional().meta({ description: "The operation that is in the way" }),
     rolloutId: z.string().optional().meta({ description: "The rollout that is in the way" }),
     legalTransitions: z
@@ -157,6 +180,8 @@ export interface ProblemOptions {
   readonly detail: string;
   readonly hint?: string;
   readonly errors?: readonly FieldError[];
+  readonly reasons?: readonly PolicyReasonText[];
+  readonly policyVersion?: string;
   readonly operationId?: string;
   readonly rolloutId?: string;
   readonly legalTransitions?: readonly { action: string; to: string }[];
@@ -179,7 +204,7 @@ export class ProblemError extends Error {
   }
 
   toProblem(requestId?: string): Problem {
-    const { cause: _cause, errors, legalTransitions, ...members } = this.options;
+    const { cause: _cause, errors, legalTransitions, reasons, ...members } = this.options;
     return {
       type: `urn:tenantry:problem:${this.code}`,
       title: ERRORS[this.code].title,
@@ -187,6 +212,7 @@ export class ProblemError extends Error {
       code: this.code,
       ...members,
       errors: [...(errors ?? [])],
+      ...(reasons ? { reasons: [...reasons] } : {}),
       ...(legalTransitions ? { legalTransitions: [...legalTransitions] } : {}),
       ...(requestId ? { requestId } : {}),
     };

@@ -2,17 +2,19 @@ import { apiKeyRoutes } from "./apiKey.ts";
 import { archiveRoutes } from "./archive.ts";
 import { auditRoutes } from "./audit.ts";
 import { breakerRoutes } from "./breaker.ts";
+import { connectorRoutes } from "./connector.ts";
 import { contactRoutes } from "./contact.ts";
 import { decommissionRoutes } from "./decommission.ts";
 import { driftRoutes } from "./drift.ts";
 import { driftCauseRoutes } from "./driftCause.ts";
 import { driftScheduleRoutes } from "./driftSchedule.ts";
-import { externalIdRoutes } from "./externalId.ts";
 import { entitlementRoutes } from "./entitlement.ts";
+import { externalIdRoutes } from "./externalId.ts";
 import { flagRoutes } from "./flag.ts";
 import { healthRoutes } from "./health.ts";
 import { impactRoutes } from "./impact.ts";
 import { incidentRoutes } from "./incident.ts";
+import { integrationRoutes } from "./integration.ts";
 import { limitOverrideRoutes } from "./limitOverride.ts";
 import { manifestRoutes } from "./manifest.ts";
 import { meterRoutes } from "./meter.ts";
@@ -75,6 +77,8 @@ export const routes = {
   ...usageRoutes,
   ...manifestRoutes,
   ...reconcileRoutes,
+  ...connectorRoutes,
+  ...integrationRoutes,
   ...auditRoutes,
   ...apiKeyRoutes,
   ...healthRoutes,

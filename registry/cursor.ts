@@ -25,7 +25,7 @@ export function pageAfterNumber(cursor: string, place: 0 | 1): number {
   throw noCursor(cursor);
 }
 
-function noCursor(cursor: string): ProblemError {
+export function noCursor(cursor: string): ProblemError {
   return new ProblemError("invalid_request", {
     detail: "Cannot read the request's query: query.cursor must be a nextCursor of this list.",
     hint: "Leave cursor out to begin with the first page.",

@@ -4,6 +4,7 @@ import type { CertifiedTarget } from "../contract/decommission.ts";
 import type { DomainStatus } from "../contract/domain.ts";
 import type { BundleContent } from "../contract/entitlement.ts";
 import type { FlagDefinition } from "../contract/flag.ts";
+import type { IntegrationStatus } from "../contract/integration.ts";
 import type { OverriddenLimit } from "../contract/limitOverride.ts";
 import type { Manifest } from "../contract/manifest.ts";
 import type { MeterAggregation } from "../contract/meter.ts";
@@ -134,6 +135,7 @@ export interface Schema {
   entitlementOverrides: EntitlementOverrideTable;
   entitlementBundles: EntitlementBundleTable;
   schemaMigrations: SchemaMigrationTable;
+  integrations: IntegrationTable;
 }
 
 export interface PlaneTable {
@@ -1198,4 +1200,20 @@ export interface LimitOverrideTable {
   endedAt: string | null;
   endedBy: string | null;
   endReason: string | null;
+}
+
+/** A connector as one tenant has it; `entitled` is no part of it, as it follows from what the tenant may do by now. */
+export interface IntegrationTable {
+  integrationId: string;
+  tenantId: string;
+  connectorKey: string;
+  connectorVersion: string;
+  name: string;
+  status: IntegrationStatus;
+  settings: Json<Record<string, string>>;
+  secretRefs: Json<Record<string, string>>;
+  recordVersion: number;
+  createdBy: string;
+  createdAt: string;
+  updatedAt: string;
 }

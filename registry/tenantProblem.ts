@@ -34,6 +34,20 @@ export function versionConflict(tenant: Tenant, expectedVersion: number): Proble
   });
 }
 
+/** The same of what belongs to a tenant and has versions of its own; one that is not there yet has version 0. */
+export function refuseOtherVersion(
+  what: string,
+  { recordVersion }: { readonly recordVersion: number },
+  expected: number | undefined,
+): void {
+  if (expected === undefined || expected === recordVersion) return;
+  throw new ProblemError("version_conflict", {
+    detail: `Cannot change the ${what}: its record must be at version ${expected}, but is at ${recordVersion}.`,
+    hint: `Get the ${what} again, look at what has changed, and send its recordVersion as If-Match.`,
+    errors: [{ path: "header.if-match", message: `is not ${recordVersion}`, value: expected }],
+  });
+}
+
 /** The record of a tenant that is going or gone is closed. */
 export function refuseGone(tenant: Tenant): void {
   requireTransition(tenant.status, "update");
@@ -41,7 +55,7 @@ export function refuseGone(tenant: Tenant): void {
 
 export function versionNotFound(tenant: Tenant, recordVersion: number): ProblemError {
   return new ProblemError("tenant_version_not_found", {
-    detail: `Cannot restore: the tenant has versions 1 to ${tenant.recordVersion}, got ${recordVersion}.`,
+    detail: `Cannot find the version: the tenant has versions 1 to ${tenant.recordVersion}, got ${recordVersion}.`,
     hint: `List them with GET /v1/control-plane/tenants/${tenant.tenantId}/versions.`,
     errors: [{ path: "path.recordVersion", message: "is no version of this tenant", value: recordVersion }],
   });

@@ -35,6 +35,7 @@ async function tenantBySlug(client: Client, slug: string): Promise<Tenant> {
   do {
     const query: Record<string, string> = {
       slugPrefix: slug,
+      sort: "slug",
       limit: PAGE_ITEMS,
       ...(cursor === null ? {} : { cursor }),
     };

@@ -21,6 +21,7 @@ import * as metering from "./0018_metering.ts";
 import * as routingDomains from "./0019_routing_domains.ts";
 import * as policy from "./0020_policy.ts";
 import * as audit from "./0021_audit.ts";
+import * as integrations from "./0022_integrations.ts";
 
 export interface Migration {
   readonly number: number;
@@ -138,4 +139,10 @@ export const migrations: readonly Migration[] = [
   },
   { number: 20, name: "0020_policy", source: new URL("./0020_policy.ts", import.meta.url), up: policy.up },
   { number: 21, name: "0021_audit", source: new URL("./0021_audit.ts", import.meta.url), up: audit.up },
+  {
+    number: 22,
+    name: "0022_integrations",
+    source: new URL("./0022_integrations.ts", import.meta.url),
+    up: integrations.up,
+  },
 ];

@@ -10,6 +10,7 @@ import type {
 import type { Change } from "../../registry/registry.ts";
 import { targetList as registryTargetList } from "../../registry/target.ts";
 import * as registry from "../../registry/tenant.ts";
+import { tenantList as registryTenantList } from "../../registry/tenantList.ts";
 import { authorize } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
 import { refuseManaged } from "./managed.ts";
@@ -23,7 +24,7 @@ export async function tenantCreate(context: RequestContext, input: TenantCreate)
 
 export async function tenantList(context: RequestContext, query: TenantListQuery): Promise<Page<Tenant>> {
   await authorize(context, "tenantList");
-  return context.registry.read((db) => registry.tenantList(db, query));
+  return context.registry.read((db) => registryTenantList(db, query));
 }
 
 export async function tenantGet(context: RequestContext, tenantId: string): Promise<Tenant> {
@@ -53,6 +54,15 @@ export async function tenantVersionList(
 ): Promise<Page<TenantVersion>> {
   await authorize(context, "tenantVersionList", tenantId);
   return context.registry.read((db) => registry.tenantVersionList(db, tenantId, page));
+}
+
+export async function tenantVersionGet(
+  context: RequestContext,
+  tenantId: string,
+  recordVersion: number,
+): Promise<TenantVersion> {
+  await authorize(context, "tenantVersionGet", tenantId);
+  return context.registry.read((db) => registry.tenantVersionGet(db, tenantId, recordVersion));
 }
 
 export async function tenantVersionRestore(

@@ -6,15 +6,19 @@ import * as archive from "../app/archive.ts";
 import * as audit from "../app/audit.ts";
 import * as breaker from "../app/breaker.ts";
 import * as certificate from "../app/certificate.ts";
+import * as connector from "../app/connector.ts";
+import * as contact from "../app/contact.ts";
 import * as decommission from "../app/decommission.ts";
 import * as drift from "../app/drift.ts";
 import * as driftCause from "../app/driftCause.ts";
 import * as driftRepair from "../app/driftRepair.ts";
 import * as driftSchedule from "../app/driftSchedule.ts";
+import * as externalId from "../app/externalId.ts";
 import * as flag from "../app/flag.ts";
 import * as health from "../app/health.ts";
 import * as impact from "../app/impact.ts";
 import * as incident from "../app/incident.ts";
+import * as integration from "../app/integration.ts";
 import * as legalHold from "../app/legalHold.ts";
 import * as manifest from "../app/manifest.ts";
 import * as operation from "../app/operation.ts";
@@ -25,14 +29,17 @@ import * as preflight from "../app/preflight.ts";
 import * as reconcile from "../app/reconcile.ts";
 import * as release from "../app/release.ts";
 import * as rollout from "../app/rollout.ts";
+import * as routing from "../app/routing.ts";
 import * as tenant from "../app/tenant.ts";
 import * as lifecycle from "../app/tenantLifecycle.ts";
+import * as profile from "../app/tenantProfile.ts";
 import * as reconfigure from "../app/tenantReconfigure.ts";
 import * as status from "../app/tenantStatus.ts";
 import * as window from "../app/window.ts";
 import { createFigures } from "../figures.ts";
 import type { CallTools } from "./deps.ts";
 import { sendEventStream } from "./eventStream.ts";
+import { sendRoutingLatest } from "./routingLatest.ts";
 import type { Streams } from "./streams.ts";
 
 /** The documents are mounted by docs.ts, which needs no wrapper. */
@@ -71,11 +78,30 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
       reconfigure.tenantReconfigure(tools.context, params.tenantId, body, expectedVersion(tools)),
     tenantVersionList: ({ params, query }, { context }) =>
       tenant.tenantVersionList(context, params.tenantId, query),
+    tenantVersionGet: ({ params }, { context }) =>
+      tenant.tenantVersionGet(context, params.tenantId, params.recordVersion),
     tenantVersionRestore: async ({ params: { tenantId, recordVersion }, body }, tools) => {
       const version = { recordVersion, ...body };
       const restored = tenant.tenantVersionRestore(tools.context, tenantId, version, expectedVersion(tools));
       return tagged(tools, await restored);
     },
+    tenantProfile: ({ params }, { context }) => profile.tenantProfile(context, params.tenantId),
+    contactCreate: async ({ params, body }, tools) =>
+      tagged(tools, await contact.contactCreate(tools.context, params.tenantId, body)),
+    contactList: ({ params, query }, { context }) => contact.contactList(context, params.tenantId, query),
+    contactGet: async ({ params }, tools) => tagged(tools, await contact.contactGet(tools.context, params)),
+    contactUpdate: async ({ params, body }, tools) =>
+      tagged(tools, await contact.contactUpdate(tools.context, params, body, expectedVersion(tools))),
+    contactRemove: ({ params, query }, tools) =>
+      contact.contactRemove(tools.context, params, query.reason, expectedVersion(tools)),
+    tenantByExternalId: async ({ params }, tools) =>
+      tagged(tools, await externalId.tenantByExternalId(tools.context, params)),
+    externalIdSet: async ({ params, body }, tools) =>
+      tagged(tools, await externalId.externalIdSet(tools.context, params, body, expectedVersion(tools))),
+    externalIdList: ({ params, query }, { context }) =>
+      externalId.externalIdList(context, params.tenantId, query),
+    externalIdRemove: ({ params, query }, tools) =>
+      externalId.externalIdRemove(tools.context, params, query.reason, expectedVersion(tools)),
     placementList: ({ params, query }, { context }) =>
       placement.placementList(context, params.tenantId, query),
     targetList: ({ params, query }, { context }) => tenant.targetList(context, params.tenantId, query),
@@ -124,6 +150,19 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
       preflight.planePreflight(context, params.planeName, query),
     tenantPreflight: ({ params, body }, { context }) =>
       preflight.tenantPreflight(context, params.tenantId, body),
+
+    routingLatest: ({ params, query }, tools) => sendRoutingLatest(tools, params.planeName, query.waitMs),
+    routingStatus: ({ params }, { context }) => routing.routingStatus(context, params.planeName),
+    routingVersionList: ({ params, query }, { context }) =>
+      routing.routingVersionList(context, params.planeName, query),
+    routingVersionGet: ({ params }, { context }) => routing.routingVersionGet(context, params),
+    routingDiff: ({ params, query }, { context }) => routing.routingDiff(context, params.planeName, query),
+    routingPublish: ({ params, body }, { context }) =>
+      routing.routingPublish(context, params.planeName, body.reason),
+    routingRollback: ({ params, body }, { context }) =>
+      routing.routingRollback(context, params.planeName, body),
+    routingRelease: ({ params, body }, { context }) =>
+      routing.routingRelease(context, params.planeName, body),
 
     releaseCreate: ({ body }, { context }) => release.releaseCreate(context, body),
     releaseList: ({ query }, { context }) => release.releaseList(context, query),
@@ -238,7 +277,31 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
       manifest.manifestRelease(context, params.slug, body.reason),
     reconcileStatus: ({ query }, { context }) => reconcile.reconcileStatus(context, query),
 
+    connectorList: ({ query }, { context }) => connector.connectorList(context, query),
+    connectorGet: ({ params }, { context }) => connector.connectorGet(context, params.connectorKey),
+    integrationCreate: async ({ params, body }, tools) =>
+      tagged(tools, await integration.integrationCreate(tools.context, params.tenantId, body)),
+    integrationList: ({ params, query }, { context }) =>
+      integration.integrationList(context, params.tenantId, query),
+    integrationGet: async ({ params }, tools) =>
+      tagged(tools, await integration.integrationGet(tools.context, params.tenantId, params.integrationId)),
+    integrationUpdate: async ({ params, body }, tools) =>
+      tagged(tools, await integration.integrationUpdate(tools.context, params, body, expectedVersion(tools))),
+    integrationDisable: async ({ params, body }, tools) =>
+      tagged(
+        tools,
+        await integration.integrationDisable(tools.context, params, body.reason, expectedVersion(tools)),
+      ),
+    integrationEnable: async ({ params, body }, tools) =>
+      tagged(
+        tools,
+        await integration.integrationEnable(tools.context, params, body.reason, expectedVersion(tools)),
+      ),
+    integrationRemove: ({ params, query }, tools) =>
+      integration.integrationRemove(tools.context, params, query.reason, expectedVersion(tools)),
+
     auditEventList: ({ query }, { context }) => audit.auditEventList(context, query),
+    auditDecisionList: ({ query }, { context }) => audit.auditDecisionList(context, query),
     auditVerification: ({ query }, { context }) => audit.auditVerification(context, query),
 
     apiKeyCreate: ({ body }, { context }) => apiKey.apiKeyCreate(context, body),

@@ -1,9 +1,10 @@
 import { sql } from "kysely";
 import { expect, it } from "vitest";
-import { auditEventList } from "../../registry/audit.ts";
+import { auditEventList } from "../../registry/auditSearch.ts";
 import { operationCreate } from "../../registry/operation.ts";
 import { outboxPending } from "../../registry/outbox.ts";
-import { tenantCreate, tenantFindBySlug, tenantList } from "../../registry/tenant.ts";
+import { tenantCreate, tenantFindBySlug } from "../../registry/tenant.ts";
+import { tenantList } from "../../registry/tenantList.ts";
 import { addRelease, addTarget, addTenant, context, tenantInput } from "./fixtures.ts";
 import { describeDialects, type TestDatabase } from "./support.ts";
 

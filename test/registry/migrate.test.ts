@@ -7,7 +7,7 @@ import { auditVerify } from "../../registry/audit.ts";
 import { checksumOf } from "../../registry/migrate.ts";
 import { type Migration, migrations } from "../../registry/migrations/index.ts";
 import { openRegistry, type RegistryLocation } from "../../registry/registry.ts";
-import { tenantList } from "../../registry/tenant.ts";
+import { tenantList } from "../../registry/tenantList.ts";
 import { describeDialects, type TestDatabase } from "./support.ts";
 
 describeDialects("migrations", (create) => {

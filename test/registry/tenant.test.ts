@@ -1,17 +1,17 @@
 import { expect, it } from "vitest";
 import type { TenantListQuery } from "../../contract/tenant.ts";
-import { auditEventList } from "../../registry/audit.ts";
+import { auditEventList } from "../../registry/auditSearch.ts";
 import type { Registry } from "../../registry/registry.ts";
 import {
   tenantFind,
   tenantFindBySlug,
   tenantGet,
-  tenantList,
   tenantUpdate,
   tenantVersionList,
   tenantVersionRestore,
 } from "../../registry/tenant.ts";
 import { tenantTransitionComplete, tenantTransitionRequest } from "../../registry/tenantLifecycle.ts";
+import { tenantList } from "../../registry/tenantList.ts";
 import { addTenant, context, settableClock } from "./fixtures.ts";
 import { describeDialects } from "./support.ts";
 

@@ -184,6 +184,7 @@ const tables = [
   ...["releaseImages", "pins", "changeWindows", "flags", "flagOverrides"],
   ...["plans", "planVersions", "capabilities", "entitlementOverrides", "entitlementBundles"],
   ...["incidents", "incidentSubjects", "incidentNotes"],
+  ...["integrations"],
   ...["policyLoads", "residencyEndpoints"],
   ...["meters", "usageEvents", "usageTotals", "usageMarks", "usageSignals", "limitOverrides"],
   ...["auditReasonWords", "auditStarts", "auditCheckpoints", "auditAnchors", "retentionSchedules"],

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { ProblemError } from "../../contract/errors.ts";
 import { tenantCreateSchema } from "../../contract/tenant.ts";
 import { openRegistry, type Registry } from "../../registry/registry.ts";
-import { tenantCreate, tenantList } from "../../registry/tenant.ts";
+import { tenantCreate } from "../../registry/tenant.ts";
+import { tenantList } from "../../registry/tenantList.ts";
 import { createIdempotencyStore } from "../../service/http/idempotency.ts";
 
 const actor = { kind: "system", id: "test", name: "test" } as const;
