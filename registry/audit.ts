@@ -1,6 +1,5 @@
 import type { Kysely, Selectable, Transaction } from "kysely";
-import type { AuditBreak, AuditEvent, AuditEventListQuery, AuditVerification } from "../contract/audit.ts";
-import type { Page } from "../contract/common.ts";
+import type { AuditBreak, AuditEvent, AuditVerification } from "../contract/audit.ts";
 import {
   CHAIN_START,
   type ChainHead,
@@ -8,9 +7,9 @@ import {
   FLEET_CHAIN,
   hashAuditEvent,
 } from "./auditChain.ts";
-import { pageAfter, pageAfterNumber, toPage } from "./cursor.ts";
 import { newId } from "./id.ts";
 import { fromJson, toJson } from "./json.ts";
+import { reasonWords } from "./reasonWords.ts";
 import { redact, redactText } from "./redact.ts";
 import type { AuditEventTable, Schema } from "./schema.ts";
 
@@ -74,7 +73,18 @@ export async function auditAppend(
   const event: AuditEvent = { ...unhashed, hash: hashAuditEvent(unhashed) };
   await db.insertInto("auditEvents").values(toRow(event)).execute();
   await moveHead(db, event, head === undefined);
+  await keepWords(db, event);
   return event;
+}
+
+async function keepWords(
+  db: Transaction<Schema>,
+  { reason, occurredAt, eventId }: AuditEvent,
+): Promise<void> {
+  const words = reasonWords(reason ?? "");
+  if (words.length === 0) return;
+  const rows = words.map((word) => ({ word, occurredAt, eventId }));
+  await db.insertInto("auditReasonWords").values(rows).execute();
 }
 
 async function headOf(db: Kysely<Schema>, chain: string): Promise<ChainHead | null> {
@@ -102,38 +112,6 @@ async function moveHead(db: Transaction<Schema>, event: AuditEvent, isFirst: boo
     return;
   }
   await db.updateTable("auditHeads").set({ sequence, hash, updatedAt }).where("chain", "=", chain).execute();
-}
-
-/** Newest first; of one chain, in the chain's order. */
-export async function auditEventList(
-  db: Kysely<Schema>,
-  query: AuditEventListQuery,
-): Promise<Page<AuditEvent>> {
-  let rows = db.selectFrom("auditEvents").selectAll();
-  if (query.tenantId !== undefined) rows = rows.where("tenantId", "=", query.tenantId);
-  if (query.action !== undefined) rows = rows.where("action", "=", query.action);
-  if (query.chain !== undefined) {
-    const after = query.cursor === undefined ? 0 : pageAfterNumber(query.cursor, 0);
-    const found = await rows
-      .where("chain", "=", query.chain)
-      .where("sequence", ">", after)
-      .orderBy("sequence")
-      .limit(query.limit + 1)
-      .execute();
-    return toPage(found, query.limit, fromRow, (row) => [String(row.sequence), row.eventId]);
-  }
-  if (query.cursor !== undefined) {
-    const [occurredAt, eventId] = pageAfter(query.cursor);
-    rows = rows.where(({ eb, refTuple, tuple }) =>
-      eb(refTuple("occurredAt", "eventId"), "<", tuple(occurredAt, eventId)),
-    );
-  }
-  const found = await rows
-    .orderBy("occurredAt", "desc")
-    .orderBy("eventId", "desc")
-    .limit(query.limit + 1)
-    .execute();
-  return toPage(found, query.limit, fromRow, (row) => [row.occurredAt, row.eventId]);
 }
 
 /**
@@ -199,7 +177,7 @@ export async function* eventsOf(
       .orderBy("sequence")
       .limit(PAGE_OF_VERIFICATION)
       .execute();
-    yield* rows.map(fromRow);
+    yield* rows.map(auditEventOf);
     const last = rows.at(-1);
     if (last === undefined || rows.length < PAGE_OF_VERIFICATION) return;
     after = last.sequence;
@@ -219,7 +197,7 @@ function toRow(event: AuditEvent): Selectable<AuditEventTable> {
   };
 }
 
-function fromRow(row: Selectable<AuditEventTable>): AuditEvent {
+export function auditEventOf(row: Selectable<AuditEventTable>): AuditEvent {
   const { actorKind, actorId, actorName, targetType, targetId, details, ...rest } = row;
   return {
     ...rest,

@@ -27,6 +27,8 @@ const settingsSchema = z.strictObject({
   databaseUrl: z.string().min(1).optional(),
   /** Connections to it at most, half for reading; three more carry messages and jobs. */
   databaseConnections: whole(2, 200).default(20),
+  /** The YAML file with the connectors that tenants can be connected with; the project's own when left out. */
+  connectorCatalog: z.string().min(1).optional(),
   /** `api` answers requests, `worker` runs operations and keeps the fleet in sight, `all` does both. */
   role: z.enum(["all", "api", "worker"]).default("all"),
   /** Where this process's pid means something: the same for all services of one machine or container, and no other's. */
@@ -291,6 +293,8 @@ export const limits = {
   traceSendMs: 5_000,
   traceStopMs: 5_000,
   traceErrorChars: 500,
+  /** The log of what was allowed: how often it is written, how much of it waits in memory at most, and rows in one write. */
+  decisionLog: { flushMs: 2_000, keptAtMost: 20_000, writtenAtOnce: 500 },
 } as const;
 
 const flags = {

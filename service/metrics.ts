@@ -170,6 +170,16 @@ export function createMetrics({ tenantSeries = 200 }: { readonly tenantSeries?: 
       help: "How long the oldest finding that counts as drift has been open; 0 without one",
       registers,
     }),
+    auditBreaks: new Gauge({
+      name: "tenantry_audit_breaks",
+      help: "Breaks that this process found when it last verified the whole audit trail",
+      registers,
+    }),
+    auditVerifiedSeconds: new Gauge({
+      name: "tenantry_audit_verified_timestamp_seconds",
+      help: "When that was, in Unix time; 0 while it has not been",
+      registers,
+    }),
     tenantsByStatus: new Gauge({
       name: "tenantry_tenants_by_status",
       help: "Tenants that are not deleted, by where they are in their life",

@@ -1,6 +1,14 @@
-import type { AuditEvent, AuditEventListQuery, AuditVerification } from "../../contract/audit.ts";
+import type {
+  AuditDecision,
+  AuditDecisionListQuery,
+  AuditEvent,
+  AuditEventListQuery,
+  AuditVerification,
+} from "../../contract/audit.ts";
 import type { Page } from "../../contract/common.ts";
 import * as registry from "../../registry/audit.ts";
+import * as search from "../../registry/auditSearch.ts";
+import { decisionList } from "../../registry/decisionLog.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { authorize } from "./authorize.ts";
 import type { RequestContext } from "./context.ts";
@@ -10,7 +18,15 @@ export async function auditEventList(
   query: AuditEventListQuery,
 ): Promise<Page<AuditEvent>> {
   await authorize(context, "auditEventList");
-  return context.registry.read((db) => registry.auditEventList(db, query));
+  return context.registry.read((db) => search.auditEventList(db, query));
+}
+
+export async function auditDecisionList(
+  context: RequestContext,
+  query: AuditDecisionListQuery,
+): Promise<Page<AuditDecision>> {
+  await authorize(context, "auditDecisionList", query.tenantId);
+  return context.registry.read((db) => decisionList(db, query));
 }
 
 export async function auditVerification(
@@ -18,8 +34,13 @@ export async function auditVerification(
   query: { readonly tenantId?: string | undefined },
 ): Promise<AuditVerification> {
   await authorize(context, "auditVerification");
-  return context.registry.read(async (db) => {
+  const verification = await context.registry.read(async (db) => {
     if (query.tenantId !== undefined) await tenantGet(db, query.tenantId);
     return registry.auditVerify(db, query);
   });
+  if (query.tenantId === undefined) {
+    context.metrics.auditBreaks.set(verification.breaks.length);
+    context.metrics.auditVerifiedSeconds.setToCurrentTime();
+  }
+  return verification;
 }

@@ -1,6 +1,7 @@
 import type { Request, Response } from "express";
 import type { Route } from "../../contract/route.ts";
 import type { Principal, RequestContext, ServiceContext } from "../app/context.ts";
+import type { DecisionLog } from "../audit/decisionLog.ts";
 import type { IdempotencyStore } from "./idempotency.ts";
 
 /** Path, query and body as the contract's schemas give them back; undefined where a route has none. */
@@ -30,6 +31,8 @@ export interface HttpDeps {
   authorize(context: RequestContext, operationId: string, tenantId: unknown): Promise<void>;
   /** Once the request is known to be well-formed: whether the key's environments cover what it reaches. */
   refuseEnvironment(context: RequestContext, operationId: string, input: ValidInput): Promise<void>;
+  /** Told of every request that was let through, when it has been answered. */
+  decided: DecisionLog["add"];
   /** Tests: every answer must be what the contract says. */
   readonly checkAnswers: boolean;
 }

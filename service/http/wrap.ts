@@ -6,7 +6,7 @@ import { isMutation, type Route } from "../../contract/route.ts";
 import { validate } from "../../contract/validate.ts";
 import { type IdempotencyRequest, requestDigest } from "../../registry/idempotency.ts";
 import type { Change } from "../../registry/registry.ts";
-import type { Principal } from "../app/context.ts";
+import type { Principal, RequestContext } from "../app/context.ts";
 import { FORCE_HEADER } from "../app/managed.ts";
 import { limits } from "../config.ts";
 import { bindScope, scopeFacts, withinScope } from "../tracing/scope.ts";
@@ -23,6 +23,8 @@ interface RequestFacts {
   readonly startedAt: bigint;
   operation: string;
   principal?: Principal;
+  /** Set once role and environment have let the request through; policies may still refuse it. */
+  allowed?: RequestContext;
 }
 
 const parseJson = express.json({ limit: limits.bodyBytes, strict: false, type: () => true });
@@ -63,6 +65,8 @@ function finish(deps: HttpDeps, request: Request, response: Response, facts: Req
   // An id that is no tenant's must not take a tenant's place.
   const isTenants = principal !== undefined && response.statusCode !== 404;
   if (tenantId !== undefined && isTenants) deps.base.metrics.tenants.request(tenantId, response.statusCode);
+  if (facts.allowed !== undefined && response.statusCode !== 403)
+    deps.decided(facts.allowed, operation, tenantId);
   const line = { operation, method: request.method, path: request.path, status: response.statusCode };
   deps.base.log.info({ ...line, ms: Math.round(ms), principal: principal?.id }, "request");
 }
@@ -83,6 +87,7 @@ export function wrap(deps: HttpDeps, operationId: string, route: Route, handler:
     if (route.body !== undefined) await readBody(route, request, response);
     const input = checked(route, request);
     await deps.refuseEnvironment(tools.context, operationId, input);
+    if (route.role !== null) facts.allowed = tools.context;
     noteInput(input);
     if (isMutation(route)) refuseWhenReadOnly(deps);
     const key = isMutation(route) ? idempotencyKey(request) : undefined;

@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import type { AuditEvent } from "../../contract/audit.ts";
-import { auditEventList, auditVerify, eventsOf } from "../../registry/audit.ts";
+import { auditVerify, eventsOf } from "../../registry/audit.ts";
 import { FLEET_CHAIN, verifyChain } from "../../registry/auditChain.ts";
+import { auditEventList } from "../../registry/auditSearch.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { tenantUpdate } from "../../registry/tenant.ts";
 import { addPlane, addRelease, addTenant, context } from "./fixtures.ts";

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Target } from "../../contract/target.ts";
-import { auditEventList } from "../../registry/audit.ts";
+import { auditEventList } from "../../registry/auditSearch.ts";
 import { driftFindingsReport, driftFindingsResolve, type SeenDrift } from "../../registry/driftFinding.ts";
 import { driftFindingList, driftFindingsOpen } from "../../registry/driftFindingRead.ts";
 import { driftToMend } from "../../registry/driftMend.ts";

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { flagCreateSchema } from "../../contract/flag.ts";
-import { auditEventList } from "../../registry/audit.ts";
+import { auditEventList } from "../../registry/auditSearch.ts";
 import { flagArchive, flagCreate, flagGet, flagList, flagsLive, flagUpdate } from "../../registry/flag.ts";
 import {
   flagOverrideFind,

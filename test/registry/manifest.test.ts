@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { manifestSchema } from "../../contract/manifest.ts";
 import type { Tenant } from "../../contract/tenant.ts";
-import { auditEventList } from "../../registry/audit.ts";
+import { auditEventList } from "../../registry/auditSearch.ts";
 import {
   manifestFind,
   manifestForget,

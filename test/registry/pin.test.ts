@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { auditEventList } from "../../registry/audit.ts";
+import { auditEventList } from "../../registry/auditSearch.ts";
 import { pinAllows, pinCreate, pinList, pinListQuery, pinRelease, pinsOf } from "../../registry/pin.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { addRelease, addTarget, context } from "./fixtures.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { auditEventList } from "../../registry/audit.ts";
+import { auditEventList } from "../../registry/auditSearch.ts";
 import { placementList, placementOf, placementRecord, planeUses } from "../../registry/placement.ts";
 import { planeAll, planeRecord } from "../../registry/plane.ts";
 import type { Registry } from "../../registry/registry.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { auditEventList } from "../../registry/audit.ts";
+import { auditEventList } from "../../registry/auditSearch.ts";
 import { type PlaneFacts, planeFind, planeGet, planeList, planeRecord } from "../../registry/plane.ts";
 import { addPlane, context } from "./fixtures.ts";
 import { describeDialects } from "./support.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { auditEventList } from "../../registry/audit.ts";
+import { auditEventList } from "../../registry/auditSearch.ts";
 import type { Registry } from "../../registry/registry.ts";
 import {
   planeReleaseAfter,

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { auditEventList } from "../../registry/audit.ts";
+import { auditEventList } from "../../registry/auditSearch.ts";
 import { migrations } from "../../registry/migrations/index.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { rolloutsUnderWay } from "../../registry/rollout.ts";

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { WINDOW_LIMITS } from "../../contract/window.ts";
-import { auditEventList } from "../../registry/audit.ts";
+import { auditEventList } from "../../registry/auditSearch.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { windowCreate, windowEnd, windowList, windowListQuery, windowsOf } from "../../registry/window.ts";
 import { addPlane, addTenant, context, newTarget } from "./fixtures.ts";

@@ -1,0 +1,52 @@
+import { expect, it } from "vitest";
+import type { AuditDecision, AuditDecisionListQuery } from "../../contract/audit.ts";
+import { decisionList, decisionsPurge, decisionsWrite } from "../../registry/decisionLog.ts";
+import { newId } from "../../registry/id.ts";
+import { settableClock } from "./fixtures.ts";
+import { describeDialects } from "./support.ts";
+
+describeDialects("the decision log", (create) => {
+  it("is found by who, what, whose and when, newest first, page by page", async () => {
+    const registry = await (await create()).open();
+    const tenantId = "0b9f6c0e-5a0c-4b7e-9f59-0d6a1f6c2f11";
+    const rows = [
+      decision("2026-03-01T09:00:00.000Z", { action: "tenantGet", tenantId }),
+      decision("2026-03-01T09:00:01.000Z", { action: "tenantList" }),
+      decision("2026-03-01T09:00:02.000Z", { principal: { id: "eve", name: "Eve" } }),
+    ];
+    await registry.record((record) => decisionsWrite(record, rows));
+    await registry.record((record) => decisionsWrite(record, []));
+    const list = (query: Partial<AuditDecisionListQuery>) =>
+      registry.read((db) => decisionList(db, { limit: 50, ...query }));
+    expect((await list({})).items).toEqual([...rows].reverse());
+    expect((await list({ tenantId })).items).toEqual([rows[0]]);
+    expect((await list({ action: "tenantList" })).items).toEqual([rows[1]]);
+    expect((await list({ principalId: "eve" })).items).toEqual([rows[2]]);
+    expect((await list({ requestId: rows[1]?.requestId })).items).toEqual([rows[1]]);
+    expect((await list({ from: rows[1]?.decidedAt, to: rows[2]?.decidedAt })).items).toEqual([rows[1]]);
+    const first = await list({ limit: 2 });
+    const second = await list({ limit: 2, cursor: first.nextCursor ?? undefined });
+    expect([...first.items, ...second.items]).toEqual([...rows].reverse());
+    expect(second.nextCursor).toBeNull();
+  });
+
+  it("keeps what is young and removes the rest in bounded parts", async () => {
+    const clock = settableClock();
+    const registry = await (await create()).open({ now: clock.now });
+    const old = [1, 2, 3].map((day) => decision(`2026-01-0${day}T00:00:00.000Z`));
+    const young = decision("2026-02-28T00:00:00.000Z");
+    await registry.record((record) => decisionsWrite(record, [...old, young]));
+    const purge = () => registry.record((record) => decisionsPurge(record, { keepDays: 30, limit: 2 }));
+    expect([await purge(), await purge(), await purge()]).toEqual([2, 1, 0]);
+    const { items } = await registry.read((db) => decisionList(db, { limit: 50 }));
+    expect(items).toEqual([young]);
+  });
+});
+
+function decision(decidedAt: string, more: Partial<AuditDecision> = {}): AuditDecision {
+  return {
+    ...{ decisionId: newId(), decidedAt, principal: { id: "ann", name: "Ann" }, role: "auditor" },
+    ...{ action: "tenantGet", tenantId: null, policies: [], requestId: newId(), correlationId: "c" },
+    ...more,
+  };
+}
