@@ -1,21 +1,26 @@
-import { createHash } from "node:crypto";
 import type { Selectable } from "kysely";
-import {
-  type RouteState,
-  type RoutingBody,
-  type RoutingEntry,
-  type RoutingSnapshot,
-  routingText,
-} from "../contract/routing.ts";
+import { ProblemError } from "../contract/errors.ts";
+import type { RoutingHold } from "../contract/routing.ts";
+import type { RouteState, RoutingSnapshot } from "../contract/routingSnapshot.ts";
 import type { Target } from "../contract/target.ts";
-import type { Bookkeeping } from "./bookkeeping.ts";
+import { redactText } from "./redact.ts";
 import type { Change, Reader } from "./registry.ts";
+import { advance } from "./routingAdvance.ts";
+import { heldRoutes, type LeftOut, type RoutingSigner, routesOf } from "./routingContent.ts";
+import { allowedNow, ownDomains, publishedRoutes } from "./routingFacts.ts";
+import { headOf, holdOf, holdSet, routingVersion } from "./routingHead.ts";
+import { snapshotFind, snapshotGet } from "./routingSnapshot.ts";
 import type { RouteTable } from "./schema.ts";
 
 /**
- * What routers are to answer, target by target, and the version of it plane by plane. Routes are kept apart from the
- * targets because they say what was published, not what was deployed: a tenant that is being suspended stops being
- * answered for before its tasks stop, and one that is being activated starts only after its tasks run.
+ * A plane's routing: what its routers are to answer, and the version of it. Routes are kept apart from the targets because they
+ * say what was published, not what was deployed: a tenant that is being suspended stops being answered for before its
+ * tasks stop, and one that is being activated starts only after its tasks run.
+ *
+ * It promises: a version is born only when something differs, so repeating anything here is harmless; versions have no
+ * gap; each is signed in the transaction that makes it. After a rollback the plane is held: routes stay where the older
+ * version has them until the hold is released, and only whether they are answered for still follows the tenants. It
+ * refuses to hold a door open that a tenant's life has shut.
  */
 export interface RouteWish {
   readonly host: string;
@@ -23,73 +28,143 @@ export interface RouteWish {
   readonly state: RouteState;
 }
 
+/** What a snapshot takes besides the routes. */
+export interface RoutingMaking {
+  readonly services: readonly string[];
+  readonly sharedHost: string | null;
+  readonly signer: RoutingSigner;
+}
+
 export interface RoutingChange {
   readonly snapshot: RoutingSnapshot;
   readonly changed: boolean;
+  readonly hold: RoutingHold | null;
+  readonly leftOut: readonly LeftOut[];
 }
 
 /**
- * Sets the target's route, or takes it away, and gives the plane's snapshot as it is then. A version is born only when something
- * has changed, so repeating this is harmless. Audits `routing.changed`.
+ * Sets the target's route, or takes it away, and gives the plane's snapshot as it is then. Audits `routing.changed`, and
+ * `routing.published` when that makes a version.
  */
 export async function routeSet(
   change: Change,
   target: Pick<Target, "targetId" | "tenantId" | "planeName" | "generation">,
   wish: RouteWish | undefined,
-  services: readonly string[],
+  making: RoutingMaking,
 ): Promise<RoutingChange> {
   const { targetId, tenantId, planeName, generation } = target;
   await change.lock(routingLock(planeName));
   const before = await routeFind(change.db, targetId);
-  if (sameRoute(before, wish) && (before === undefined || before.generation === generation)) {
-    return { snapshot: await snapshotOf(change, planeName, services), changed: false };
+  if (!sameRoute(before, wish) || (before !== undefined && before.generation !== generation)) {
+    await change.db.deleteFrom("routes").where("targetId", "=", targetId).execute();
+    if (wish !== undefined) {
+      const { host, routingTarget, state } = wish;
+      const row = { targetId, tenantId, planeName, host, routingTarget, state, generation };
+      await change.db
+        .insertInto("routes")
+        .values({ ...row, updatedAt: change.now })
+        .execute();
+    }
+    await change.audit({
+      action: "routing.changed",
+      target: { type: "target", id: targetId },
+      tenantId,
+      details: { planeName, before: wishOf(before), after: wish ?? null },
+    });
+    await change.outbox({ type: "routing.changed", tenantId, payload: { targetId, planeName } });
   }
-  await change.db.deleteFrom("routes").where("targetId", "=", targetId).execute();
-  if (wish !== undefined) {
-    const { host, routingTarget, state } = wish;
-    const row = { targetId, tenantId, planeName, host, routingTarget, state, generation };
-    await change.db
-      .insertInto("routes")
-      .values({ ...row, updatedAt: change.now })
-      .execute();
-  }
-  await nextVersion(change, planeName);
-  const snapshot = await snapshotOf(change, planeName, services);
-  const { version, checksum } = snapshot;
-  await change.audit({
-    action: "routing.changed",
-    target: { type: "target", id: targetId },
-    tenantId,
-    details: { planeName, version, checksum, before: wishOf(before), after: wish ?? null },
-  });
-  await change.outbox({ type: "routing.changed", tenantId, payload: { targetId, planeName, version } });
-  return { snapshot, changed: true };
+  return routingPublish(change, planeName, making, null);
 }
 
-/** The plane's newest snapshot, version and entries of one and the same moment. */
-export async function routingSnapshot(
-  books: Bookkeeping,
+/** Computes the plane's routing, and makes a version of it when it differs from the newest. */
+export async function routingPublish(
+  change: Change,
   planeName: string,
-  services: readonly string[],
-): Promise<RoutingSnapshot> {
-  await books.lock(routingLock(planeName));
-  return snapshotOf(books, planeName, services);
+  making: RoutingMaking,
+  reason: string | null,
+): Promise<RoutingChange> {
+  await change.lock(routingLock(planeName));
+  const hold = holdOf(await headOf(change.db, planeName));
+  if (hold !== null) return publishHeld(change, planeName, hold, making, { reason });
+  const published = await publishedRoutes(change.db, planeName);
+  const routes = routesOf(published, await ownDomains(change.db, planeName));
+  const { sharedHost, signer } = making;
+  const content = { routes, services: [...making.services].sort(), sharedHost };
+  const next = await advance(change, planeName, content, signer, { reason });
+  return { ...next, hold, leftOut: [] };
 }
 
-/** 0 before the first route of the plane. */
-export async function routingVersion(db: Reader, planeName: string): Promise<number> {
-  const row = await db
-    .selectFrom("routingVersions")
-    .select("version")
-    .where("planeName", "=", planeName)
-    .executeTakeFirst();
-  return row?.version ?? 0;
+/** A new version with an older one's content, which is held from now on. Audits `routing.rolled_back`. */
+export async function routingRollback(
+  change: Change,
+  planeName: string,
+  toVersion: number,
+  givenReason: string,
+  making: RoutingMaking,
+): Promise<RoutingChange> {
+  await change.lock(routingLock(planeName));
+  const reason = redactText(givenReason);
+  const hold = { version: toVersion, heldAt: change.now, heldBy: change.context.actor.id, reason };
+  const rolledBack = await publishHeld(change, planeName, hold, making, { reason, always: true });
+  await holdSet(change, planeName, hold);
+  const { snapshot, leftOut } = rolledBack;
+  const details = { planeName, version: snapshot.version, restores: toVersion, leftOut: leftOut.length };
+  await announce(change, "routing.rolled_back", details, reason);
+  return rolledBack;
 }
 
-/** The planes that have ever had a route. */
-export async function routedPlanes(db: Reader): Promise<string[]> {
-  const rows = await db.selectFrom("routingVersions").select("planeName").orderBy("planeName").execute();
-  return rows.map(({ planeName }) => planeName);
+/** Ends the hold and publishes what the targets say. Audits `routing.released`. */
+export async function routingRelease(
+  change: Change,
+  planeName: string,
+  reason: string,
+  making: RoutingMaking,
+): Promise<RoutingChange> {
+  await change.lock(routingLock(planeName));
+  const hold = holdOf(await headOf(change.db, planeName));
+  if (hold === null) {
+    throw new ProblemError("routing_not_held", {
+      detail: `Cannot release the routing of ${planeName}: it must be held, and it is not.`,
+      hint: "It is held after a rollback, until it is released.",
+      errors: [{ path: "path.planeName", message: "is not held", value: planeName }],
+    });
+  }
+  await holdSet(change, planeName, null);
+  await announce(change, "routing.released", { planeName, held: hold }, reason);
+  return routingPublish(change, planeName, making, reason);
+}
+
+async function publishHeld(
+  change: Change,
+  planeName: string,
+  hold: RoutingHold,
+  { signer }: RoutingMaking,
+  how: { readonly reason: string | null; readonly always?: boolean },
+): Promise<RoutingChange> {
+  const { routes: then, services, sharedHost } = await snapshotGet(change.db, planeName, hold.version);
+  const { routes, leftOut } = heldRoutes(then, await allowedNow(change.db, planeName));
+  const restores = hold.version;
+  const next = await advance(change, planeName, { routes, services, sharedHost }, signer, {
+    ...how,
+    restores,
+  });
+  return { ...next, hold, leftOut };
+}
+
+async function announce(
+  change: Change,
+  action: string,
+  details: Record<string, unknown> & { readonly planeName: string },
+  reason: string,
+): Promise<void> {
+  await change.audit({ action, target: { type: "plane_routing", id: details.planeName }, reason, details });
+  await change.outbox({ type: action, payload: { ...details, reason } });
+}
+
+/** The newest, signed; undefined before the first. */
+export async function routingLatest(db: Reader, planeName: string): Promise<RoutingSnapshot | undefined> {
+  const version = await routingVersion(db, planeName);
+  return version === 0 ? undefined : snapshotFind(db, planeName, version);
 }
 
 export async function routeFind(db: Reader, targetId: string): Promise<Selectable<RouteTable> | undefined> {
@@ -98,64 +173,6 @@ export async function routeFind(db: Reader, targetId: string): Promise<Selectabl
 
 function routingLock(planeName: string): string {
   return `routing/${planeName}`;
-}
-
-async function nextVersion(change: Change, planeName: string): Promise<void> {
-  const version = (await routingVersion(change.db, planeName)) + 1;
-  const row = { planeName, version, changedAt: change.now };
-  if (version === 1) await change.db.insertInto("routingVersions").values(row).execute();
-  else {
-    await change.db.updateTable("routingVersions").set(row).where("planeName", "=", planeName).execute();
-  }
-}
-
-async function snapshotOf(
-  books: Bookkeeping,
-  planeName: string,
-  services: readonly string[],
-): Promise<RoutingSnapshot> {
-  const born = await books.db
-    .selectFrom("routingVersions")
-    .selectAll()
-    .where("planeName", "=", planeName)
-    .executeTakeFirst();
-  const rows = await books.db
-    .selectFrom("routes")
-    .selectAll()
-    .where("planeName", "=", planeName)
-    .orderBy("host")
-    .orderBy("generation", "desc")
-    .execute();
-  return sealed({
-    changedAt: born?.changedAt ?? books.now,
-    entries: onePerHost(rows),
-    formatVersion: 1,
-    planeName,
-    services: [...services].sort(),
-    version: born?.version ?? 1,
-  });
-}
-
-export function sealed(body: RoutingBody): RoutingSnapshot {
-  return { ...body, checksum: createHash("sha256").update(routingText(body)).digest("hex") };
-}
-
-/** Two generations of a tenant answer to one name: the newest that is live is the one, else the newest. */
-export function onePerHost(
-  rows: readonly (RoutingEntry & { readonly generation: number })[],
-): RoutingEntry[] {
-  const chosen = new Map<string, RoutingEntry & { readonly generation: number }>();
-  for (const row of rows) {
-    const rival = chosen.get(row.host);
-    if (rival === undefined || rank(row) > rank(rival)) chosen.set(row.host, row);
-  }
-  return [...chosen.values()]
-    .sort((left, right) => (left.host < right.host ? -1 : 1))
-    .map(({ host, routingTarget, state, targetId }) => ({ host, routingTarget, state, targetId }));
-}
-
-function rank({ state, generation }: { readonly state: RouteState; readonly generation: number }): number {
-  return (state === "live" ? 1_000_000 : 0) + generation;
 }
 
 function sameRoute(before: Selectable<RouteTable> | undefined, wish: RouteWish | undefined): boolean {

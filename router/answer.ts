@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { ROUTER_PROBLEMS, type RouterProblemCode } from "../contract/routing.ts";
+import { ROUTER_PROBLEMS, type RouterProblemCode } from "../contract/routingSnapshot.ts";
 
 /** When a client should ask again; a suspended tenant's is longer, as only a person ends it. */
 const RETRY_AFTER_SECONDS: Partial<Record<RouterProblemCode, number>> = {

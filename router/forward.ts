@@ -65,9 +65,9 @@ export function openUpstream(
   requestId: string,
   more: Readonly<Record<string, string>> = {},
 ): ClientRequest {
-  const { service, targetId, path } = to;
+  const { prefix, targetId, path } = to;
   const { host, port } = resolve(to.name);
-  const headers = { ...upstreamHeaders(request, { requestId, service, targetId }), ...more };
+  const headers = { ...upstreamHeaders(request, { requestId, prefix, targetId }), ...more };
   const upstream = httpRequest({
     ...{ agent, host, port, path, headers, method: request.method ?? "GET" },
     maxHeaderSize: limits.headerBytes,

@@ -17,7 +17,7 @@ export function endToEnd(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
 
 export interface Forwarded {
   readonly requestId: string;
-  readonly service: string;
+  readonly prefix: string;
   readonly targetId: string;
 }
 
@@ -35,7 +35,7 @@ export function upstreamHeaders(request: IncomingMessage, forwarded: Forwarded):
     "x-forwarded-for": before === undefined ? client : `${String(before)}, ${client}`,
     "x-forwarded-host": request.headers.host,
     "x-forwarded-proto": request.headers["x-forwarded-proto"] ?? "http",
-    "x-forwarded-prefix": `/${forwarded.service}`,
+    "x-forwarded-prefix": forwarded.prefix,
     "x-request-id": forwarded.requestId,
     "x-tenantry-target": forwarded.targetId,
   };

@@ -1,30 +1,38 @@
 import { pino } from "pino";
+import { fileCache } from "./cache.ts";
 import type { Resolve } from "./forward.ts";
+import { createRouterMetrics, serveMetrics } from "./metrics.ts";
 import { startRouting } from "./routing.ts";
 import { s3Source } from "./s3Source.ts";
 import { startRouter } from "./server.ts";
-import { type RouterSettings, RouterSettingsError, readRouterSettings } from "./settings.ts";
+import { type RouterSettings, RouterSettingsError, readRouterSettings, trustOf } from "./settings.ts";
 import { fileSource, type SnapshotSource, urlSource } from "./source.ts";
 
 /**
  * The router: a plane's entry behind its load balancer. It forwards by host and by the path's first segment to the private
- * name of the tenant's service, from a snapshot of the whole routing that it looks for every second.
+ * name of the tenant's service, from a signed snapshot of the whole routing that it looks for every second.
  *
- * It promises: no request waits for anybody's database; a snapshot that is bad, older, or not there leaves the last good one in
- * force; a suspended tenant's users are told so in a stable form. It refuses hosts it does not know, and it neither
+ * It promises: no request waits for anybody's database; a snapshot that is bad, unsigned, older, or not there leaves the last good
+ * one in force, which it also starts with while its source is away; a suspended tenant's users are told so in a stable form. It refuses hosts it does not know, and it neither
  * ends TLS nor knows who may do what: that is the load balancer's and the services' part.
  */
 async function main(): Promise<void> {
   const settings = readRouterSettings(process.env);
+  const trust = trustOf(settings);
   const log = pino({ level: settings.LOG_LEVEL, base: { service: "router", plane: settings.PLANE_NAME } });
+  const metrics = createRouterMetrics();
+  const { CACHE_FILE, METRICS_PORT, HOST: host } = settings;
   const routing = await startRouting({
-    ...{ source: sourceOf(settings), planeName: settings.PLANE_NAME },
-    ...{ reloadMs: settings.RELOAD_MS, log },
+    ...{ source: sourceOf(settings), trust, planeName: settings.PLANE_NAME },
+    cache: CACHE_FILE === undefined ? undefined : fileCache(CACHE_FILE),
+    ...{ reloadMs: settings.RELOAD_MS, log, metrics },
   });
   const router = await startRouter({
-    ...{ host: settings.HOST, port: settings.PORT, healthPath: settings.HEALTH_PATH },
-    ...{ maxConnections: settings.MAX_CONNECTIONS, resolve: resolver(settings), routing, log },
+    ...{ host, port: settings.PORT, healthPath: settings.HEALTH_PATH, publicDomain: settings.PUBLIC_DOMAIN },
+    ...{ maxConnections: settings.MAX_CONNECTIONS, resolve: resolver(settings), routing, log, metrics },
   });
+  const told =
+    METRICS_PORT === undefined ? undefined : await serveMetrics(metrics, { host, port: METRICS_PORT });
   log.info({ url: router.url, version: routing.current()?.version ?? null }, "the router is up");
 
   let stopping = false;
@@ -33,16 +41,25 @@ async function main(): Promise<void> {
     stopping = true;
     log.info({ signal }, "stopping");
     await router.stop(settings.DRAIN_MS);
-    await routing.stop();
+    // A look may wait for an answer that a stopping process has no use for.
+    await Promise.race([
+      routing.stop(),
+      new Promise((resolve) => setTimeout(resolve, LOOK_GRACE_MS).unref()),
+    ]);
+    told?.closeAllConnections();
     process.exit(0);
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
 }
 
+const LOOK_GRACE_MS = 500;
+
 function sourceOf(settings: RouterSettings): SnapshotSource {
   const { SNAPSHOT_FILE, SNAPSHOT_URL, ROUTING_BUCKET } = settings;
   if (SNAPSHOT_FILE !== undefined) return fileSource(SNAPSHOT_FILE);
-  if (SNAPSHOT_URL !== undefined) return urlSource(SNAPSHOT_URL);
+  if (SNAPSHOT_URL !== undefined) {
+    return urlSource(SNAPSHOT_URL, { token: settings.SNAPSHOT_TOKEN, waitMs: settings.SNAPSHOT_WAIT_MS });
+  }
   if (ROUTING_BUCKET === undefined)
     throw new RouterSettingsError("Cannot start the router: no snapshot is named");
   return s3Source({

@@ -33,12 +33,14 @@ export function s3Source({ bucket, key, region, endpoint }: S3Location): Snapsho
           { abortSignal: AbortSignal.timeout(limits.snapshotReadMs) },
         );
         if ((answer.ContentLength ?? 0) > limits.snapshotBytes) throw tooLarge(name);
-        const text = await answer.Body?.transformToString("utf8");
+        const text = (await answer.Body?.transformToString("utf8")) ?? "";
         etag = answer.ETag;
-        return text;
+        return { kind: "text", text };
       } catch (thrown) {
-        if (thrown instanceof S3ServiceException && thrown.$metadata.httpStatusCode === NOT_MODIFIED)
-          return undefined;
+        if (!(thrown instanceof S3ServiceException)) throw thrown;
+        if (thrown.$metadata.httpStatusCode === NOT_MODIFIED) return { kind: "same" };
+        // Told apart from a bucket that is not there, as the router may list what it may read.
+        if (thrown.name === "NoSuchKey") return { kind: "none" };
         throw thrown;
       }
     },

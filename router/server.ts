@@ -3,11 +3,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
-import type { RouterProblemCode } from "../contract/routing.ts";
+import { type RouterProblemCode, SHARED_HOST_HEADER } from "../contract/routingSnapshot.ts";
 import { type ProblemAnswer, problemAnswer, sendAnswer } from "./answer.ts";
-import { type Decision, decide } from "./decide.ts";
+import { type Asked, type Decision, decide } from "./decide.ts";
 import { createUpstreams, forward, type Resolve } from "./forward.ts";
 import { hasBody } from "./headers.ts";
+import type { RouterMetrics } from "./metrics.ts";
 import type { Routing } from "./routing.ts";
 import { limits } from "./settings.ts";
 import { forwardUpgrade, refuseUpgrade } from "./upgrade.ts";
@@ -20,10 +21,12 @@ export interface RouterOptions {
   readonly host: string;
   readonly port: number;
   readonly healthPath: string;
+  readonly publicDomain?: string | undefined;
   readonly maxConnections: number;
   readonly routing: Routing;
   readonly resolve: Resolve;
   readonly log: Logger;
+  readonly metrics?: RouterMetrics | undefined;
 }
 
 export interface Router {
@@ -33,7 +36,7 @@ export interface Router {
 }
 
 export async function startRouter(options: RouterOptions): Promise<Router> {
-  const { routing, log, healthPath } = options;
+  const { routing, log, metrics } = options;
   const upstreams = createUpstreams(options.resolve);
   let stopping = false;
   // The server forgets a connection that it has handed over to another protocol.
@@ -52,8 +55,9 @@ export async function startRouter(options: RouterOptions): Promise<Router> {
 
   server.on("request", (request, response) => {
     const requestId = requestIdOf(request);
-    const decision = decide(routing.current(), asked(request, healthPath));
+    const decision = decide(routing.current(), asked(request, options));
     logEnd(log, request, response, requestId, decision);
+    if (metrics !== undefined) count(metrics, response, decision);
     if (stopping) response.setHeader("connection", "close");
     if (decision.kind === "forward") forward(upstreams, decision, request, response, requestId);
     else {
@@ -63,7 +67,7 @@ export async function startRouter(options: RouterOptions): Promise<Router> {
   });
   server.on("upgrade", (request, socket) => {
     const requestId = requestIdOf(request);
-    const decision = decide(routing.current(), asked(request, healthPath));
+    const decision = decide(routing.current(), asked(request, options));
     upgraded.add(socket);
     socket.on("error", () => socket.destroy()).once("close", () => upgraded.delete(socket));
     if (hasBody(request)) refuseUpgrade(socket, problemAnswer("bad_upgrade", UPGRADE_WITH_BODY, requestId));
@@ -83,8 +87,22 @@ export async function startRouter(options: RouterOptions): Promise<Router> {
   };
 }
 
-function asked(request: IncomingMessage, healthPath: string) {
-  return { host: request.headers.host, url: request.url ?? "/", healthPath };
+function asked(request: IncomingMessage, { healthPath, publicDomain }: RouterOptions): Asked {
+  const tenant = request.headers[SHARED_HOST_HEADER];
+  return {
+    ...{ host: request.headers.host, url: request.url ?? "/", healthPath, publicDomain },
+    tenant: tenant === undefined ? undefined : String(tenant),
+  };
+}
+
+function count(metrics: RouterMetrics, response: ServerResponse, decision: Decision): void {
+  if (decision.kind === "health") return;
+  const outcome = decision.kind === "forward" ? "forwarded" : decision.code;
+  const end = metrics.requestSeconds.startTimer({ outcome });
+  response.once("close", () => {
+    end();
+    metrics.requests.inc({ outcome, status: response.headersSent ? String(response.statusCode) : "none" });
+  });
 }
 
 function answerTo(
@@ -97,15 +115,22 @@ function answerTo(
   return healthAnswer(routing, stopping);
 }
 
-/** Ready once it has a routing: a router without one would answer every tenant's users with an error. */
+/**
+ * Ready once it has a routing: a router without one would answer every tenant's users with an error. On a plane that is new
+ * nothing has been published yet, and a router that knows that is as ready as it can be.
+ */
 function healthAnswer(routing: Routing, stopping: boolean): ProblemAnswer {
   const table = routing.current();
-  const ready = table !== undefined && !stopping;
+  const source = routing.source();
+  const empty = table === undefined && source === "none";
+  const ready = (table !== undefined || empty) && !stopping;
   const body = JSON.stringify({
-    status: stopping ? "stopping" : ready ? "ready" : "no_routing",
+    status: stopping ? "stopping" : !ready ? "no_routing" : empty ? "empty" : "ready",
+    source,
     planeName: table?.planeName ?? null,
     version: table?.version ?? null,
-    changedAt: table?.changedAt ?? null,
+    restores: table?.restores ?? null,
+    publishedAt: table?.publishedAt ?? null,
     hosts: table?.hosts.size ?? 0,
   });
   const headers = { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) };

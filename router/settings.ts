@@ -1,7 +1,18 @@
+import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { KEYS_MEANT, readTrust, type Trust } from "./trust.ts";
 
 /** The router's settings, read once at start from the environment: it is configured by its task definition. */
 const whole = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+
+const trusted = z.string().transform((text, context): Trust => {
+  try {
+    return readTrust(text);
+  } catch {
+    context.addIssue({ code: "custom", message: KEYS_MEANT });
+    return z.NEVER;
+  }
+});
 
 const settingsSchema = z
   .object({
@@ -11,17 +22,29 @@ const settingsSchema = z
     PLANE_NAME: z.string().min(1).optional(),
     SNAPSHOT_FILE: z.string().min(1).optional(),
     SNAPSHOT_URL: z.url({ protocol: /^https?$/ }).optional(),
+    /** An API key, where the URL is the control plane's own route. */
+    SNAPSHOT_TOKEN: z.string().min(1).optional(),
+    /** How long that route may hold its answer back until there is another version. */
+    SNAPSHOT_WAIT_MS: whole(0, 25_000).default(0),
     ROUTING_BUCKET: z.string().min(1).optional(),
     ROUTING_PREFIX: z.string().default("routing/"),
     AWS_REGION: z.string().min(1).optional(),
+    /** Public keys whose signatures are taken, in PEM; or a file of them. */
+    TRUSTED_KEYS: trusted.optional(),
+    TRUSTED_KEYS_FILE: z.string().min(1).optional(),
+    /** Where the last good snapshot is kept on disk; without it a router that starts while its source is away has none. */
+    CACHE_FILE: z.string().min(1).optional(),
     /** Where S3 answers, when not at AWS. */
     AWS_ENDPOINT_URL_S3: z.url().optional(),
     TENANT_SERVICE_PORT: whole(1, 65_535).default(8080),
     /** Answered on hosts that are no tenant's. */
+    PUBLIC_DOMAIN: z.string().min(1).toLowerCase().optional(),
     HEALTH_PATH: z.string().startsWith("/").default("/healthz"),
     /** `name=host:port,name=host:port`: private names that are not looked up. */
     RESOLVE: z.string().default("").transform(parseResolve),
     RELOAD_MS: whole(50, 60_000).default(1_000),
+    /** Metrics are served there and nowhere else; without it not at all. */
+    METRICS_PORT: whole(0, 65_535).optional(),
     DRAIN_MS: whole(0, 600_000).default(30_000),
     MAX_CONNECTIONS: whole(1, 1_000_000).default(10_000),
     LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "silent"]).default("info"),
@@ -31,7 +54,10 @@ const settingsSchema = z
       [given.SNAPSHOT_FILE, given.SNAPSHOT_URL, given.ROUTING_BUCKET].filter((one) => one !== undefined)
         .length === 1,
     { error: "exactly one of SNAPSHOT_FILE, SNAPSHOT_URL and ROUTING_BUCKET must be set" },
-  );
+  )
+  .refine((given) => (given.TRUSTED_KEYS === undefined) !== (given.TRUSTED_KEYS_FILE === undefined), {
+    error: `exactly one of TRUSTED_KEYS and TRUSTED_KEYS_FILE must be set; they ${KEYS_MEANT}`,
+  });
 export type RouterSettings = z.output<typeof settingsSchema>;
 
 /** Bounds of the proxy that are not worth a variable. */
@@ -70,6 +96,19 @@ export function readRouterSettings(
     return name === "" ? issue.message : `${name}: ${issue.message}`;
   });
   throw new RouterSettingsError(`Cannot start the router:\n  ${problems.join("\n  ")}`);
+}
+
+/** Whom the settings trust. Throws RouterSettingsError when a file of keys cannot be read. */
+export function trustOf({ TRUSTED_KEYS, TRUSTED_KEYS_FILE }: RouterSettings): Trust {
+  if (TRUSTED_KEYS !== undefined) return TRUSTED_KEYS;
+  try {
+    return readTrust(readFileSync(TRUSTED_KEYS_FILE ?? "", "utf8"));
+  } catch (cause) {
+    throw new RouterSettingsError(
+      `Cannot start the router:\n  TRUSTED_KEYS_FILE: ${TRUSTED_KEYS_FILE} ${KEYS_MEANT}`,
+      { cause },
+    );
+  }
 }
 
 export interface Address {

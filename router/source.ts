@@ -1,44 +1,73 @@
 import { readFile, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { limits } from "./settings.ts";
 
 /** Where the snapshot is read from. */
 export interface SnapshotSource {
   readonly name: string;
-  /** The text, or undefined when it has not changed since the last read. Throws when it cannot be read. */
-  read(): Promise<string | undefined>;
+  /** Throws when the source cannot be read. */
+  read(): Promise<Found>;
 }
+
+/** `none`: the source is there and says that nothing has been published yet, as on a plane that is new. */
+export type Found = { readonly kind: "text"; readonly text: string } | { readonly kind: "same" | "none" };
 
 export function fileSource(file: string): SnapshotSource {
   let seen = "";
   return {
     name: file,
     async read() {
-      const { mtimeNs, size, ino } = await stat(file, { bigint: true });
+      const found = await stat(file, { bigint: true }).catch((thrown: NodeJS.ErrnoException) => {
+        if (thrown.code === "ENOENT") return undefined;
+        throw thrown;
+      });
+      if (found === undefined) {
+        // A folder that is not mounted is no empty one.
+        await stat(dirname(file));
+        return { kind: "none" };
+      }
+      const { mtimeNs, size, ino } = found;
       const mark = `${ino}/${mtimeNs}/${size}`;
-      if (mark === seen) return undefined;
+      if (mark === seen) return { kind: "same" };
       if (size > limits.snapshotBytes) throw tooLarge(file);
       const text = await readFile(file, "utf8");
       seen = mark;
-      return text;
+      return { kind: "text", text };
     },
   };
 }
 
-export function urlSource(url: string): SnapshotSource {
+export interface UrlOptions {
+  /** Sent as a bearer: the control plane's own route asks for a key. */
+  readonly token?: string | undefined;
+  /** How long the server may hold the answer back until there is something new; 0 asks for none of it. */
+  readonly waitMs?: number;
+}
+
+export function urlSource(given: string, { token, waitMs = 0 }: UrlOptions = {}): SnapshotSource {
+  const url = new URL(given);
+  if (waitMs > 0) url.searchParams.set("waitMs", String(waitMs));
   let etag: string | undefined;
   return {
-    name: url,
+    name: given,
     async read() {
       const response = await fetch(url, {
-        headers: etag === undefined ? {} : { "if-none-match": etag },
-        signal: AbortSignal.timeout(limits.snapshotReadMs),
+        headers: {
+          ...(etag === undefined ? {} : { "if-none-match": etag }),
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        },
+        signal: AbortSignal.timeout(limits.snapshotReadMs + waitMs),
       });
-      if (response.status === 304) return undefined;
-      if (!response.ok) throw new Error(`${url} must answer 200, got ${response.status}`);
-      if (Number(response.headers.get("content-length") ?? 0) > limits.snapshotBytes) throw tooLarge(url);
+      if (response.status === 304) return { kind: "same" };
+      if (response.status === 404) {
+        await response.body?.cancel();
+        return { kind: "none" };
+      }
+      if (!response.ok) throw new Error(`${given} must answer 200, got ${response.status}`);
+      if (Number(response.headers.get("content-length") ?? 0) > limits.snapshotBytes) throw tooLarge(given);
       const text = await response.text();
       etag = response.headers.get("etag") ?? undefined;
-      return text;
+      return { kind: "text", text };
     },
   };
 }

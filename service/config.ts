@@ -142,6 +142,18 @@ const settingsSchema = z.strictObject({
     ),
   /** How often the service looks which domains are due to be looked for. */
   domainLookMs: whole(50, 3_600_000).default(15_000),
+  /** How long after it happened a usage event is still taken. */
+  usageLatenessHours: whole(1, 8_784).default(168),
+  /** How long usage events, and totals of hours, are kept. */
+  usageRetentionDays: whole(1, 3_650).default(400),
+  /** How long totals of days and months are kept. */
+  usageTotalRetentionDays: whole(1, 36_500).default(2_557),
+  /** Requests of one key that are answered in a minute, by all services together; 0 for any number. */
+  rateLimit: whole(0, 1_000_000_000).default(600_000),
+  /** Requests without a valid key from one address that this service answers in a minute; 0 for any number. */
+  rateLimitAddress: whole(0, 1_000_000_000).default(3_000),
+  /** Proxies before the service that say in X-Forwarded-For whom they speak for; 0: nobody's word is taken. */
+  trustedProxies: whole(0, 10).default(0),
   logLevel: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
   /** Log lines as JSON on stdout instead of a readable start message and a log file. */
   jsonLog: z.stringbool().or(z.boolean()).default(false),
@@ -282,6 +294,20 @@ export const limits = {
   /** For the images of a release together. */
   imageLookUpMs: 20_000,
   idempotencyKeyChars: 128,
+  /** Thresholds of quotas that are told in one go, and how often is looked for those whose service died before. */
+  usageSignalsAtOnce: 500,
+  usageSignalsEveryMs: 10_000,
+  /** Usage events, and totals of each kind, that are removed in one transaction. */
+  usagePurgeAtOnce: 2_000,
+  limitOverridesAtOnce: 100,
+  /** How long a tenant's rate limits are believed, and how many tenants' and versions of plans are remembered. */
+  rateLimitFreshMs: 5_000,
+  rateLimitTenants: 50_000,
+  rateLimitPlans: 1_000,
+  /** Counting together: connections, how long a request waits for it, and how long it is left alone after a failure. */
+  rateLimiterConnections: 4,
+  rateLimiterPatienceMs: 1_000,
+  rateLimiterRestMs: 5_000,
   /** Times as long as reading the figures for /metrics took, they are believed. */
   figuresRest: 20,
   /** Events that wait, counted no further. */
@@ -335,6 +361,12 @@ const flags = {
   "archive-retention-days": "archiveRetentionDays",
   "operation-retention-days": "operationRetentionDays",
   "outbox-retention-days": "outboxRetentionDays",
+  "usage-lateness-hours": "usageLatenessHours",
+  "usage-retention-days": "usageRetentionDays",
+  "usage-total-retention-days": "usageTotalRetentionDays",
+  "rate-limit": "rateLimit",
+  "rate-limit-address": "rateLimitAddress",
+  "trusted-proxies": "trustedProxies",
   "signing-key": "signingKey",
   "trace-endpoint": "traceEndpoint",
   "trace-sample": "traceSample",
@@ -395,6 +427,12 @@ const help: Readonly<Record<FlagName, string>> = {
   "archive-retention-days": "how long archives are kept at least (365)",
   "operation-retention-days": "how long operations that have ended are kept with their journals (400)",
   "outbox-retention-days": "how long outbox events are kept that nobody has taken (90)",
+  "usage-lateness-hours": "how long after it happened a usage event is still counted (168)",
+  "usage-retention-days": "how long usage events and totals of hours are kept (400)",
+  "usage-total-retention-days": "how long totals of days and months are kept (2557)",
+  "rate-limit": "requests of one key that are answered in a minute, 0 for any number (600000)",
+  "rate-limit-address": "requests without a valid key from one address in a minute, 0 for any number (3000)",
+  "trusted-proxies": "proxies before the service whose X-Forwarded-For is believed (0)",
   "signing-key": "PEM, or its file, of the certificates' Ed25519 key (signing-key.pem in the data folder)",
   "trace-endpoint": "OTLP/HTTP address that spans are sent to, such as http://127.0.0.1:4318/v1/traces (off)",
   "trace-sample": "share of the traces begun here that is kept, 0 to 1 (1)",
@@ -455,6 +493,7 @@ export function readSettings(args: readonly string[], environment: NodeJS.Proces
   const parsed = settingsSchema.safeParse(raw);
   if (!parsed.success) throw new SettingsError(describe(parsed.error, raw), { cause: parsed.error });
   refuseTogether(parsed.data);
+  refuseUsage(parsed.data);
   return { ...parsed.data, dataDir: path.resolve(parsed.data.dataDir) };
 }
 
@@ -476,6 +515,22 @@ function refuseTogether({ role, databaseUrl, leaseMs, killTimeMs }: Settings): v
     throw new SettingsError(
       `Cannot start: --kill-time-ms must be at most half of --lease-ms, got ${killTimeMs} of ${leaseMs}: a service that ` +
         "cannot renew its leases must have time to try. Lengthen the lease.",
+    );
+  }
+}
+
+/** An event that could still come when it is no longer kept could be counted twice. */
+function refuseUsage({ usageLatenessHours, usageRetentionDays, usageTotalRetentionDays }: Settings): void {
+  if (usageLatenessHours > usageRetentionDays * 24) {
+    throw new SettingsError(
+      `Cannot start: --usage-lateness-hours must be within --usage-retention-days, got ${usageLatenessHours} hours and ` +
+        `${usageRetentionDays} days. Keep events longer than they may be late.`,
+    );
+  }
+  if (usageTotalRetentionDays < usageRetentionDays) {
+    throw new SettingsError(
+      `Cannot start: --usage-total-retention-days must be at least --usage-retention-days, got ${usageTotalRetentionDays} ` +
+        `and ${usageRetentionDays}. Keep totals at least as long as what they add up.`,
     );
   }
 }

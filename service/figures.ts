@@ -3,6 +3,7 @@ import { outboxBacklog } from "../registry/outbox.ts";
 import { observeBreakers } from "./app/breaker.ts";
 import type { ServiceContext } from "./app/context.ts";
 import { observeQueue } from "./app/health.ts";
+import { observeRouting } from "./app/routing.ts";
 import { limits } from "./config.ts";
 import { monotonicMs } from "./engine/monotonic.ts";
 
@@ -19,6 +20,7 @@ export function createFigures(): (context: ServiceContext) => Promise<void> {
     const startedMs = monotonicMs();
     await observeQueue(context);
     await observeBreakers(context);
+    await observeRouting(context);
     for (const [what, look] of Object.entries(looks)) {
       await look(context).catch((thrown: unknown) =>
         context.log.warn({ err: thrown }, `cannot read ${what} for /metrics`),

@@ -60,7 +60,7 @@ export function createMetrics({ tenantSeries = 200 }: { readonly tenantSeries?: 
     }),
     purged: new Counter({
       name: "tenantry_purged_total",
-      help: "Rows removed because their retention was over: operations, journal, outbox, queue",
+      help: "Rows removed because their retention was over: operations, journal, outbox, queue, usage",
       labelNames: ["what"],
       registers,
     }),
@@ -208,6 +208,24 @@ export function createMetrics({ tenantSeries = 200 }: { readonly tenantSeries?: 
       name: "tenantry_targets_by_drift",
       help: "Targets by drift, which says nothing of their health or version",
       labelNames: ["environment", "region", "drift"] as const,
+      registers,
+    }),
+    usageEvents: new Counter({
+      name: "tenantry_usage_events_total",
+      help: "Usage events that were sent, by what came of them",
+      labelNames: ["status"] as const,
+      registers,
+    }),
+    rateLimited: new Counter({
+      name: "tenantry_rate_limited_requests_total",
+      help: "Requests refused with 429, by the bound that was reached: principal, tenant, address",
+      labelNames: ["limit"] as const,
+      registers,
+    }),
+    rateLimiterFailures: new Counter({
+      name: "tenantry_rate_limiter_failures_total",
+      help: "Requests that could not be counted with the other services': reads passed, changes counted here alone",
+      labelNames: ["outcome"] as const,
       registers,
     }),
     denials: new Counter({

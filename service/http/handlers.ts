@@ -20,12 +20,15 @@ import * as impact from "../app/impact.ts";
 import * as incident from "../app/incident.ts";
 import * as integration from "../app/integration.ts";
 import * as legalHold from "../app/legalHold.ts";
+import * as limitOverride from "../app/limitOverride.ts";
 import * as manifest from "../app/manifest.ts";
+import * as meter from "../app/meter.ts";
 import * as operation from "../app/operation.ts";
 import * as pin from "../app/pin.ts";
 import * as placement from "../app/placement.ts";
 import * as plane from "../app/plane.ts";
 import * as preflight from "../app/preflight.ts";
+import * as quota from "../app/quota.ts";
 import * as reconcile from "../app/reconcile.ts";
 import * as release from "../app/release.ts";
 import * as rollout from "../app/rollout.ts";
@@ -35,10 +38,12 @@ import * as lifecycle from "../app/tenantLifecycle.ts";
 import * as profile from "../app/tenantProfile.ts";
 import * as reconfigure from "../app/tenantReconfigure.ts";
 import * as status from "../app/tenantStatus.ts";
+import * as usage from "../app/usage.ts";
 import * as window from "../app/window.ts";
 import { createFigures } from "../figures.ts";
 import type { CallTools } from "./deps.ts";
 import { sendEventStream } from "./eventStream.ts";
+import { sendPieces } from "./pieces.ts";
 import { sendRoutingLatest } from "./routingLatest.ts";
 import type { Streams } from "./streams.ts";
 
@@ -265,6 +270,26 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     driftScheduleList: ({ query }, { context }) => driftSchedule.driftScheduleList(context, query),
     driftScheduleDelete: ({ params, query }, { context }) =>
       driftSchedule.driftScheduleDelete(context, params.scheduleId, query.reason),
+
+    tenantQuotas: ({ params }, { context }) => quota.tenantQuotas(context, params.tenantId),
+    quotaCheck: ({ params, query }, { context }) => quota.quotaCheck(context, params, query.wanted),
+    limitOverrideCreate: ({ body }, { context }) => limitOverride.limitOverrideCreate(context, body),
+    limitOverrideList: ({ query }, { context }) => limitOverride.limitOverrideList(context, query),
+    limitOverrideGet: ({ params }, { context }) => limitOverride.limitOverrideGet(context, params.overrideId),
+    limitOverrideEnd: ({ params, body }, { context }) =>
+      limitOverride.limitOverrideEnd(context, params.overrideId, body.reason),
+    meterCreate: ({ body }, { context }) => meter.meterCreate(context, body),
+    meterList: ({ query }, { context }) => meter.meterList(context, query),
+    meterArchive: ({ params, query }, { context }) =>
+      meter.meterArchive(context, params.meterKey, query.reason),
+    usageIngest: ({ body }, { context }) => usage.usageIngest(context, body),
+    usageEventList: ({ query }, { context }) => usage.usageEventList(context, query),
+    usageTotalList: ({ query }, { context }) => usage.usageTotalList(context, query),
+    usageExport: async ({ query }, { context, response }) => {
+      const pieces = await usage.usageExport(context, query);
+      streams.admit(response);
+      await sendPieces(response, query.format === "csv" ? "text/csv" : "application/x-ndjson", pieces);
+    },
 
     manifestApply: ({ body, query }, { context }) => manifest.manifestApply(context, body, query),
     manifestDiff: ({ body }, { context }) => manifest.manifestDiff(context, body),

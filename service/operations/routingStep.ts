@@ -1,7 +1,10 @@
+import type { RoutingHold } from "../../contract/routing.ts";
+import type { RouteState, RoutingSnapshot } from "../../contract/routingSnapshot.ts";
 import type { Target } from "../../contract/target.ts";
 import { type RouteWish, routeSet } from "../../registry/routing.ts";
 import { controllerFor } from "../app/context.ts";
-import { publishSnapshot, ROUTED_SERVICES } from "../routing/publish.ts";
+import { routingMaking } from "../routing/making.ts";
+import { publishSnapshot } from "../routing/publish.ts";
 import { oldStateOf, type Step, type StepRun } from "./saga.ts";
 
 /**
@@ -17,8 +20,11 @@ export const publishRoutingStep: Step = {
     const { target } = run;
     const wish = wishOf(target.requestedState, placeOf(run));
     const state = wish?.state ?? "absent";
-    const { version, checksum } = await route(run, wish);
-    await run.say(`Routing version ${version} of ${target.planeName} says ${state}`);
+    const { snapshot, hold } = await route(run, wish);
+    const { version, checksum } = snapshot;
+    await run.say(
+      `Routing version ${version} of ${target.planeName} ${saying(snapshot, target, state, hold)}`,
+    );
     return { version, checksum, host: wish?.host ?? null, state };
   },
 };
@@ -32,10 +38,26 @@ export async function restoreRouting(run: StepRun): Promise<void> {
 
 async function route(run: StepRun, wish: RouteWish | undefined) {
   const { service, target, operation } = run;
-  const { snapshot } = await service.registry.change(controllerFor(operation), (change) =>
-    routeSet(change, target, wish, ROUTED_SERVICES),
+  const making = await routingMaking(service, target.planeName);
+  const { snapshot, hold } = await service.registry.change(controllerFor(operation), (change) =>
+    routeSet(change, target, wish, making),
   );
-  return publishSnapshot(service, snapshot);
+  return { snapshot: await publishSnapshot(service, snapshot), hold };
+}
+
+/** While the plane is held, what is wanted may have to wait: then it says for what. */
+function saying(
+  { routes }: RoutingSnapshot,
+  { targetId }: Target,
+  wanted: RouteState | "absent",
+  hold: RoutingHold | null,
+): string {
+  if (hold === null) return `says ${wanted}`;
+  const published = routes.find((one) => one.targetId === targetId)?.state ?? "absent";
+  const held = `is held at version ${hold.version} (${hold.reason})`;
+  return published === wanted
+    ? `says ${wanted} and ${held}`
+    : `${held}: it says ${published} until it is released`;
 }
 
 type Place = Pick<Target, "publicName" | "routingTarget">;

@@ -1,27 +1,33 @@
-import type { RoutingSnapshot } from "../../contract/routing.ts";
+import { randomUUID } from "node:crypto";
+import type { RoutingSnapshot } from "../../contract/routingSnapshot.ts";
 import { planeGet } from "../../registry/plane.ts";
-import { routedPlanes, routingSnapshot, routingVersion } from "../../registry/routing.ts";
+import { routingLatest, routingPublish } from "../../registry/routing.ts";
+import { routedPlanes, routingVersion } from "../../registry/routingHead.ts";
+import { routingVersionFind } from "../../registry/routingSnapshot.ts";
 import { parsePlaneOutputs } from "../../stacks/plane/outputs.ts";
-import { SERVICE_NAMES, SERVICE_SHAPES } from "../../stacks/tenant/spec.ts";
-import type { ServiceContext } from "../app/context.ts";
+import { controllerFor, type ServiceContext } from "../app/context.ts";
 import { cloudPlace } from "../operations/dataPlace.ts";
+import { routingMaking } from "./making.ts";
 import { bucketStore, folderStore, type SnapshotStore, snapshotFolder } from "./snapshotStore.ts";
 
 /**
- * Brings the registry's routing to where the planes' routers read it. The registry numbers the versions; a store only
- * ever holds the newest. It promises that the store ends at the newest version whoever writes in which order, and it
+ * Brings the registry's routing to where the planes' routers read it. The registry numbers, signs and keeps the versions; a store
+ * only ever holds the newest. It promises that the store ends at the newest version whoever writes in which order, and it
  * refuses nothing: a store that is away is an error of the step that publishes, which is tried again.
  */
-export const ROUTED_SERVICES: readonly string[] = SERVICE_NAMES.filter((name) => SERVICE_SHAPES[name].http);
 
 /** Writers that overtake each other are few; more rounds than this mean that something else is wrong. */
 const MAX_ROUNDS = 20;
+
+export const ROUTING_TOPIC = "routing";
 
 export async function publishSnapshot(
   service: ServiceContext,
   snapshot: RoutingSnapshot,
 ): Promise<RoutingSnapshot> {
   const { planeName } = snapshot;
+  // Whoever waits for a version reads the registry, not the store.
+  service.nudges.nudge(ROUTING_TOPIC);
   const store = await storeOf(service, planeName);
   let newest = snapshot;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
@@ -29,33 +35,56 @@ export async function publishSnapshot(
     // A slower writer may have put an older version over a newer one, and whoever did so comes through here.
     const version = await service.registry.read((db) => routingVersion(db, planeName));
     if (version <= newest.version) return newest;
-    newest = await currentSnapshot(service, planeName);
+    newest = (await service.registry.read((db) => routingLatest(db, planeName))) ?? newest;
   }
   return newest;
 }
 
-/** At start: what a crash between the registry and the store, or a lost store, has left behind. */
+/**
+ * At start: what other settings, or a registry of before there were versions, say differently now. Then the store gets what a
+ * crash between the registry and the store has left out.
+ */
 export async function republishAll(service: ServiceContext): Promise<void> {
+  await eachPlane(service, async (planeName) => {
+    const making = await routingMaking(service, planeName);
+    const requestId = randomUUID();
+    await service.registry.change(controllerFor({ requestId, correlationId: requestId }), (change) =>
+      routingPublish(change, planeName, making, "the service has started"),
+    );
+  });
+  await publishBehind(service);
+}
+
+/** Puts the newest version wherever a store has another one, or none that can be read. */
+export async function publishBehind(service: ServiceContext): Promise<void> {
+  await eachPlane(service, async (planeName, version) => {
+    const stored = await (await storeOf(service, planeName)).latest();
+    const newest = await service.registry.read((db) => routingVersionFind(db, planeName, version));
+    if (newest === undefined || stored?.signature === newest.signature) return;
+    const snapshot = await service.registry.read((db) => routingLatest(db, planeName));
+    if (snapshot !== undefined) await publishSnapshot(service, snapshot);
+  });
+}
+
+async function eachPlane(
+  service: ServiceContext,
+  work: (planeName: string, version: number) => Promise<void>,
+): Promise<void> {
   const planes = await service.registry.read(routedPlanes);
-  for (const planeName of planes) {
+  for (const { planeName, version } of planes) {
     try {
-      const snapshot = await currentSnapshot(service, planeName);
-      const published = await (await storeOf(service, planeName)).latest();
-      if (published?.checksum !== snapshot.checksum) await publishSnapshot(service, snapshot);
+      await work(planeName, version);
     } catch (thrown) {
+      service.metrics.routingStoreFailures.inc({ plane: planeName });
       service.log.error({ err: thrown, planeName }, "cannot publish the plane's routing again");
     }
   }
 }
 
-export function currentSnapshot(service: ServiceContext, planeName: string): Promise<RoutingSnapshot> {
-  return service.registry.record((books) => routingSnapshot(books, planeName, ROUTED_SERVICES));
-}
-
 /** As the planes' programs tell their routers. */
 const ROUTING_PREFIX = "routing/";
 
-async function storeOf(
+export async function storeOf(
   { settings, registry, cloud }: ServiceContext,
   planeName: string,
 ): Promise<SnapshotStore> {

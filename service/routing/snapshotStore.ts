@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type RoutingSnapshot, routingSnapshotSchema } from "../../contract/routing.ts";
+import { type RoutingSnapshot, routingSnapshotSchema } from "../../contract/routingSnapshot.ts";
 import { type CloudPlace, type CloudRuntime, CloudRuntimeError } from "../cloud/cloudRuntime.ts";
 
 /** Where a plane's router reads its snapshot from. */

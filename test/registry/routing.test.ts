@@ -1,12 +1,17 @@
+import { generateKeyPairSync } from "node:crypto";
 import { expect, it } from "vitest";
-import type { RouteState } from "../../contract/routing.ts";
+import type { RouteState } from "../../contract/routingSnapshot.ts";
 import type { Target } from "../../contract/target.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { routeSet, routingSnapshot, routingVersion, sealed } from "../../registry/routing.ts";
+import { routeSet, routingLatest } from "../../registry/routing.ts";
+import { sealed } from "../../registry/routingContent.ts";
+import { routingVersion } from "../../registry/routingHead.ts";
+import { createSigner } from "../../service/signing/signer.ts";
 import { addTarget, context } from "./fixtures.ts";
 import { describeDialects } from "./support.ts";
 
-const SERVICES = ["iam-service"];
+const signer = createSigner(generateKeyPairSync("ed25519").privateKey);
+const making = { services: ["iam-service"], sharedHost: "go.example.com", signer };
 const PLANE = "dev-eu-west-1";
 const wish = (slug: string, state: RouteState = "live") => ({
   host: `${slug}.example.com`,
@@ -14,9 +19,9 @@ const wish = (slug: string, state: RouteState = "live") => ({
   state,
 });
 const set = (registry: Registry, target: Target, wanted: ReturnType<typeof wish> | undefined) =>
-  registry.change(context, (change) => routeSet(change, target, wanted, SERVICES));
+  registry.change(context, (change) => routeSet(change, target, wanted, making));
 const snapshotOf = (registry: Registry) =>
-  registry.record((books) => routingSnapshot(books, PLANE, SERVICES));
+  registry.read(async (db) => (await routingLatest(db, PLANE)) ?? expect.unreachable("there is no snapshot"));
 
 describeDialects("a plane's routing", (create, dialect) => {
   it("has a new version with each change, and none without one", async () => {
@@ -25,7 +30,7 @@ describeDialects("a plane's routing", (create, dialect) => {
     const seen: [number, boolean, string[]][] = [];
     for (const wanted of [wish("acme"), wish("acme"), wish("acme", "suspended"), undefined, undefined]) {
       const { snapshot, changed } = await set(registry, target, wanted);
-      seen.push([snapshot.version, changed, snapshot.entries.map(({ host, state }) => `${host} ${state}`)]);
+      seen.push([snapshot.version, changed, snapshot.routes.map(({ host, state }) => `${host} ${state}`)]);
     }
     expect(seen).toEqual([
       [1, true, ["acme.example.com live"]],
@@ -41,9 +46,10 @@ describeDialects("a plane's routing", (create, dialect) => {
     const registry = await (await create()).open();
     const { target } = await addTarget(registry, "acme");
     const { snapshot } = await set(registry, target, wish("acme"));
-    const { checksum, ...body } = await snapshotOf(registry);
-    expect({ ...body, checksum }).toEqual(snapshot);
-    expect(sealed(body).checksum).toBe(checksum);
+    const kept = await snapshotOf(registry);
+    expect(kept).toEqual(snapshot);
+    const { checksum: _checksum, keyId: _keyId, signature: _signature, ...body } = kept;
+    expect(sealed(body, signer)).toEqual(kept);
     await registry.close();
   });
 
@@ -62,7 +68,7 @@ describeDialects("a plane's routing", (create, dialect) => {
       }),
     );
     expect(versions.sort()).toEqual([1, 2, 3, 4]);
-    expect((await snapshotOf(registry)).entries).toHaveLength(4);
+    expect((await snapshotOf(registry)).routes).toHaveLength(4);
     expect(await registry.read((db) => routingVersion(db, PLANE))).toBe(4);
     for (const each of [registry, ...others]) await each.close();
   });

@@ -9,7 +9,7 @@ import { type Routing, startRouting } from "../../router/routing.ts";
 import { type Router, startRouter } from "../../router/server.ts";
 import { fileSource } from "../../router/source.ts";
 import { folderStore, LATEST } from "../../service/routing/snapshotStore.ts";
-import { PLANE, snapshot } from "./snapshots.ts";
+import { acceptance, PLANE, snapshot } from "./snapshots.ts";
 import { echo, startUpstream, type Upstream } from "./upstreams.ts";
 
 /** One connection to a service carries many users' requests: where one ends must never be the sender's to say twice. */
@@ -30,7 +30,7 @@ beforeEach(async () => {
   });
   const log = pino({ level: "silent" });
   const source = fileSource(join(folder, LATEST));
-  routing = await startRouting({ source, planeName: PLANE, reloadMs: 50, log });
+  routing = await startRouting({ source, ...acceptance, reloadMs: 50, log });
   router = await startRouter({
     ...{ host: "127.0.0.1", port: 0, healthPath: "/healthz", maxConnections: 100, routing, log },
     resolve: () => ({ host: "127.0.0.1", port: upstream.port }),

@@ -13,7 +13,7 @@ import { type Router, startRouter } from "../../router/server.ts";
 import { fileSource } from "../../router/source.ts";
 import { folderStore, snapshotFolder } from "../../service/routing/snapshotStore.ts";
 import { waitFor } from "../service/harness.ts";
-import { type Hosts, PLANE, snapshot } from "./snapshots.ts";
+import { acceptance, type Hosts, PLANE, signer, snapshot, stranger } from "./snapshots.ts";
 import { type Echo, echo, startUpstream, type Upstream } from "./upstreams.ts";
 
 let dataDir = "";
@@ -24,7 +24,7 @@ const children: ChildProcess[] = [];
 const names = new Map<string, number>();
 const file = () => join(snapshotFolder(dataDir, PLANE), "latest.json");
 const publish = (version: number, hosts: Hosts, plane = PLANE) =>
-  folderStore(snapshotFolder(dataDir, PLANE)).put(snapshot(version, hosts, plane));
+  folderStore(snapshotFolder(dataDir, PLANE)).put(snapshot(version, hosts, { planeName: plane }));
 const version = (wanted: number) =>
   waitFor(`version ${wanted}`, async () => (routing.current()?.version === wanted ? true : undefined));
 
@@ -39,7 +39,7 @@ beforeEach(async () => {
   dataDir = mkdtempSync(join(tmpdir(), "tenantry-router-"));
   await publish(1, { acme: "live", asleep: "suspended" });
   const log = pino({ level: "silent" });
-  routing = await startRouting({ source: fileSource(file()), planeName: PLANE, reloadMs: 50, log });
+  routing = await startRouting({ source: fileSource(file()), ...acceptance, reloadMs: 50, log });
   router = await startRouter({
     ...{ host: "127.0.0.1", port: 0, healthPath: "/healthz", maxConnections: 100, routing, log },
     // A port nobody listens on stands for a service that is not there.
@@ -269,8 +269,12 @@ describe("a new snapshot", () => {
 
   it.each([
     ["older", () => JSON.stringify(snapshot(1, { acme: "suspended" }))],
-    ["of another plane", () => JSON.stringify(snapshot(9, { acme: "suspended" }, "prod-eu-west-1"))],
+    [
+      "of another plane",
+      () => JSON.stringify(snapshot(9, { acme: "suspended" }, { planeName: "prod-eu-west-1" })),
+    ],
     ["damaged", () => JSON.stringify(snapshot(9, { acme: "live" })).replace('"live"', '"suspended"')],
+    ["of a stranger", () => JSON.stringify(snapshot(9, { acme: "suspended" }, { signer: stranger }))],
     ["cut off", () => JSON.stringify(snapshot(9, { acme: "suspended" })).slice(0, 100)],
   ])("that is %s leaves the last good one in force", async (_what, bad) => {
     await service("iam-service.acme.internal", echo);
@@ -304,6 +308,7 @@ describe("the program", () => {
     });
     const env = {
       ...{ PATH: process.env.PATH, PORT: "0", HOST: "127.0.0.1", PLANE_NAME: PLANE, SNAPSHOT_FILE: file() },
+      TRUSTED_KEYS: signer.publicKey,
       RESOLVE: `iam-service.acme.internal=127.0.0.1:${slow.port}`,
     };
     const child = spawn(process.execPath, [entry], { env, stdio: ["ignore", "pipe", "inherit"] });

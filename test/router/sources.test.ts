@@ -4,15 +4,21 @@ import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, describe, expect, it } from "vitest";
 import { s3Source } from "../../router/s3Source.ts";
 import { acceptSnapshot } from "../../router/snapshot.ts";
-import { urlSource } from "../../router/source.ts";
+import { type SnapshotSource, urlSource } from "../../router/source.ts";
 import { createAwsCloudRuntime } from "../../service/cloud/awsCloudRuntime.ts";
 import { bucketStore } from "../../service/routing/snapshotStore.ts";
 import { startMoto } from "../cloud/motoServer.ts";
-import { PLANE, snapshot } from "./snapshots.ts";
+import { acceptance, snapshot } from "./snapshots.ts";
 
 const REGION = "eu-west-1";
 const credentials = { accessKeyId: "test", secretAccessKey: "test" };
 const moto = await startMoto();
+
+async function textOf(source: SnapshotSource): Promise<string> {
+  const found = await source.read();
+  if (found.kind !== "text") throw new Error(`expected a snapshot, got ${found.kind}`);
+  return found.text;
+}
 
 if ("unavailable" in moto) {
   it("a snapshot in a bucket", ({ skip }) => skip(moto.unavailable));
@@ -29,14 +35,16 @@ if ("unavailable" in moto) {
     const location = { bucket: "snapshots", key: "routing/latest.json", region: REGION };
     const source = s3Source({ ...location, endpoint: moto.endpoint });
 
+    const nowhere = s3Source({ ...location, bucket: "nobody-has-it", endpoint: moto.endpoint });
+    await expect(nowhere.read()).rejects.toThrow();
     expect(await store.latest()).toBeUndefined();
-    await expect(source.read()).rejects.toThrow();
+    expect(await source.read()).toEqual({ kind: "none" });
     await store.put(snapshot(1, { acme: "live" }));
-    const first = acceptSnapshot((await source.read()) ?? "", undefined, PLANE);
+    const first = acceptSnapshot(await textOf(source), undefined, acceptance);
     expect(first.version).toBe(1);
-    expect(await source.read()).toBeUndefined();
+    expect(await source.read()).toEqual({ kind: "same" });
     await store.put(snapshot(2, { acme: "suspended" }));
-    const second = acceptSnapshot((await source.read()) ?? "", first, PLANE);
+    const second = acceptSnapshot(await textOf(source), first, acceptance);
     expect(second.hosts.get("acme.example.com")?.state).toBe("suspended");
     expect(await store.latest()).toEqual(snapshot(2, { acme: "suspended" }));
   });
@@ -55,9 +63,11 @@ describe("a snapshot behind a URL", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/latest.json`;
     const source = urlSource(url);
-    expect(acceptSnapshot((await source.read()) ?? "", undefined, PLANE).version).toBe(1);
-    expect(await source.read()).toBeUndefined();
+    expect(acceptSnapshot(await textOf(source), undefined, acceptance).version).toBe(1);
+    expect(await source.read()).toEqual({ kind: "same" });
     expect(asked).toEqual([undefined, '"1"']);
+    status = 404;
+    expect(await urlSource(url).read()).toEqual({ kind: "none" });
     status = 503;
     await expect(urlSource(url).read()).rejects.toThrow(/must answer 200, got 503/);
     server.close();

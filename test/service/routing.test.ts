@@ -2,7 +2,9 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { acceptSnapshot } from "../../router/snapshot.ts";
+import { readTrust } from "../../router/trust.ts";
 import { folderStore, snapshotFolder } from "../../service/routing/snapshotStore.ts";
+import { signerOf } from "../../service/signing/signer.ts";
 import {
   createRelease,
   createTenant,
@@ -20,17 +22,17 @@ beforeEach(async () => {
 });
 afterEach(() => service.stop());
 
+const trusted = () => readTrust(signerOf({ dataDir: service.dataDir, signingKey: undefined }).publicKey);
 const folder = () => snapshotFolder(service.dataDir, plane);
 const published = async () => {
   const snapshot = await folderStore(folder()).latest();
   // What is published is what the router takes.
-  if (snapshot !== undefined) acceptSnapshot(JSON.stringify(snapshot), undefined, plane);
+  if (snapshot !== undefined)
+    acceptSnapshot(JSON.stringify(snapshot), undefined, { trust: trusted(), planeName: plane });
   return snapshot;
 };
 const states = async () =>
-  Object.fromEntries(
-    (await published())?.entries.map(({ host, state }) => [host.split(".")[0], state]) ?? [],
-  );
+  Object.fromEntries((await published())?.routes.map(({ host, state }) => [host.split(".")[0], state]) ?? []);
 
 it("follows a tenant through its life", async () => {
   const tenantId = await createTenant(service, "acme");
