@@ -52,7 +52,9 @@ module.exports = {
       "registry/",
       "service/database/",
       "service/engine/stateLocks",
+      "service/limits/counters",
     ]),
+    packageOnlyIn("rate-limiter-in-limits", "rate-limiter-flexible/", ["service/limits/"]),
     packageOnlyIn("pg-boss-in-dispatch", "pg-boss/", ["service/dispatch/"]),
     packageOnlyIn("sqlite-in-storage", "better-sqlite3/", ["registry/", "emulator/"]),
     {

@@ -106,6 +106,9 @@ function describeOperation(operationId: string, route: Route): ZodOpenApiOperati
                 "application/yaml": { schema: { type: "string" } },
               }),
               ...(route.acceptsYaml === "body" && { "application/yaml": { schema: route.body } }),
+              ...(route.acceptsNdjson !== undefined && {
+                "application/x-ndjson": { schema: { type: "string" } },
+              }),
             },
           },
         }),
@@ -152,6 +155,7 @@ export function errorCodesOf(route: Route): ErrorCode[] {
   const codes = new Set<ErrorCode>(route.errors);
   codes.add("internal");
   if (route.role !== null) codes.add("unauthenticated").add("forbidden").add("rate_limited");
+  if (route.role !== null) codes.add("policy_denied").add("policy_error");
   if (route.params !== undefined || route.query !== undefined || route.body !== undefined)
     codes.add("invalid_request");
   // A path that is wrongly percent-encoded cannot be read either.
@@ -160,6 +164,7 @@ export function errorCodesOf(route: Route): ErrorCode[] {
     codes.add("malformed_json").add("body_too_large").add("unsupported_media_type");
   if (isMutation(route))
     codes.add("idempotency_key_reuse").add("idempotency_in_progress").add("busy").add("storage_full");
+  if (isMutation(route) && route.params?.shape.tenantId !== undefined) codes.add("residency_violation");
   if (route.status === 202) codes.add("queue_full");
   return [...codes];
 }

@@ -21,6 +21,8 @@ export interface Route {
   readonly bodyOptional?: boolean;
   /** YAML is taken too: as text in the body `{ documents: [text] }`, or as the body itself. */
   readonly acceptsYaml?: "documents" | "body";
+  /** NDJSON is taken too: its lines become the list of this name in the body. */
+  readonly acceptsNdjson?: string;
   readonly status: 200 | 201 | 202 | 204;
   /** Absent when the answer is no JSON; `produces` then says what it is. */
   readonly response?: z.ZodType;
@@ -29,7 +31,8 @@ export interface Route {
     | "text/plain"
     | "text/html"
     | "application/json"
-    | "application/yaml";
+    | "application/yaml"
+    | "application/x-ndjson";
   /** Beyond those every route can answer with. */
   readonly errors: readonly ErrorCode[];
   /** The answer holds a secret shown once: a replay by Idempotency-Key must leave it out. */

@@ -1,6 +1,7 @@
 import { apiKeyRoutes } from "./apiKey.ts";
 import { archiveRoutes } from "./archive.ts";
 import { auditRoutes } from "./audit.ts";
+import { auditCheckpointRoutes } from "./auditCheckpoint.ts";
 import { breakerRoutes } from "./breaker.ts";
 import { connectorRoutes } from "./connector.ts";
 import { contactRoutes } from "./contact.ts";
@@ -80,6 +81,7 @@ export const routes = {
   ...connectorRoutes,
   ...integrationRoutes,
   ...auditRoutes,
+  ...auditCheckpointRoutes,
   ...apiKeyRoutes,
   ...healthRoutes,
 };

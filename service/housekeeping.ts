@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { operationsPurge, outboxPurge, queueTurnsPurge } from "../registry/housekeeping.ts";
+import { USAGE_SCOPE } from "../registry/usageIngest.ts";
+import { usagePurge } from "../registry/usagePurge.ts";
 import { controllerFor, type ServiceContext } from "./app/context.ts";
 import { limits } from "./config.ts";
 
@@ -26,6 +28,16 @@ export async function housekeep({ registry, settings, metrics }: ServiceContext)
     );
     metrics.purged.inc({ what: "outbox" }, events);
     return events;
+  });
+  const { usageRetentionDays: eventDays, usageTotalRetentionDays: totalDays } = settings;
+  await inBatches(async () => {
+    const usage = await registry.change(
+      cause,
+      (change) => usagePurge(change, { eventDays, totalDays, limit: limits.usagePurgeAtOnce }),
+      USAGE_SCOPE,
+    );
+    metrics.purged.inc({ what: "usage" }, usage);
+    return usage;
   });
   metrics.purged.inc({ what: "queue" }, await registry.record(queueTurnsPurge));
 }

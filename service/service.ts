@@ -22,6 +22,7 @@ import { createApp, listen } from "./http/server.ts";
 import { createStreams } from "./http/streams.ts";
 import type { ImageResolver } from "./images/imageResolver.ts";
 import type { Logger } from "./log.ts";
+import { createRateLimits } from "./limits/rateLimits.ts";
 import { createMetrics } from "./metrics.ts";
 import { createNudges } from "./nudges.ts";
 import { startPolicies } from "./policy/keeper.ts";
@@ -106,10 +107,12 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
   const handlers = createHandlers({ streams, version: packageVersion, isStopping: () => stopping });
 
   const decisions = createDecisionLog(context);
+  const rateLimits = createRateLimits(context);
   const app = createApp({
     ...{ base: context, routes: routesFor(settings), openApi, checkAnswers: parts.checkAnswers === true },
     handlers: handlers as unknown as Readonly<Record<string, AnyHandler>>,
     idempotency: createIdempotencyStore(registry),
+    limits: rateLimits,
     authenticate: (secret) => apiKeyPrincipal(context, secret),
     authorize: (request, operationId, tenantId) =>
       refuseRole(request, operationId as OperationId, typeof tenantId === "string" ? tenantId : undefined),
@@ -121,6 +124,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
   if (registry.dialect === "sqlite") await registry.record(idempotencyAbandonAll);
   const listening = await listen(app, settings).catch(async (thrown: unknown) => {
     storage.stop();
+    await rateLimits.close();
     await policy.stop();
     await own.stop();
     throw thrown;
@@ -144,6 +148,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
       await decisions.stop();
       await engine.close();
       storage.stop();
+      await rateLimits.close();
       await own.stop();
       // What was given back is for others to take up now.
       context.nudges.nudge("operations");

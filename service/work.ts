@@ -8,6 +8,8 @@ import { createDriftKeeper, purgeScans } from "./drift/keeper.ts";
 import { createScanner } from "./drift/scanner.ts";
 import { housekeep } from "./housekeeping.ts";
 import { doAlone } from "./jobs.ts";
+import { expireOverrides } from "./limits/expireOverrides.ts";
+import { tellSignals } from "./metering/signals.ts";
 import { purgeArchives } from "./operations/archivePurge.ts";
 import { destroyDue } from "./operations/decommissionDue.ts";
 import { createRunner } from "./operations/runner.ts";
@@ -46,9 +48,11 @@ export async function startWork(context: ServiceContext, dispatch: Dispatch): Pr
   const polls = [
     poll("purge", limits.purgeEveryMs, async () => {
       await registry.record(idempotencyPurge);
+      await expireOverrides(context);
       await housekeep(context);
     }),
     poll("drift scans", limits.purgeEveryMs, () => purgeScans(context)),
+    poll("usage signals", limits.usageSignalsEveryMs, () => tellSignals(context)),
     poll("health", settings.healthPollMs, () => observeFleet(context)),
     poll("archives", limits.archivesEveryMs, () => purgeArchives(context)),
     poll("decommissions", limits.decommissionEveryMs, () => destroyDue(context)),

@@ -5,6 +5,7 @@ import type { Release } from "../../contract/release.ts";
 import type { Target } from "../../contract/target.ts";
 import type { Tenant } from "../../contract/tenant.ts";
 import { planeAll } from "../../registry/plane.ts";
+import { quotaCheck } from "../../registry/quota.ts";
 import type { Change } from "../../registry/registry.ts";
 import { releaseGet, releaseLatest } from "../../registry/release.ts";
 import { targetCreate, targetsOfTenant } from "../../registry/target.ts";
@@ -83,7 +84,16 @@ export async function targetsOn(
     const existing = live.find((target) => target.planeName === plane.name);
     wanted.push(existing ?? (await newTarget(change, tenantId, plane, wish)));
   }
+  const isMore = wanted.some((target) => !live.some(({ targetId }) => targetId === target.targetId));
+  if (isMore) await refuseOverQuota(change, tenantId);
   return wanted;
+}
+
+/** What is new is there already, in this change, so nothing more is wanted of the quotas than there is. */
+async function refuseOverQuota(change: Change, tenantId: string): Promise<void> {
+  for (const quota of ["targets", "computeUnits"] as const) {
+    await quotaCheck(change.db, tenantId, quota, 0, change.now);
+  }
 }
 
 async function newTarget(

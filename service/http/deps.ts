@@ -2,6 +2,7 @@ import type { Request, Response } from "express";
 import type { Route } from "../../contract/route.ts";
 import type { Principal, RequestContext, ServiceContext } from "../app/context.ts";
 import type { DecisionLog } from "../audit/decisionLog.ts";
+import type { RateLimits } from "../limits/rateLimits.ts";
 import type { IdempotencyStore } from "./idempotency.ts";
 
 /** Path, query and body as the contract's schemas give them back; undefined where a route has none. */
@@ -33,6 +34,7 @@ export interface HttpDeps {
   refuseEnvironment(context: RequestContext, operationId: string, input: ValidInput): Promise<void>;
   /** Told of every request that was let through, when it has been answered. */
   decided: DecisionLog["add"];
+  readonly limits: RateLimits;
   /** Tests: every answer must be what the contract says. */
   readonly checkAnswers: boolean;
 }

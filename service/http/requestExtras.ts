@@ -13,12 +13,12 @@ export function isYaml(request: Request): boolean {
 }
 
 /** Bytes that are no UTF-8 are refused: read leniently, a name would be stored that nobody wrote. */
-export function yamlText(bytes: Buffer): string {
+export function utf8Text(bytes: Buffer): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new ProblemError("unsupported_media_type", {
-      detail: "Cannot read the body: it must be YAML in UTF-8, and it holds other bytes.",
+      detail: "Cannot read the body: it must be text in UTF-8, and it holds other bytes.",
       hint: "Save the file as UTF-8, then send it again.",
       errors: [{ path: "body", message: "is not UTF-8" }],
       cause,

@@ -14,6 +14,7 @@ import { answerErrors, begin, wrap } from "./wrap.ts";
 export function createApp(deps: HttpDeps): Express {
   const app = express();
   app.disable("x-powered-by").disable("etag").set("query parser", "simple");
+  app.set("trust proxy", deps.base.settings.trustedProxies);
   app.use(begin(deps), securityHeaders);
   app.use(docsRouter(deps.openApi));
   const methods = new Map<string, string[]>();

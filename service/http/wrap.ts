@@ -12,8 +12,9 @@ import { limits } from "../config.ts";
 import { bindScope, scopeFacts, withinScope } from "../tracing/scope.ts";
 import type { AnyHandler, CallTools, HttpDeps, ValidInput } from "./deps.ts";
 import type { KeptAnswer } from "./idempotency.ts";
+import { isNdjson, ndjsonLines } from "./ndjson.ts";
 import { asProblem, sendProblem } from "./problem.ts";
-import { forceReason, isYaml, yamlText } from "./requestExtras.ts";
+import { forceReason, isYaml, utf8Text } from "./requestExtras.ts";
 import { noteInput, notePath, traced } from "./traced.ts";
 import { placed, readYamlBody } from "./yamlBody.ts";
 
@@ -77,11 +78,12 @@ export function wrap(deps: HttpDeps, operationId: string, route: Route, handler:
     const facts = factsOf(response);
     facts.operation = operationId;
     notePath(request);
-    const principal = route.role === null ? anonymous : await authenticate(deps, request);
+    const principal = route.role === null ? anonymous : await authenticate(deps, request, response);
     facts.principal = principal;
     const { requestId, correlationId } = facts;
     const asker = { principal, requestId, correlationId, decision: {}, ...forceReason(route, request) };
     const tools = { context: { ...deps.base, ...asker }, request, response };
+    if (route.tag !== "Service") await limitRate(deps, operationId, route, principal, request, response);
     // Before the body is looked at: whoever may not do this learns nothing of what it would take.
     await deps.authorize(tools.context, operationId, request.params.tenantId);
     if (route.body !== undefined) await readBody(route, request, response);
@@ -134,12 +136,28 @@ async function once(
 
 const anonymous: Principal = { kind: "anonymous", id: "anonymous", name: "anonymous", role: null };
 
-async function authenticate(deps: HttpDeps, request: Request): Promise<Principal> {
+/** Probes and metrics are not counted: who watches must see most when there is too much of all else. */
+async function limitRate(
+  { limits: rates }: HttpDeps,
+  operationId: string,
+  route: Route,
+  principal: Principal,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const named = request.params.tenantId;
+  const tenantId = typeof named === "string" ? named : undefined;
+  await rates.consume({ principal, operationId, tenantId, isRead: !isMutation(route) }, response);
+}
+
+async function authenticate(deps: HttpDeps, request: Request, response: Response): Promise<Principal> {
+  deps.limits.refuseAddress(request.ip, response);
   const [scheme, token] = (request.get("authorization") ?? "").split(" ");
   const key = request.get("x-api-key") ?? (scheme?.toLowerCase() === "bearer" ? token : undefined);
   const principal = key === undefined ? undefined : await deps.authenticate(key);
   if (principal !== undefined) return principal;
   deps.base.metrics.denials.inc({ reason: "unauthenticated" });
+  await deps.limits.countAddress(request.ip);
   throw new ProblemError("unauthenticated", {
     detail:
       key === undefined ? "The request has no API key." : "The API key is not known, revoked or expired.",
@@ -173,12 +191,17 @@ async function readBody(route: Route, request: Request, response: Response): Pro
   if (empty) return;
   if (route.acceptsYaml !== undefined && isYaml(request)) {
     await parsed(parseBytes, request, response);
-    const text = yamlText(request.body as Buffer);
+    const text = utf8Text(request.body as Buffer);
     request.body = route.acceptsYaml === "body" ? await readYamlBody(request, text) : { documents: [text] };
     return;
   }
+  if (route.acceptsNdjson !== undefined && isNdjson(request)) {
+    await parsed(parseBytes, request, response);
+    request.body = { [route.acceptsNdjson]: ndjsonLines(utf8Text(request.body as Buffer)) };
+    return;
+  }
   if (request.is(["json", "+json"]) === false) {
-    const taken = `application/json${route.acceptsYaml !== undefined ? " or application/yaml" : ""}`;
+    const taken = `application/json${takenBesides(route)}`;
     throw new ProblemError("unsupported_media_type", {
       detail: `Cannot read the body: it must be ${taken}, got ${request.get("content-type") ?? "no type"}.`,
       hint: `Say what the body is: Content-Type: ${taken}.`,
@@ -186,6 +209,11 @@ async function readBody(route: Route, request: Request, response: Response): Pro
     });
   }
   await parsed(parseJson, request, response);
+}
+
+function takenBesides({ acceptsYaml, acceptsNdjson }: Route): string {
+  if (acceptsYaml !== undefined) return " or application/yaml";
+  return acceptsNdjson === undefined ? "" : " or application/x-ndjson";
 }
 
 function parsed(parser: RequestHandler, request: Request, response: Response): Promise<void> {

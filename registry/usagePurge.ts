@@ -1,0 +1,118 @@
+import type { Change } from "./registry.ts";
+import { later } from "./stackLease.ts";
+
+/**
+ * Ends what metering keeps: events, and totals of hours, after one retention; totals of days and months, and what was signalled,
+ * after another. Before the first event goes, the mark moves past it, so that an event that is purged can never be taken a
+ * second time, whatever the settings become later.
+ */
+const DAY_MS = 86_400_000;
+const MARK = "purged_before";
+
+export interface UsagePurge {
+  readonly eventDays: number;
+  readonly totalDays: number;
+  /** At most so many rows of each kind. */
+  readonly limit: number;
+}
+
+/** Audits `usage.purged` on the fleet's chain when something went. Answers how many rows that were. */
+export async function usagePurge(
+  change: Change,
+  { eventDays, totalDays, limit }: UsagePurge,
+): Promise<number> {
+  const { now } = change;
+  const eventsBefore = later(now, -eventDays * DAY_MS);
+  const totalsBefore = later(now, -totalDays * DAY_MS);
+  const events = await purgeEvents(change, eventsBefore, limit);
+  const hours = await purgeTotals(change, ["hour"], eventsBefore, limit);
+  const totals = await purgeTotals(change, ["day", "month"], totalsBefore, limit);
+  const signals = await purgeSignals(change, totalsBefore, limit);
+  const gone = events + hours + totals + signals;
+  if (gone === 0) return 0;
+  await change.audit({
+    action: "usage.purged",
+    target: { type: "registry", id: "usage" },
+    details: { events, hours, totals, signals, eventsBefore, totalsBefore },
+  });
+  return gone;
+}
+
+async function purgeEvents({ db }: Change, before: string, limit: number): Promise<number> {
+  const rows = await db
+    .selectFrom("usageEvents")
+    .select(["tenantId", "eventId"])
+    .where("occurredAt", "<", before)
+    .orderBy("occurredAt")
+    .orderBy("tenantId")
+    .orderBy("eventId")
+    .limit(limit)
+    .execute();
+  if (rows.length === 0) return 0;
+  await db
+    .insertInto("usageMarks")
+    .values({ name: MARK, at: before })
+    .onConflict((conflict) =>
+      conflict.column("name").doUpdateSet({ at: before }).where("usageMarks.at", "<", before),
+    )
+    .execute();
+  for (const { tenantId, eventId } of rows) {
+    await db
+      .deleteFrom("usageEvents")
+      .where("tenantId", "=", tenantId)
+      .where("eventId", "=", eventId)
+      .execute();
+  }
+  return rows.length;
+}
+
+async function purgeTotals(
+  { db }: Change,
+  windows: readonly ("hour" | "day" | "month")[],
+  before: string,
+  limit: number,
+): Promise<number> {
+  let gone = 0;
+  for (const window of windows) {
+    const rows = await db
+      .selectFrom("usageTotals")
+      .select(["tenantId", "windowStart", "meterKey"])
+      .where("windowKind", "=", window)
+      .where("windowStart", "<", before)
+      .orderBy("windowStart")
+      .limit(limit)
+      .execute();
+    for (const { tenantId, windowStart, meterKey } of rows) {
+      await db
+        .deleteFrom("usageTotals")
+        .where("tenantId", "=", tenantId)
+        .where("windowKind", "=", window)
+        .where("windowStart", "=", windowStart)
+        .where("meterKey", "=", meterKey)
+        .execute();
+    }
+    gone += rows.length;
+  }
+  return gone;
+}
+
+/** A window is over for good when no late event can come any more, which is long before. */
+async function purgeSignals({ db }: Change, before: string, limit: number): Promise<number> {
+  const windows = await db
+    .selectFrom("usageSignals")
+    .select("windowStart")
+    .distinct()
+    .where("windowStart", "<", before)
+    .limit(limit)
+    .execute();
+  if (windows.length === 0) return 0;
+  const { numDeletedRows } = await db
+    .deleteFrom("usageSignals")
+    .where(
+      "windowStart",
+      "in",
+      windows.map(({ windowStart }) => windowStart),
+    )
+    .executeTakeFirst();
+  return Number(numDeletedRows);
+}

@@ -1,0 +1,80 @@
+import type { RateLimit } from "../../contract/plan.ts";
+import { rateOverridesInForce } from "../../registry/limitOverride.ts";
+import { planFind } from "../../registry/plan.ts";
+import type { Registry } from "../../registry/registry.ts";
+import { limits } from "../config.ts";
+
+/**
+ * How many requests may be made about a tenant: an override's, else its plan's. Remembered for seconds, as it is asked with every
+ * request: a change is felt within `limits.rateLimitFreshMs` in every service.
+ */
+export interface TenantLimits {
+  /** Undefined for an id that is no tenant's, and when nothing is said. */
+  limitFor(tenantId: string, operationId: string): Promise<RateLimit | undefined>;
+}
+
+interface Planned {
+  readonly default: RateLimit;
+  readonly endpoints: Readonly<Record<string, RateLimit>>;
+}
+
+export function createTenantLimits(registry: Registry, now: () => number = Date.now): TenantLimits {
+  const bindings = new Map<string, { readonly binding: Binding | undefined; readonly untilMs: number }>();
+  // A version of a plan never changes, so it is read once.
+  const plans = new Map<string, Planned | undefined>();
+  let overrides: ReadonlyMap<string, RateLimit> = new Map();
+  let overridesUntilMs = 0;
+
+  async function bindingOf(tenantId: string): Promise<Binding | undefined> {
+    const known = bindings.get(tenantId);
+    if (known !== undefined && known.untilMs > now()) return known.binding;
+    const binding = await registry.read((db) =>
+      db
+        .selectFrom("tenants")
+        .select(["plan", "planVersion"])
+        .where("tenantId", "=", tenantId)
+        .executeTakeFirst(),
+    );
+    if (bindings.size >= limits.rateLimitTenants) bindings.clear();
+    bindings.set(tenantId, { binding, untilMs: now() + limits.rateLimitFreshMs });
+    return binding;
+  }
+
+  async function planOf({ plan, planVersion }: Binding): Promise<Planned | undefined> {
+    const key = `${plan}/${planVersion}`;
+    if (!plans.has(key)) {
+      const found = await registry.read((db) => planFind(db, plan, planVersion));
+      if (plans.size >= limits.rateLimitPlans) plans.clear();
+      plans.set(key, found?.rateLimits);
+    }
+    return plans.get(key);
+  }
+
+  async function refreshOverrides(): Promise<void> {
+    if (overridesUntilMs > now()) return;
+    overridesUntilMs = now() + limits.rateLimitFreshMs;
+    const found = await registry.read((db) => rateOverridesInForce(db, new Date(now()).toISOString()));
+    overrides = new Map(
+      found.map(({ tenantId, operationId, requests, windowSeconds }) => [
+        `${tenantId}/${operationId ?? "*"}`,
+        { requests, windowSeconds },
+      ]),
+    );
+  }
+
+  return {
+    async limitFor(tenantId, operationId) {
+      await refreshOverrides();
+      const exact = overrides.get(`${tenantId}/${operationId}`);
+      if (exact !== undefined) return exact;
+      const binding = await bindingOf(tenantId);
+      const planned = binding && (await planOf(binding));
+      return planned?.endpoints[operationId] ?? overrides.get(`${tenantId}/*`) ?? planned?.default;
+    },
+  };
+}
+
+interface Binding {
+  readonly plan: string;
+  readonly planVersion: number;
+}
