@@ -64,14 +64,18 @@ export class Api {
     }
   }
 
-  /** Polls until `done`, at most ten minutes. */
-  async poll<T>(path: string, done: (value: T) => boolean, intervalMs = 250): Promise<T> {
-    const deadlineMs = Date.now() + OPERATION_WAIT_MS;
+  /** Polls until `done`, at most ten minutes unless told otherwise. */
+  async poll<T>(
+    path: string,
+    done: (value: T) => boolean,
+    { intervalMs = 250, limitMs = OPERATION_WAIT_MS } = {},
+  ): Promise<T> {
+    const deadlineMs = Date.now() + limitMs;
     for (;;) {
       const value = await this.call<T>("GET", path);
       if (done(value)) return value;
       if (Date.now() > deadlineMs)
-        throw new Error(`Cannot go on: ${path} did not end within ${OPERATION_WAIT_MS / 60_000} minutes`);
+        throw new Error(`Cannot go on: ${path} did not end within ${limitMs / 60_000} minutes`);
       await sleep(intervalMs);
     }
   }

@@ -8,7 +8,8 @@ import { releaseBody } from "../../demo/fleet.ts";
 import { type Spent, spending } from "../cpu.ts";
 
 const PLANE = "dev-eu-west-1";
-const POLL_MS = 250;
+/** A thousand tenants take twenty minutes and more. */
+const POLL = { intervalMs: 250, limitMs: 12 * 3_600_000 };
 /** Those that every registry begins with. */
 const PLANS = ["starter", "business", "enterprise"];
 
@@ -54,14 +55,14 @@ export async function rollOut(
       reason: "benchmark",
     });
     const previewed = (detail: RolloutDetail) => detail.status !== "previewing";
-    rollout = await api.poll<RolloutDetail>(`/rollouts/${rollout.rolloutId}`, previewed, POLL_MS);
+    rollout = await api.poll<RolloutDetail>(`/rollouts/${rollout.rolloutId}`, previewed, POLL);
   });
   const path = `/rollouts/${rollout?.rolloutId}`;
   const { previewDigest, progress } = await api.call<RolloutPreview>("GET", `${path}/preview`);
   if (progress.failed > 0) throw new Error(`Cannot go on: ${progress.failed} targets could not be previewed`);
   const apply = await spending(pid, async () => {
     await api.call<RolloutDetail>("POST", `${path}/start`, { previewDigest });
-    rollout = await api.poll<RolloutDetail>(path, ({ finishedAt }) => finishedAt !== null, POLL_MS);
+    rollout = await api.poll<RolloutDetail>(path, ({ finishedAt }) => finishedAt !== null, POLL);
   });
   if (rollout?.counts[wanted.outcome] !== wanted.targets)
     throw new Error(`Cannot go on: all targets must be ${wanted.outcome}, got ${JSON.stringify(rollout)}`);
@@ -72,11 +73,7 @@ export async function scanDrift(api: Api, pid: number, targets: number, scope = 
   let scan: DriftScan | undefined;
   const spent = await spending(pid, async () => {
     const { scanId } = await api.call<DriftScan>("POST", "/drift/scans", scope);
-    scan = await api.poll<DriftScan>(
-      `/drift/scans/${scanId}`,
-      ({ finishedAt }) => finishedAt !== null,
-      POLL_MS,
-    );
+    scan = await api.poll<DriftScan>(`/drift/scans/${scanId}`, ({ finishedAt }) => finishedAt !== null, POLL);
   });
   if (scan?.targetsDone !== targets || scan.findingsOpen !== 0 || scan.targetsFailed !== 0)
     throw new Error(`Cannot go on: all ${targets} stacks must be clean, got ${JSON.stringify(scan)}`);
