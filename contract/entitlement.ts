@@ -13,6 +13,8 @@ export const ENTITLEMENT_LIMITS = {
   /** Below what proxies let an idle request live for. */
   waitMs: 30_000,
   overridesPerTenant: 200,
+  /** Requests that wait for a change at the same time in one process; who comes next is answered at once. */
+  waiting: 10_000,
 } as const;
 
 export const entitlementSchema = z
@@ -34,11 +36,9 @@ export const entitlementsSchema = z
     tenantId: tenantIdSchema,
     plan: planKeySchema,
     planVersion: planVersionNumberSchema,
-    recordVersion: z
-      .int()
-      .meta({
-        description: "Grows with each change of what the tenant may do; the bundle's version and the ETag",
-      }),
+    recordVersion: z.int().meta({
+      description: "Grows with each change of what the tenant may do; the bundle's version and the ETag",
+    }),
     entitlements: z.array(entitlementSchema).meta({ description: "By key" }),
   })
   .meta({ id: "Entitlements" });
@@ -50,12 +50,9 @@ export const entitlementSetSchema = z
     enabled: z.boolean(),
     reason: reasonSchema,
     expiresAt: atInput.nullable().default(null),
-    onStale: onStaleSchema
-      .nullable()
-      .default(null)
-      .meta({
-        description: "Null: as the plan declares; closed where the plan does not name the capability",
-      }),
+    onStale: onStaleSchema.nullable().default(null).meta({
+      description: "Null: as the plan declares; closed where the plan does not name the capability",
+    }),
   })
   .meta({
     id: "EntitlementSet",
@@ -93,6 +90,11 @@ export const entitlementBundleSchema = z
     entitlements: z.record(capabilityKeySchema, bundleEntrySchema),
     changedAt: at.meta({ description: "When this version came to be" }),
     issuedAt: at.meta({ description: "When it was signed; its age counts from here" }),
+    refreshAfterMs: z
+      .int()
+      .meta({
+        description: "Ask again at least this often: changes then arrive within the propagation bound",
+      }),
     staleAfterMs: z
       .int()
       .meta({ description: "Older than this, a reader goes by each capability's onStale" }),
@@ -120,7 +122,13 @@ export const entitlementRoutes = defineRoutes({
     body: entitlementSetSchema,
     status: 200,
     response: entitlementSchema,
-    errors: ["tenant_not_found", "illegal_transition", "unknown_capability", "version_conflict"],
+    errors: [
+      "tenant_not_found",
+      "illegal_transition",
+      "unknown_capability",
+      "too_many_overrides",
+      "version_conflict",
+    ],
   },
   entitlementList: {
     method: "get",

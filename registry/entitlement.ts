@@ -113,6 +113,29 @@ export async function bundlesDue(db: Reader, now: string, limit: number): Promis
   return rows.map(({ tenantId }) => tenantId);
 }
 
+/** The versions that came to be at or after a time. */
+export async function bundlesChangedSince(
+  db: Reader,
+  since: string,
+): Promise<readonly Pick<KeptBundle, "tenantId" | "version" | "changedAt">[]> {
+  return await db
+    .selectFrom("entitlementBundles")
+    .select(["tenantId", "version", "changedAt"])
+    .where("changedAt", ">=", since)
+    .orderBy("changedAt")
+    .execute();
+}
+
+export async function bundlesNewest(db: Reader): Promise<string | undefined> {
+  const row = await db
+    .selectFrom("entitlementBundles")
+    .select("changedAt")
+    .orderBy("changedAt", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row?.changedAt;
+}
+
 function digestOf(content: BundleContent): string {
   return createHash("sha256").update(canonicalJson(content)).digest("hex");
 }

@@ -18,6 +18,10 @@ export async function signingKeyKeep(change: Change, { keyId, publicKey }: Publi
   await change.db.insertInto("signingKeys").values(row).execute();
 }
 
+export async function signingKeyFind(db: Reader, keyId: string): Promise<SigningKey | undefined> {
+  return await db.selectFrom("signingKeys").selectAll().where("keyId", "=", keyId).executeTakeFirst();
+}
+
 /** Newest first. */
 export async function signingKeyList(db: Reader, page: PageRequest): Promise<Page<SigningKey>> {
   let rows = db.selectFrom("signingKeys").selectAll();

@@ -108,6 +108,10 @@ const settingsSchema = z.strictObject({
   operationRetentionDays: whole(1, 3_650).default(400),
   /** How long an outbox event is kept that nobody has taken. */
   outboxRetentionDays: whole(1, 3_650).default(90),
+  /** How long a change of what a tenant may do may take to reach the services that follow it. */
+  entitlementPropagationMs: whole(1_000, 3_600_000).default(60_000),
+  /** How old a bundle of entitlements may be before its readers go by what each capability declares for that. */
+  entitlementStaleMs: whole(1_000, 30 * 86_400_000).default(900_000),
   /** Ed25519 private key of the deletion certificates: a PEM file, or the PEM itself. One is made when left out. */
   signingKey: z.string().min(1).optional(),
   /** Where spans are sent by OTLP over HTTP; without it nothing is traced. */
@@ -281,6 +285,12 @@ export const limits = {
   /** Operations, and outbox events, that are removed in one transaction, and how often so many are in one pass. */
   purgeAtOnce: 100,
   purgeBatches: 50,
+  /** How late the end of an override may be told, besides to readers that ask, and how many are ended at once. */
+  entitlementsEveryMs: 2_000,
+  entitlementsDueAtOnce: 200,
+  /** For requests that wait for a change which nobody has nudged them about. */
+  entitlementLookMs: 1_000,
+  entitlementLookBackMs: 5_000,
   /** How late the destruction after a grace period may begin. */
   decommissionEveryMs: 2_000,
   decommissionsAtOnce: 50,
@@ -361,6 +371,8 @@ const flags = {
   "archive-retention-days": "archiveRetentionDays",
   "operation-retention-days": "operationRetentionDays",
   "outbox-retention-days": "outboxRetentionDays",
+  "entitlement-propagation-ms": "entitlementPropagationMs",
+  "entitlement-stale-ms": "entitlementStaleMs",
   "usage-lateness-hours": "usageLatenessHours",
   "usage-retention-days": "usageRetentionDays",
   "usage-total-retention-days": "usageTotalRetentionDays",
@@ -433,6 +445,9 @@ const help: Readonly<Record<FlagName, string>> = {
   "rate-limit": "requests of one key that are answered in a minute, 0 for any number (600000)",
   "rate-limit-address": "requests without a valid key from one address in a minute, 0 for any number (3000)",
   "trusted-proxies": "proxies before the service whose X-Forwarded-For is believed (0)",
+  "entitlement-propagation-ms":
+    "how long a change of what a tenant may do may take to reach its services (60000)",
+  "entitlement-stale-ms": "how old a bundle of entitlements may be before readers stop believing it (900000)",
   "signing-key": "PEM, or its file, of the certificates' Ed25519 key (signing-key.pem in the data folder)",
   "trace-endpoint": "OTLP/HTTP address that spans are sent to, such as http://127.0.0.1:4318/v1/traces (off)",
   "trace-sample": "share of the traces begun here that is kept, 0 to 1 (1)",
@@ -493,8 +508,17 @@ export function readSettings(args: readonly string[], environment: NodeJS.Proces
   const parsed = settingsSchema.safeParse(raw);
   if (!parsed.success) throw new SettingsError(describe(parsed.error, raw), { cause: parsed.error });
   refuseTogether(parsed.data);
+  refuseShortStaleness(parsed.data);
   refuseUsage(parsed.data);
   return { ...parsed.data, dataDir: path.resolve(parsed.data.dataDir) };
+}
+
+function refuseShortStaleness({ entitlementStaleMs, entitlementPropagationMs }: Settings): void {
+  if (entitlementStaleMs >= entitlementPropagationMs) return;
+  throw new SettingsError(
+    `Cannot start: --entitlement-stale-ms must be at least --entitlement-propagation-ms, got ${entitlementStaleMs} and ` +
+      `${entitlementPropagationMs}: a reader would stop believing what it has before it need ask again. Lengthen it.`,
+  );
 }
 
 /** Settings that are each right and do not go together. */

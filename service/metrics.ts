@@ -275,6 +275,22 @@ export function createMetrics({ tenantSeries = 200 }: { readonly tenantSeries?: 
       labelNames: ["tenant", "environment", "region", "what"] as const,
       registers,
     }),
+    entitlementPropagation: new Histogram({
+      name: "tenantry_entitlement_propagation_seconds",
+      help: "Time from a change of what a tenant may do until a reader that follows it has verified the new bundle",
+      buckets: [0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300],
+      registers,
+    }),
+    entitlementBound: new Gauge({
+      name: "tenantry_entitlement_propagation_bound_seconds",
+      help: "How long that may take, as the service is set",
+      registers,
+    }),
+    entitlementReaders: new Gauge({
+      name: "tenantry_entitlement_readers_waiting",
+      help: "Requests that wait for a tenant's next bundle now",
+      registers,
+    }),
     openStreams: new Gauge({ name: "tenantry_event_streams_open", help: "Open event streams", registers }),
   };
 }

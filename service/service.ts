@@ -21,8 +21,8 @@ import { createIdempotencyStore } from "./http/idempotency.ts";
 import { createApp, listen } from "./http/server.ts";
 import { createStreams } from "./http/streams.ts";
 import type { ImageResolver } from "./images/imageResolver.ts";
-import type { Logger } from "./log.ts";
 import { createRateLimits } from "./limits/rateLimits.ts";
+import type { Logger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { createNudges } from "./nudges.ts";
 import { startPolicies } from "./policy/keeper.ts";
@@ -86,6 +86,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
     onRoom: () => work?.wake(),
   });
   const metrics = createMetrics(settings);
+  metrics.entitlementBound.set(settings.entitlementPropagationMs / 1_000);
   const { processId } = own;
   const policy = await startPolicies({ settings, registry, metrics, log: parts.log });
   const tracing = await startTracing(settings, { processId, version: packageVersion }, parts.log);

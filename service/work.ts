@@ -6,6 +6,7 @@ import { limits } from "./config.ts";
 import type { Dispatch } from "./dispatch/dispatch.ts";
 import { createDriftKeeper, purgeScans } from "./drift/keeper.ts";
 import { createScanner } from "./drift/scanner.ts";
+import { endOverrides } from "./entitlements/expiry.ts";
 import { housekeep } from "./housekeeping.ts";
 import { doAlone } from "./jobs.ts";
 import { expireOverrides } from "./limits/expireOverrides.ts";
@@ -53,6 +54,7 @@ export async function startWork(context: ServiceContext, dispatch: Dispatch): Pr
     }),
     poll("drift scans", limits.purgeEveryMs, () => purgeScans(context)),
     poll("usage signals", limits.usageSignalsEveryMs, () => tellSignals(context)),
+    poll("entitlements", limits.entitlementsEveryMs, () => endOverrides(context)),
     poll("health", settings.healthPollMs, () => observeFleet(context)),
     poll("archives", limits.archivesEveryMs, () => purgeArchives(context)),
     poll("decommissions", limits.decommissionEveryMs, () => destroyDue(context)),

@@ -71,6 +71,11 @@ async function entitlements(db: Kysely<unknown>): Promise<void> {
     .on("entitlement_bundles")
     .columns(["next_change_at", "tenant_id"])
     .execute();
+  await db.schema
+    .createIndex("entitlement_bundles_changed_at")
+    .on("entitlement_bundles")
+    .columns(["changed_at", "tenant_id"])
+    .execute();
 }
 
 interface Tables {

@@ -13,6 +13,7 @@ import * as drift from "../app/drift.ts";
 import * as driftCause from "../app/driftCause.ts";
 import * as driftRepair from "../app/driftRepair.ts";
 import * as driftSchedule from "../app/driftSchedule.ts";
+import * as entitlement from "../app/entitlement.ts";
 import * as externalId from "../app/externalId.ts";
 import * as flag from "../app/flag.ts";
 import * as health from "../app/health.ts";
@@ -26,6 +27,7 @@ import * as meter from "../app/meter.ts";
 import * as operation from "../app/operation.ts";
 import * as pin from "../app/pin.ts";
 import * as placement from "../app/placement.ts";
+import * as plan from "../app/plan.ts";
 import * as plane from "../app/plane.ts";
 import * as preflight from "../app/preflight.ts";
 import * as quota from "../app/quota.ts";
@@ -42,6 +44,7 @@ import * as usage from "../app/usage.ts";
 import * as window from "../app/window.ts";
 import { createFigures } from "../figures.ts";
 import type { CallTools } from "./deps.ts";
+import { sendEntitlementBundle } from "./entitlementBundle.ts";
 import { sendEventStream } from "./eventStream.ts";
 import { sendPieces } from "./pieces.ts";
 import { sendRoutingLatest } from "./routingLatest.ts";
@@ -185,6 +188,32 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     windowGet: ({ params }, { context }) => window.windowGet(context, params.windowId),
     windowDelete: ({ params, query }, { context }) =>
       window.windowDelete(context, params.windowId, query.reason),
+
+    planApply: ({ body, query }, { context }) => plan.planApply(context, body, query),
+    planList: ({ query }, { context }) => plan.planList(context, query),
+    planGet: ({ params, query }, { context }) => plan.planGet(context, params.planKey, query.version),
+    planVersionList: ({ params, query }, { context }) => plan.planVersionList(context, params.planKey, query),
+    planDiff: ({ params, query }, { context }) => plan.planDiff(context, params.planKey, query),
+    planExport: async ({ params, query }, { context, response }) => {
+      const text = await plan.planExport(context, params.planKey, query.version);
+      response.status(200).type("application/yaml").send(text);
+    },
+
+    entitlementSet: ({ params, body }, tools) =>
+      entitlement.entitlementSet(tools.context, params.tenantId, body, expectedVersion(tools)),
+    entitlementList: async ({ params, query }, tools) =>
+      tagged(tools, await entitlement.entitlementList(tools.context, params.tenantId, query.source)),
+    entitlementRemove: async ({ params, query }, tools) => {
+      const removed = entitlement.entitlementRemove(
+        tools.context,
+        params,
+        query.reason,
+        expectedVersion(tools),
+      );
+      return tagged(tools, await removed);
+    },
+    entitlementBundleGet: ({ params, query }, tools) =>
+      sendEntitlementBundle(tools, params.tenantId, query.waitMs),
 
     flagCreate: async ({ body }, tools) => tagged(tools, await flag.flagCreate(tools.context, body)),
     flagList: ({ query }, { context }) => flag.flagList(context, query),

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import type { z } from "zod";
 import { type FieldError, ProblemError } from "../../contract/errors.ts";
-import { issueText } from "../../contract/issueText.ts";
 import {
   MANIFEST_LIMITS,
   type Manifest,
@@ -10,8 +9,8 @@ import {
 } from "../../contract/manifest.ts";
 import { namesSecret, secretShapeOf } from "../../contract/secretShape.ts";
 import { canonicalJson } from "../../registry/canonicalJson.ts";
+import { issuesAt, valueAt } from "./issues.ts";
 import { locate } from "./locate.ts";
-import { nearest } from "./nearest.ts";
 import { withStandIn } from "./ownId.ts";
 import { inOrder, placeOf, readYaml, startOf, type YamlDocument, type YamlText } from "./readYaml.ts";
 
@@ -44,10 +43,10 @@ export function refuseProblems(problems: readonly FieldError[]): void {
   });
 }
 
-function sourcesOf({ documents }: ManifestBody): YamlText[] {
+export function sourcesOf({ documents }: ManifestBody, what = "manifest"): YamlText[] {
   return documents.map((document, index) =>
     typeof document === "string"
-      ? { file: documents.length === 1 ? "manifest" : `document ${index + 1}`, text: document }
+      ? { file: documents.length === 1 ? what : `document ${index + 1}`, text: document }
       : document,
   );
 }
@@ -113,8 +112,8 @@ function* duplicates(manifests: readonly ParsedManifest[]): Generator<FieldError
   }
 }
 
-function problemsIn(document: YamlDocument, issues: readonly Issue[]): FieldError[] {
-  const found = issues.flatMap((issue) => told(issue, document));
+function problemsIn(document: YamlDocument, issues: readonly z.core.$ZodIssue[]): FieldError[] {
+  const found = issuesAt(document, issues, manifestSchema);
   const paths = new Set(found.map(({ path }) => path));
   const secrets = [...secretsIn(document)].filter(({ path }) => !paths.has(path));
   return inOrder([...found, ...secrets]);
@@ -145,55 +144,4 @@ function membersAt(document: YamlDocument, path: readonly string[]): (readonly [
   const value = valueAt(document.value, path);
   if (typeof value !== "object" || value === null) return [];
   return Object.entries(value).map(([name, member]) => [[...path, name], member]);
-}
-
-type Issue = z.core.$ZodIssue;
-
-function told(issue: Issue, document: YamlDocument): FieldError[] {
-  const path = issue.path.map(String);
-  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(path, key, document));
-  const place = { file: document.file, ...locate(document, path, issue.code === "invalid_key") };
-  const hint = hintOf(issue, valueAt(document.value, issue.path));
-  return [
-    { path: path.join("."), ...place, message: issueText(issue), ...(hint === undefined ? {} : { hint }) },
-  ];
-}
-
-function unknownKey(path: readonly string[], key: string, document: YamlDocument): FieldError {
-  const known = knownKeys(path);
-  const meant = nearest(key, known);
-  const hint = meant === undefined ? `Known here: ${known.join(", ")}.` : `Did you mean ${meant}?`;
-  const place = { file: document.file, ...locate(document, [...path, key], true) };
-  return { path: [...path, key.slice(0, 80)].join("."), ...place, message: "is not a known field", hint };
-}
-
-function hintOf(issue: Issue, value: unknown): string | undefined {
-  if (issue.code === "custom" && typeof issue.params?.hint === "string") return issue.params.hint;
-  const bare = typeof value === "number" || typeof value === "boolean" || value === null;
-  if (issue.code === "invalid_type" && issue.expected === "string" && bare) {
-    return `Put it in quotes: "${value}".`;
-  }
-  return undefined;
-}
-
-function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
-  let value = root;
-  for (const key of path) {
-    if (typeof value !== "object" || value === null) return undefined;
-    value = (value as Record<PropertyKey, unknown>)[key];
-  }
-  return value;
-}
-
-/** Of the object at the path, from the schema itself, so that a hint never names a field that is not there. */
-function knownKeys(path: readonly string[]): string[] {
-  let schema: unknown = manifestSchema;
-  for (const name of path) schema = shapeOf(schema)?.[name];
-  return Object.keys(shapeOf(schema) ?? {});
-}
-
-function shapeOf(schema: unknown): Record<string, unknown> | undefined {
-  let inner = schema as { def?: { innerType?: unknown }; shape?: Record<string, unknown> } | undefined;
-  while (inner?.def?.innerType !== undefined) inner = inner.def.innerType as typeof inner;
-  return inner?.shape;
 }

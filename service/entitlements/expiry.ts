@@ -1,0 +1,58 @@
+import { randomUUID } from "node:crypto";
+import { bundleFind, bundlesDue, entitlementsRefresh, type KeptBundle } from "../../registry/entitlement.ts";
+import { entitlementOverridesExpire } from "../../registry/entitlementOverride.ts";
+import { tenantGet } from "../../registry/tenant.ts";
+import { controllerFor, type ServiceContext } from "../app/context.ts";
+import { limits } from "../config.ts";
+import { entitlementTopic } from "./waits.ts";
+
+/** Ends the overrides whose time is over, of as many tenants as there are: the version moves, audited and told like any change. */
+export async function endOverrides(service: ServiceContext): Promise<void> {
+  const { registry } = service;
+  const now = new Date().toISOString();
+  for (;;) {
+    const due = await registry.read((db) => bundlesDue(db, now, limits.entitlementsDueAtOnce));
+    let ended = 0;
+    for (const tenantId of due) ended += (await expireOf(service, tenantId)) ? 1 : 0;
+    // Where the registry's clock is behind ours, nothing is over yet by its time.
+    if (ended === 0) return;
+  }
+}
+
+/** Whether anything was over by the registry's clock. */
+async function expireOf({ registry, nudges }: ServiceContext, tenantId: string): Promise<boolean> {
+  const requestId = randomUUID();
+  const cause = controllerFor({ requestId, correlationId: requestId });
+  return registry.change(
+    cause,
+    async (change) => {
+      const before = await bundleFind(change.db, tenantId);
+      if (before?.nextChangeAt == null || before.nextChangeAt > change.now) return false;
+      await entitlementOverridesExpire(change, tenantId);
+      const tenant = await tenantGet(change.db, tenantId);
+      await entitlementsRefresh(change, tenant, "entitlement.override_expired");
+      change.afterCommit(() => nudges.nudge(entitlementTopic(tenantId)));
+      return true;
+    },
+    { tenantId },
+  );
+}
+
+/**
+ * What is kept of the tenant, after what is over has been ended: a reader need not wait for the next pass. While nothing can be
+ * written it is what was; entries carry their own end, so readers decide the same.
+ */
+export async function currentBundle(
+  service: ServiceContext,
+  tenantId: string,
+): Promise<KeptBundle | undefined> {
+  const find = () => service.registry.read((db) => bundleFind(db, tenantId));
+  const kept = await find();
+  if (kept?.nextChangeAt == null || kept.nextChangeAt > new Date().toISOString()) return kept;
+  try {
+    return (await expireOf(service, tenantId)) ? await find() : kept;
+  } catch (thrown) {
+    service.log.warn({ err: thrown, tenantId }, "cannot end an override whose time is over");
+    return kept;
+  }
+}
