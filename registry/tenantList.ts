@@ -25,18 +25,24 @@ import {
  *
  * Pages go by key, not by number: whatever is written meanwhile, a tenant that stays as it was is shown exactly once.
  */
-export const TENANT_LIST_BOUNDS = {
+export interface TenantListBounds {
   /** Rows of a filter's index that count as few. */
-  collected: 1_000,
+  readonly collected: number;
   /** Tenants that one page looks at. */
-  walked: 2_000,
-} as const;
+  readonly walked: number;
+}
+
+export const TENANT_LIST_BOUNDS: TenantListBounds = { collected: 1_000, walked: 2_000 };
 
 /** Newest first unless said otherwise. Deleted tenants are listed only when asked for by status. */
-export async function tenantList(db: Reader, query: TenantListQuery): Promise<Page<Tenant>> {
-  const list = listOf(query);
+export async function tenantList(
+  db: Reader,
+  query: TenantListQuery,
+  bounds: TenantListBounds = TENANT_LIST_BOUNDS,
+): Promise<Page<Tenant>> {
+  const list = listOf(query, bounds);
   const { conditions, sources } = tenantFilters(query);
-  const few = await smallest(db, sources);
+  const few = await smallest(db, sources, bounds.collected);
   return few === undefined ? walk(db, list, conditions) : collect(db, list, conditions, few);
 }
 
@@ -58,14 +64,18 @@ interface List {
   readonly slugPrefix: string | undefined;
   readonly after: Key | undefined;
   readonly limit: number;
+  readonly bounds: TenantListBounds;
 }
 
-export function listOf({ sort = "-createdAt", status, slugPrefix, cursor, limit }: TenantListQuery): List {
+export function listOf(
+  { sort = "-createdAt", status, slugPrefix, cursor, limit }: TenantListQuery,
+  bounds: TenantListBounds = TENANT_LIST_BOUNDS,
+): List {
   const descending = sort.startsWith("-");
   const column = COLUMNS[sort.replace("-", "") as keyof typeof COLUMNS];
   const after = cursor === undefined ? undefined : keyOf(sort, cursor);
   return {
-    ...{ sort, column, descending, status, after, limit },
+    ...{ sort, column, descending, status, after, limit, bounds },
     slugPrefix: column === "slug" ? slugPrefix : undefined,
   };
 }
@@ -83,9 +93,13 @@ function cursorAt({ sort }: List, [value, tenantId]: Key): string {
 }
 
 /** The source with the fewest rows, if it has few. */
-async function smallest(db: Reader, sources: readonly TenantSource[]): Promise<TenantSource | undefined> {
+async function smallest(
+  db: Reader,
+  sources: readonly TenantSource[],
+  few: number,
+): Promise<TenantSource | undefined> {
   if (sources.length === 0) return undefined;
-  const most = TENANT_LIST_BOUNDS.collected + 1;
+  const most = few + 1;
   const counts = sources.map(({ ids, rows }, place) => {
     const counted = rows === undefined ? ids(db, most).as("counted") : rows(db, most).as("counted");
     return sql<number>`(select count(*) from ${counted})`.as(String(place));
@@ -111,7 +125,7 @@ async function walk(db: Reader, list: List, conditions: readonly Condition[]): P
 async function endOfWalk(db: Reader, list: List): Promise<Key | undefined> {
   const row = await lane(db, list)
     .select([`tenants.${list.column} as value`, "tenants.tenantId"])
-    .offset(TENANT_LIST_BOUNDS.walked - 1)
+    .offset(list.bounds.walked - 1)
     .limit(1)
     .executeTakeFirst();
   return row && [row.value, row.tenantId];
@@ -176,7 +190,7 @@ async function collect(
  */
 export function tenantCollection(
   db: Reader,
-  { column, descending, status, slugPrefix, after, limit }: List,
+  { column, descending, status, slugPrefix, after, limit, bounds }: List,
   conditions: readonly Condition[],
   source: TenantSource,
 ) {
@@ -190,18 +204,18 @@ export function tenantCollection(
   return db
     .selectFrom((nested) =>
       nested
-        .selectFrom(source.ids(db, TENANT_LIST_BOUNDS.collected).as("chosen"))
+        .selectFrom(source.ids(db, bounds.collected).as("chosen"))
         .select((eb) => [
           "chosen.tenantId",
           eb
             .selectFrom("tenants")
             .select(`tenants.${column} as value`)
             .whereRef("tenants.tenantId", "=", "chosen.tenantId")
-            .where((of) => of.and(fits.map((fit) => fit(of as ExpressionBuilder<Schema, "tenants">))))
+            .where((of) => of.and(fits.map((holds) => holds(of as ExpressionBuilder<Schema, "tenants">))))
             .as("value"),
         ])
         .distinct()
-        .limit(TENANT_LIST_BOUNDS.collected)
+        .limit(bounds.collected)
         .as("found"),
     )
     .select(["found.tenantId", "found.value"])
