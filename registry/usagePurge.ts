@@ -1,3 +1,4 @@
+import type { UsageWindow } from "../contract/quota.ts";
 import type { Change } from "./registry.ts";
 import { later } from "./stackLease.ts";
 
@@ -25,8 +26,9 @@ export async function usagePurge(
   const eventsBefore = later(now, -eventDays * DAY_MS);
   const totalsBefore = later(now, -totalDays * DAY_MS);
   const events = await purgeEvents(change, eventsBefore, limit);
-  const hours = await purgeTotals(change, ["hour"], eventsBefore, limit);
-  const totals = await purgeTotals(change, ["day", "month"], totalsBefore, limit);
+  const hours = await purgeTotals(change, "hour", eventsBefore, limit);
+  const days = await purgeTotals(change, "day", totalsBefore, limit);
+  const totals = days + (await purgeTotals(change, "month", totalsBefore, limit));
   const signals = await purgeSignals(change, totalsBefore, limit);
   const gone = events + hours + totals + signals;
   if (gone === 0) return 0;
@@ -66,34 +68,37 @@ async function purgeEvents({ db }: Change, before: string, limit: number): Promi
   return rows.length;
 }
 
+/** The longest that a window of a kind lasts: it goes when all of it is old enough, not when its beginning is. */
+const LONGEST_MS: Readonly<Record<UsageWindow, number>> = {
+  hour: DAY_MS / 24,
+  day: DAY_MS,
+  month: 31 * DAY_MS,
+};
+
 async function purgeTotals(
   { db }: Change,
-  windows: readonly ("hour" | "day" | "month")[],
+  window: UsageWindow,
   before: string,
   limit: number,
 ): Promise<number> {
-  let gone = 0;
-  for (const window of windows) {
-    const rows = await db
-      .selectFrom("usageTotals")
-      .select(["tenantId", "windowStart", "meterKey"])
+  const rows = await db
+    .selectFrom("usageTotals")
+    .select(["tenantId", "windowStart", "meterKey"])
+    .where("windowKind", "=", window)
+    .where("windowStart", "<", later(before, -LONGEST_MS[window]))
+    .orderBy("windowStart")
+    .limit(limit)
+    .execute();
+  for (const { tenantId, windowStart, meterKey } of rows) {
+    await db
+      .deleteFrom("usageTotals")
+      .where("tenantId", "=", tenantId)
       .where("windowKind", "=", window)
-      .where("windowStart", "<", before)
-      .orderBy("windowStart")
-      .limit(limit)
+      .where("windowStart", "=", windowStart)
+      .where("meterKey", "=", meterKey)
       .execute();
-    for (const { tenantId, windowStart, meterKey } of rows) {
-      await db
-        .deleteFrom("usageTotals")
-        .where("tenantId", "=", tenantId)
-        .where("windowKind", "=", window)
-        .where("windowStart", "=", windowStart)
-        .where("meterKey", "=", meterKey)
-        .execute();
-    }
-    gone += rows.length;
   }
-  return gone;
+  return rows.length;
 }
 
 /** A window is over for good when no late event can come any more, which is long before. */
