@@ -56,13 +56,9 @@ export type Domain = z.output<typeof domainSchema>;
 
 export const domainCreateSchema = z
   .strictObject({
-    domain: z
-      .string()
-      .min(1)
-      .max(DOMAIN_LIMITS.nameChars)
-      .meta({
-        description: "Unicode or punycode; no wildcard, no address, nothing under a plane's own domain",
-      }),
+    domain: z.string().min(1).max(DOMAIN_LIMITS.nameChars).meta({
+      description: "Unicode or punycode; no wildcard, no address, nothing under a plane's own domain",
+    }),
     planeName: planeNameSchema
       .optional()
       .meta({ description: "Needed when the tenant has more than one plane" }),
@@ -100,8 +96,8 @@ export const domainRoutes = defineRoutes({
     status: 201,
     response: domainSchema,
     errors: [
-      ...["tenant_not_found", "plane_not_found", "target_missing", "illegal_transition"],
-      ...["domain_refused", "duplicate_domain", "too_many_domains"],
+      ...["tenant_not_found", "plane_not_found", "plane_not_dedicated", "target_missing"],
+      ...["illegal_transition", "domain_refused", "duplicate_domain", "too_many_domains"],
     ] as const,
   },
   domainList: {

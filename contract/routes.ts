@@ -6,6 +6,7 @@ import { breakerRoutes } from "./breaker.ts";
 import { connectorRoutes } from "./connector.ts";
 import { contactRoutes } from "./contact.ts";
 import { decommissionRoutes } from "./decommission.ts";
+import { domainRoutes } from "./domain.ts";
 import { driftRoutes } from "./drift.ts";
 import { driftCauseRoutes } from "./driftCause.ts";
 import { driftScheduleRoutes } from "./driftSchedule.ts";
@@ -59,6 +60,7 @@ export const routes = {
   ...placementRoutes,
   ...preflightRoutes,
   ...routingRoutes,
+  ...domainRoutes,
   ...releaseRoutes,
   ...pinRoutes,
   ...windowRoutes,

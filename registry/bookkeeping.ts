@@ -48,6 +48,7 @@ const BOOKKEEPING: Readonly<Record<string, readonly Verb[]>> = {
   drift_schedules: ["update"],
   rollout_targets: ["insert", "update"],
   rollout_preview_groups: ["insert", "delete"],
+  domain_looks: ["insert", "update"],
   processes: ["insert", "update", "delete"],
   stack_leases: ["insert", "update"],
   job_leases: ["insert", "update"],

@@ -9,9 +9,9 @@ import type { OverriddenLimit } from "../contract/limitOverride.ts";
 import type { Manifest } from "../contract/manifest.ts";
 import type { MeterAggregation } from "../contract/meter.ts";
 import type { IsolationParts } from "../contract/placement.ts";
+import type { OnStale, PlanSpec } from "../contract/plan.ts";
 import type { QuotaKey, UsageWindow } from "../contract/quota.ts";
 import type { ReconcileVerdict } from "../contract/reconcile.ts";
-import type { OnStale, PlanSpec } from "../contract/plan.ts";
 import type { PreviewChange, RolloutHealth } from "../contract/rollout.ts";
 import type { RolloutBefore, RolloutChange } from "../contract/rolloutChange.ts";
 import type { RolloutRules, WaveSettings } from "../contract/rolloutStrategy.ts";
@@ -103,6 +103,7 @@ export interface Schema {
   routingSnapshots: RoutingSnapshotTable;
   routingEntries: RoutingEntryTable;
   domains: DomainTable;
+  domainLooks: DomainLookTable;
   tenantManifests: TenantManifestTable;
   reconcileLeaders: ReconcileLeaderTable;
   reconcileStates: ReconcileStateTable;
@@ -801,18 +802,22 @@ export interface DomainTable {
   verifiedDomain: string | null;
   status: DomainStatus;
   token: string;
-  /** How often it was looked for since it was claimed. */
-  looks: number;
   verifiedAt: string | null;
   failingSince: string | null;
-  checkedAt: string | null;
-  problem: string | null;
-  nextCheckAt: string | null;
   recordVersion: number;
   createdAt: string;
   createdBy: string;
   updatedAt: string;
   removedAt: string | null;
+}
+
+export interface DomainLookTable {
+  domainId: string;
+  /** How often it was looked for in its present status. */
+  looks: number;
+  checkedAt: string | null;
+  problem: string | null;
+  nextCheckAt: string | null;
 }
 
 /** The manifest last applied to a tenant; `held…` once somebody has forced an edit past it. */

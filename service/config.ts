@@ -4,6 +4,7 @@ import { z } from "zod";
 import { issueText } from "../contract/issueText.ts";
 import type { OperationKind } from "../contract/vocabulary.ts";
 import { dataFolder } from "../launcher/dataFolder.ts";
+import { isDnsServer } from "./domains/dnsServer.ts";
 import { defaultHostId } from "./host.ts";
 
 /**
@@ -112,6 +113,10 @@ const settingsSchema = z.strictObject({
   entitlementPropagationMs: whole(1_000, 3_600_000).default(60_000),
   /** How old a bundle of entitlements may be before its readers go by what each capability declares for that. */
   entitlementStaleMs: whole(1_000, 30 * 86_400_000).default(900_000),
+  /** How often a checkpoint of the audit trail is signed, if anything has happened; 0 for never by itself. */
+  auditCheckpointMs: whole(0, 30 * 86_400_000).default(3_600_000),
+  /** Where checkpoints are written outside of the registry: a folder, s3://bucket/prefix?region=…, or an https address. */
+  auditAnchor: z.string().min(1).max(1_000).optional(),
   /** Ed25519 private key of the deletion certificates: a PEM file, or the PEM itself. One is made when left out. */
   signingKey: z.string().min(1).optional(),
   /** Where spans are sent by OTLP over HTTP; without it nothing is traced. */
@@ -143,7 +148,8 @@ const settingsSchema = z.strictObject({
         .split(",")
         .map((server) => server.trim())
         .filter((server) => server !== ""),
-    ),
+    )
+    .refine((servers) => servers.every(isDnsServer), "must be addresses, each with :port if need be"),
   /** How often the service looks which domains are due to be looked for. */
   domainLookMs: whole(50, 3_600_000).default(15_000),
   /** How long after it happened a usage event is still taken. */
@@ -301,6 +307,11 @@ export const limits = {
   /** How long preflight's counts of a plane are believed, and how long the cloud may take for them. */
   preflightFreshMs: 60_000,
   preflightMs: 10_000,
+  /** Domains that are looked for in one pass, and at the same time. */
+  domainsAtOnce: 200,
+  domainLookConcurrency: 8,
+  /** A store that lost its routing has it again after this at most. */
+  routingStoreLookEveryMs: 30_000,
   /** For the images of a release together. */
   imageLookUpMs: 20_000,
   idempotencyKeyChars: 128,
@@ -330,6 +341,7 @@ export const limits = {
   traceStopMs: 5_000,
   traceErrorChars: 500,
   /** The log of what was allowed: how often it is written, how much of it waits in memory at most, and rows in one write. */
+  auditAnchorMs: 30_000,
   decisionLog: { flushMs: 2_000, keptAtMost: 20_000, writtenAtOnce: 500 },
 } as const;
 
@@ -379,6 +391,8 @@ const flags = {
   "rate-limit": "rateLimit",
   "rate-limit-address": "rateLimitAddress",
   "trusted-proxies": "trustedProxies",
+  "audit-checkpoint-ms": "auditCheckpointMs",
+  "audit-anchor": "auditAnchor",
   "signing-key": "signingKey",
   "trace-endpoint": "traceEndpoint",
   "trace-sample": "traceSample",
@@ -448,6 +462,9 @@ const help: Readonly<Record<FlagName, string>> = {
   "entitlement-propagation-ms":
     "how long a change of what a tenant may do may take to reach its services (60000)",
   "entitlement-stale-ms": "how old a bundle of entitlements may be before readers stop believing it (900000)",
+  "audit-checkpoint-ms": "how often the audit trail is signed, 0 for only when asked (3600000)",
+  "audit-anchor":
+    "folder, s3://bucket/prefix?region=… or https address that signed checkpoints are written to as well",
   "signing-key": "PEM, or its file, of the certificates' Ed25519 key (signing-key.pem in the data folder)",
   "trace-endpoint": "OTLP/HTTP address that spans are sent to, such as http://127.0.0.1:4318/v1/traces (off)",
   "trace-sample": "share of the traces begun here that is kept, 0 to 1 (1)",

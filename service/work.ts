@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import { idempotencyPurge } from "../registry/idempotency.ts";
+import { checkpointByItself } from "./app/auditCheckpoint.ts";
 import type { ServiceContext } from "./app/context.ts";
 import { observeFleet } from "./app/health.ts";
 import { limits } from "./config.ts";
 import type { Dispatch } from "./dispatch/dispatch.ts";
+import { lookAtDueDomains } from "./domains/keeper.ts";
 import { createDriftKeeper, purgeScans } from "./drift/keeper.ts";
 import { createScanner } from "./drift/scanner.ts";
 import { endOverrides } from "./entitlements/expiry.ts";
@@ -18,6 +20,7 @@ import { createPoll } from "./poll.ts";
 import { createReconciler } from "./reconcile/reconciler.ts";
 import { createRolloutDriver } from "./rollout/driver.ts";
 import { createPreviewer } from "./rollout/preview/preview.ts";
+import { publishBehind } from "./routing/publish.ts";
 import { runFoldersPurge } from "./runFolders.ts";
 
 /**
@@ -58,6 +61,11 @@ export async function startWork(context: ServiceContext, dispatch: Dispatch): Pr
     poll("health", settings.healthPollMs, () => observeFleet(context)),
     poll("archives", limits.archivesEveryMs, () => purgeArchives(context)),
     poll("decommissions", limits.decommissionEveryMs, () => destroyDue(context)),
+    poll("routing stores", limits.routingStoreLookEveryMs, () => publishBehind(context)),
+    poll("domains", settings.domainLookMs, () => lookAtDueDomains(context)),
+    ...(settings.auditCheckpointMs > 0
+      ? [poll("audit checkpoints", settings.auditCheckpointMs, () => checkpointByItself(context))]
+      : []),
     // Every process has folders of its own.
     createPoll(context, "run folders", limits.purgeEveryMs, async () => {
       await runFoldersPurge(join(settings.dataDir, "runs"), limits.runFolderKeepMs);

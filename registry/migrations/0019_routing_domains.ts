@@ -69,12 +69,8 @@ async function domains(db: Kysely<unknown>): Promise<void> {
     .addColumn("verified_domain", "text", (c) => c.unique())
     .addColumn("status", "text", (c) => c.notNull())
     .addColumn("token", "text", (c) => c.notNull())
-    .addColumn("looks", "integer", (c) => c.notNull())
     .addColumn("verified_at", "text")
     .addColumn("failing_since", "text")
-    .addColumn("checked_at", "text")
-    .addColumn("problem", "text")
-    .addColumn("next_check_at", "text")
     .addColumn("record_version", "integer", (c) => c.notNull())
     .addColumn("created_at", "text", (c) => c.notNull())
     .addColumn("created_by", "text", (c) => c.notNull())
@@ -98,9 +94,18 @@ async function domains(db: Kysely<unknown>): Promise<void> {
     .on("domains")
     .columns(["plane_name", "verified_domain"])
     .execute();
+  // Apart, as nobody decides what was seen.
   await db.schema
-    .createIndex("domains_by_next_check_at")
-    .on("domains")
+    .createTable("domain_looks")
+    .addColumn("domain_id", "text", (c) => c.primaryKey().references("domains.domain_id").onDelete("cascade"))
+    .addColumn("looks", "integer", (c) => c.notNull())
+    .addColumn("checked_at", "text")
+    .addColumn("problem", "text")
+    .addColumn("next_check_at", "text")
+    .execute();
+  await db.schema
+    .createIndex("domain_looks_by_next_check_at")
+    .on("domain_looks")
     .columns(["next_check_at"])
     .where("next_check_at" as never, "is not", null)
     .execute();

@@ -4,11 +4,13 @@ import type { OperationId, Routes } from "../../contract/routes.ts";
 import * as apiKey from "../app/apiKey.ts";
 import * as archive from "../app/archive.ts";
 import * as audit from "../app/audit.ts";
+import * as auditCheckpoint from "../app/auditCheckpoint.ts";
 import * as breaker from "../app/breaker.ts";
 import * as certificate from "../app/certificate.ts";
 import * as connector from "../app/connector.ts";
 import * as contact from "../app/contact.ts";
 import * as decommission from "../app/decommission.ts";
+import * as domain from "../app/domain.ts";
 import * as drift from "../app/drift.ts";
 import * as driftCause from "../app/driftCause.ts";
 import * as driftRepair from "../app/driftRepair.ts";
@@ -171,6 +173,15 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
       routing.routingRollback(context, params.planeName, body),
     routingRelease: ({ params, body }, { context }) =>
       routing.routingRelease(context, params.planeName, body),
+
+    domainCreate: async ({ params, body }, tools) =>
+      tagged(tools, await domain.domainCreate(tools.context, params.tenantId, body)),
+    domainList: ({ params, query }, { context }) => domain.domainList(context, params.tenantId, query),
+    domainGet: async ({ params }, tools) => tagged(tools, await domain.domainGet(tools.context, params)),
+    domainVerify: async ({ params, body }, tools) =>
+      tagged(tools, await domain.domainVerify(tools.context, params, body)),
+    domainDelete: async ({ params, query }, tools) =>
+      tagged(tools, await domain.domainDelete(tools.context, params, query.reason)),
 
     releaseCreate: ({ body }, { context }) => release.releaseCreate(context, body),
     releaseList: ({ query }, { context }) => release.releaseList(context, query),
@@ -356,6 +367,20 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
 
     auditEventList: ({ query }, { context }) => audit.auditEventList(context, query),
     auditDecisionList: ({ query }, { context }) => audit.auditDecisionList(context, query),
+    auditExport: async ({ query }, { context, response }) =>
+      sendPieces(response, "application/x-ndjson", await auditCheckpoint.auditExport(context, query)),
+    auditCheckpointCreate: ({ body }, { context }) => auditCheckpoint.auditCheckpointCreate(context, body),
+    auditCheckpointList: ({ query }, { context }) => auditCheckpoint.auditCheckpointList(context, query),
+    auditCheckpointGet: ({ params }, { context }) =>
+      auditCheckpoint.auditCheckpointGet(context, params.number),
+    auditCheckpointExport: async ({ params }, { context, response }) => {
+      const lines = await auditCheckpoint.auditCheckpointExport(context, params.number);
+      await sendPieces(response, "application/x-ndjson", lines);
+    },
+    tenantAuditProof: async ({ params, query }, { context, response }) => {
+      const lines = await auditCheckpoint.tenantAuditProof(context, params.tenantId, query);
+      await sendPieces(response, "application/x-ndjson", lines);
+    },
     auditVerification: ({ query }, { context }) => audit.auditVerification(context, query),
 
     apiKeyCreate: ({ body }, { context }) => apiKey.apiKeyCreate(context, body),

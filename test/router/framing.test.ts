@@ -9,7 +9,7 @@ import { type Routing, startRouting } from "../../router/routing.ts";
 import { type Router, startRouter } from "../../router/server.ts";
 import { fileSource } from "../../router/source.ts";
 import { folderStore, LATEST } from "../../service/routing/snapshotStore.ts";
-import { acceptance, PLANE, snapshot } from "./snapshots.ts";
+import { acceptance, snapshot } from "./snapshots.ts";
 import { echo, startUpstream, type Upstream } from "./upstreams.ts";
 
 /** One connection to a service carries many users' requests: where one ends must never be the sender's to say twice. */

@@ -177,7 +177,7 @@ const tables = [
   ...["driftScans", "driftScanTargets", "driftFindings", "driftScanFindings", "driftSchedules"],
   ...["driftCauses", "driftCauseEpisodes", "driftIgnores", "rollouts", "rolloutTargets"],
   ...["rolloutPlanes", "rolloutWaves", "rolloutPreviewGroups"],
-  ...["routes", "routingVersions", "routingSnapshots", "routingEntries", "domains", "placements"],
+  ...["routes", "routingVersions", "routingSnapshots", "routingEntries", "domains", "domainLooks", "placements"],
   ...["stackLeases", "queueTurns", "breakers"],
   ...["tenantManifests"],
   ...["archives", "decommissions", "signingKeys", "certificates"],
