@@ -16,6 +16,7 @@ import type { TenantDatabases } from "./database/tenantDatabases.ts";
 import { linkProcesses } from "./dispatch/link.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { AnyHandler } from "./http/deps.ts";
+import { governed } from "./http/governed.ts";
 import { createHandlers } from "./http/handlers.ts";
 import { createIdempotencyStore } from "./http/idempotency.ts";
 import { createApp, listen } from "./http/server.ts";
@@ -111,7 +112,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
   const rateLimits = createRateLimits(context);
   const app = createApp({
     ...{ base: context, routes: routesFor(settings), openApi, checkAnswers: parts.checkAnswers === true },
-    handlers: handlers as unknown as Readonly<Record<string, AnyHandler>>,
+    handlers: governed(handlers as unknown as Readonly<Record<string, AnyHandler>>),
     idempotency: createIdempotencyStore(registry),
     limits: rateLimits,
     authenticate: (secret) => apiKeyPrincipal(context, secret),

@@ -1,10 +1,10 @@
 import { ProblemError } from "../../contract/errors.ts";
 import { type OperationId, routes } from "../../contract/routes.ts";
-import { API_KEY_ROLES, type ApiKeyRole } from "../../contract/vocabulary.ts";
 import { tenantFind } from "../../registry/tenant.ts";
 import type { PolicyFacts } from "../policy/facts.ts";
 import { changeAs, type RequestContext } from "./context.ts";
-import { refuseByPolicy } from "./policyGate.ts";
+import { askPolicies } from "./policyGate.ts";
+import { roleCovers } from "./roleCovers.ts";
 
 /**
  * The first line of every function that does something for a caller: its role must do, and then the policies must allow
@@ -17,11 +17,18 @@ export async function authorize(
   facts: PolicyFacts = {},
 ): Promise<void> {
   await refuseRole(context, action, tenantId);
+  const { decision, refusal } = await askPolicies(context, action, tenantId, facts);
   if (context.decision !== undefined) {
     const { role } = context.principal;
-    context.decision.made = { action, role, policies: [], policyVersion: null };
+    const { policies = [], version = null } = decision ?? {};
+    context.decision.made = { action, role, policies, policyVersion: version };
   }
-  await refuseByPolicy(context, action, tenantId, facts);
+  if (refusal === undefined) return;
+  context.metrics.denials.inc({ reason: decision?.outcome === "deny" ? "policy" : "policy_error" });
+  const { reasons, errors } = decision ?? { reasons: [], errors: [] };
+  const told = reasons.map(({ policyId, reason }) => ({ policyId, reason }));
+  await recordDenial(context, action, tenantId, { code: refusal.code, reasons: told, errors });
+  throw refusal;
 }
 
 /** A role may do what its route asks for and what lesser roles may; whoever has none may do nothing. */
@@ -41,10 +48,6 @@ export async function refuseRole(
   });
 }
 
-export function roleCovers(held: ApiKeyRole | null, needed: ApiKeyRole): boolean {
-  return held !== null && API_KEY_ROLES.indexOf(held) >= API_KEY_ROLES.indexOf(needed);
-}
-
 /** In the chain of the tenant when one is named; an id that is no tenant's must not begin one. */
 export async function recordDenial(
   context: RequestContext,
@@ -55,7 +58,7 @@ export async function recordDenial(
     held: context.principal.role,
   },
 ): Promise<void> {
-  const { keepAnswer: _denialsAreNoAnswers, ...asker } = context;
+  const { keepAnswer: _denialsAreNoAnswers, precondition: _neitherAsked, ...asker } = context;
   await changeAs(asker, async (change) => {
     const known = tenantId !== undefined && (await tenantFind(change.db, tenantId)) !== undefined;
     await change.audit({

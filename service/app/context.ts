@@ -11,6 +11,7 @@ import type { ImageResolver } from "../images/imageResolver.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Nudges } from "../nudges.ts";
+import type { PolicyFacts } from "../policy/facts.ts";
 import type { PolicyKeeper } from "../policy/keeper.ts";
 import type { ServiceProcess } from "../process.ts";
 import type { Storage } from "../storage.ts";
@@ -62,8 +63,12 @@ export interface RequestContext extends ServiceContext {
   readonly correlationId: string;
   /** Filled by `authorize`, for `changeAs` to put on each audit event of the request. */
   readonly decision?: { made?: AuthorizationDecision };
+  /** What the request says that policies look at. */
+  readonly facts?: PolicyFacts;
   /** Why an edit is to go past the tenant's manifest; see managed.ts. */
   readonly forceReason?: string;
+  /** From If-Match: refuses the change when it would be made on another version than was read. */
+  precondition?(change: Change): Promise<void>;
   /** Keeps what a change gives back as the answer to the request's Idempotency-Key; absent without such a key. */
   keepAnswer?(change: Change, answer: unknown): Promise<void>;
 }
@@ -87,6 +92,7 @@ export function changeAs<T>(
       if (entry.tenantId != null) noteTenant(entry.tenantId);
       return change.audit(withDecision(entry, context.decision?.made));
     };
+    await context.precondition?.(change);
     const answer = await work({ ...change, audit });
     await context.keepAnswer?.(change, answer);
     return answer;

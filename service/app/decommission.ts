@@ -17,9 +17,9 @@ import { tenantGet } from "../../registry/tenant.ts";
 import { tenantDecommissionUndone, tenantTransitionRequest } from "../../registry/tenantLifecycle.ts";
 import { finishDecommission } from "../operations/certificate.ts";
 import { requestDestruction } from "../operations/decommissionDue.ts";
-import { authorize, roleCovers } from "./authorize.ts";
+import { authorize } from "./authorize.ts";
 import type { RequestContext } from "./context.ts";
-import { refuseHeld } from "./legalHold.ts";
+import { refuseHeld, refuseNotImmediately } from "./endGates.ts";
 import { accepted, liveTargets } from "./lifecycleTargets.ts";
 import { requestReactivation, requestSuspension } from "./tenantLifecycle.ts";
 
@@ -118,12 +118,8 @@ function graceOf(
 ): number {
   if (tenant.status === "draft") return 0;
   if (immediately) {
-    if (roleCovers(context.principal.role, "fleet_admin")) return 0;
-    throw new ProblemError("forbidden", {
-      detail: "Cannot decommission immediately: skipping the grace period needs the role admin.",
-      hint: "Leave immediately out: the tenant is blocked at once and destroyed when the grace period ends.",
-      errors: [{ path: "body.immediately", message: "needs the role admin", value: true }],
-    });
+    refuseNotImmediately(context);
+    return 0;
   }
   const graceMs = graceHours === undefined ? context.settings.decommissionGraceMs : graceHours * HOUR_MS;
   if (whole || graceMs === 0) return graceMs;

@@ -7,6 +7,7 @@ import { tenantGet } from "../../registry/tenant.ts";
 import { tenantDelete as registryTenantDelete, tenantLegalHold } from "../../registry/tenantLifecycle.ts";
 import { authorize } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
+import { refuseHeld } from "./endGates.ts";
 
 /**
  * A legal hold keeps everything of a tenant: while it stands, neither a person nor the end of a grace period nor that of a
@@ -55,14 +56,5 @@ export async function tenantDelete(
       errors: [{ path: "tenant.targets", message: "are there", value: target.targetId }],
       legalTransitions: [{ action: "decommission", to: "deleted" }],
     });
-  });
-}
-
-export function refuseHeld({ legalHold, tenantId }: Tenant, action: string): void {
-  if (legalHold === null) return;
-  throw new ProblemError("legal_hold", {
-    detail: `Cannot ${action} the tenant: a legal hold keeps it since ${legalHold.placedAt} (${legalHold.reason}).`,
-    hint: `When it no longer applies, an admin lifts it with DELETE /v1/control-plane/tenants/${tenantId}/legal-hold?reason=….`,
-    errors: [{ path: "tenant.legalHold", message: "keeps the tenant", value: legalHold.reason }],
   });
 }

@@ -1,11 +1,78 @@
-import type { OperationId } from "../../contract/routes.ts";
-import type { PolicyFacts } from "../policy/facts.ts";
+import { type ErrorCode, ProblemError } from "../../contract/errors.ts";
+import { type OperationId, routes } from "../../contract/routes.ts";
+import { isRead } from "../policy/actions.ts";
+import { type PolicyFacts, withoutGaps } from "../policy/facts.ts";
+import { type Gathered, gather } from "../policy/gather.ts";
+import type { PolicyDecision } from "../policy/query.ts";
 import type { RequestContext } from "./context.ts";
+import { ownRefusal } from "./ownRefusals.ts";
 
-/** The policies' half of `authorize`: asked once the role has been found to do. */
-export async function refuseByPolicy(
-  _context: RequestContext,
-  _action: OperationId,
-  _tenantId: string | undefined,
-  _facts: PolicyFacts,
-): Promise<void> {}
+/**
+ * The policies' half of `authorize`, asked once the role has been found to do: it can refuse and nothing else. The service's own
+ * loops are not asked: what they do are steps of something that somebody was allowed to ask for. Reads are not asked either
+ * as long as the set has nothing to say about them.
+ */
+export interface PolicyAnswer {
+  /** Undefined where nothing was asked. */
+  readonly decision?: PolicyDecision;
+  readonly refusal?: ProblemError;
+}
+
+export async function askPolicies(
+  context: RequestContext,
+  action: OperationId,
+  tenantId: string | undefined,
+  added: PolicyFacts,
+): Promise<PolicyAnswer> {
+  if (context.principal.kind === "system" || routes[action].role === null) return {};
+  if (isRead(action) && !context.policy.governsReads) return {};
+  const facts = { ...context.facts, ...withoutGaps(added) };
+  const gathered = await gathering(context, action, tenantId, facts);
+  if (gathered instanceof ProblemError) return { refusal: gathered };
+  const decision = context.policy.decide(gathered.query);
+  if (decision.outcome === "allow") return { decision };
+  // Only a denial has another name; what could not be decided is told as that.
+  const own =
+    decision.outcome === "deny"
+      ? await ownRefusal({ context, action, tenant: gathered.tenant, facts })
+      : undefined;
+  return { decision, refusal: own ?? refusalOf(action, decision) };
+}
+
+/** What says that there is nothing to decide on is thrown as it is; what fails is a refusal, as nothing was decided. */
+async function gathering(
+  context: RequestContext,
+  action: OperationId,
+  tenantId: string | undefined,
+  facts: PolicyFacts,
+): Promise<Gathered | ProblemError> {
+  const { principal, registry } = context;
+  try {
+    return await registry.read((db) => gather(db, { principal, action, tenantId, facts, now: new Date() }));
+  } catch (thrown) {
+    if (thrown instanceof ProblemError) throw thrown;
+    return cannotDecide(action, ["what the policies look at could not be read"], thrown);
+  }
+}
+
+function refusalOf(action: OperationId, decision: PolicyDecision): ProblemError {
+  if (decision.outcome === "error") return cannotDecide(action, decision.errors, undefined);
+  const { reasons, version } = decision;
+  const isCrossRegion = reasons.some(({ security }) => security === "cross_region");
+  const code: ErrorCode = isCrossRegion ? "residency_violation" : "policy_denied";
+  const advice = reasons.flatMap((reason) => reason.advice ?? []);
+  return new ProblemError(code, {
+    detail: `Cannot do ${action}: ${reasons.map(({ reason }) => reason).join(" ")}`,
+    hint: [...new Set(advice), "See GET /v1/control-plane/policy for the policies."].join(" "),
+    reasons: reasons.map(({ policyId, reason, advice }) => ({ policyId, reason, advice })),
+    ...(version !== null && { policyVersion: version }),
+  });
+}
+
+function cannotDecide(action: OperationId, errors: readonly string[], cause: unknown): ProblemError {
+  return new ProblemError("policy_error", {
+    detail: `Cannot do ${action}: the policies must be evaluated first, and that failed (${errors.join("; ")}).`,
+    hint: "Nothing was changed. See GET /v1/control-plane/policy for what is wrong, mend the policies, then try again.",
+    cause,
+  });
+}

@@ -110,6 +110,20 @@ export async function refuseClosed(
   }
 }
 
+/** What `refuseClosed` would throw, for whoever has no change open. */
+export async function closedProblem(
+  db: Reader,
+  targets: readonly Omit<Gated, "currentReleaseNumber">[],
+  now: Date,
+): Promise<ProblemError | undefined> {
+  const rules = await windowsOf(db, targets);
+  for (const target of targets) {
+    const answer = windowAt(rules.get(target.targetId) ?? [], now);
+    if (!answer.open) return closed(target, answer);
+  }
+  return undefined;
+}
+
 function closed(
   { planeName, tenantId }: Pick<Gated, "planeName" | "tenantId">,
   { why, opensAt }: WindowClosed,

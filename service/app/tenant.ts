@@ -18,7 +18,7 @@ import { refuseManaged } from "./managed.ts";
 /** A tenant's record. What it does to the cloud is in tenantLifecycle.ts. */
 
 export async function tenantCreate(context: RequestContext, input: TenantCreate): Promise<Tenant> {
-  await authorize(context, "tenantCreate");
+  await authorize(context, "tenantCreate", undefined, { newTenant: input });
   return changeAs(context, (change) => registry.tenantCreate(change, input));
 }
 

@@ -26,6 +26,16 @@ export async function planesToUse(
   return placesOf(decision).map(({ planeName }) => planeName);
 }
 
+/** Throws what placing the tenant there would be refused with. */
+export async function refuseUnplaceable(
+  db: Reader,
+  tenant: Tenant,
+  planeNames: readonly string[],
+): Promise<void> {
+  await requireIsolationInPlan(db, tenant, tenant.isolation);
+  placesOf(await decided(db, tenant, planeNames));
+}
+
 /** Decides how a new target is placed on its plane and records it with the reasons. Throws a refusal. */
 export async function placeTenant(
   change: Change,

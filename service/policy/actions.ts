@@ -25,15 +25,10 @@ const LIFECYCLE: ReadonlySet<string> = new Set<OperationId>([
 /** What is gone afterwards, beside the routes whose method says so. */
 const DELETES: ReadonlySet<string> = new Set<OperationId>(["tenantDecommission", "apiKeyRevoke"]);
 
-/** Questions too long for a query: they are asked with a body and change nothing. */
-const QUESTIONS: ReadonlySet<string> = new Set<OperationId>([
-  "manifestDiff",
-  "tenantPreflight",
-  "driftRepairPreview",
-]);
-
 export function groupsOf(action: OperationId): readonly ActionGroup[] {
-  if (!isMutation(routes[action]) || QUESTIONS.has(action)) return ["read"];
+  const { role } = routes[action];
+  // What an auditor may send with a body is a question too long for a query.
+  if (!isMutation(routes[action]) || role === null || role === "auditor") return ["read"];
   const groups: ActionGroup[] = ["mutate"];
   if (LIFECYCLE.has(action)) groups.push("lifecycle");
   if (DELETES.has(action) || routes[action].method === "delete") groups.push("delete");

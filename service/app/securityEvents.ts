@@ -1,0 +1,32 @@
+import { type ErrorCode, ProblemError } from "../../contract/errors.ts";
+import { tenantFind } from "../../registry/tenant.ts";
+import type { SecurityKind } from "../policy/query.ts";
+import { changeAs, type RequestContext } from "./context.ts";
+
+/**
+ * Refusals that somebody should look at, because they may be an attempt and not a mistake. Each is an audit event on the tenant's
+ * chain, an event of the feed and a count that alerts go by; the refusal itself has been told by whoever refused.
+ */
+const KIND: Readonly<Partial<Record<ErrorCode, SecurityKind>>> = {
+  region_not_allowed: "cross_region",
+  residency_violation: "cross_region",
+};
+
+export async function noteRefusal(context: RequestContext, thrown: unknown, params: unknown): Promise<void> {
+  const kind = thrown instanceof ProblemError ? KIND[thrown.code] : undefined;
+  if (!(thrown instanceof ProblemError) || kind === undefined) return;
+  context.metrics.securityEvents.inc({ kind });
+  const { keepAnswer: _refusalsAreNoAnswers, precondition: _neitherAsked, ...asker } = context;
+  const { tenantId } = (params ?? {}) as { tenantId?: string };
+  await changeAs(asker, async (change) => {
+    const tenant = tenantId === undefined ? undefined : await tenantFind(change.db, tenantId);
+    const chain = tenant === undefined ? {} : { tenantId: tenant.tenantId };
+    const action = "security.cross_region_denied";
+    const target =
+      tenant === undefined ? { type: "fleet", id: "fleet" } : { type: "tenant", id: tenant.tenantId };
+    const { code, message: detail } = thrown;
+    const { reason = null } = context.facts ?? {};
+    await change.audit({ action, target, ...chain, outcome: "denied", reason, details: { code, detail } });
+    await change.outbox({ type: action, ...chain, payload: { ...chain, code, by: context.principal.id } });
+  });
+}
