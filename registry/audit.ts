@@ -7,6 +7,7 @@ import {
   FLEET_CHAIN,
   hashAuditEvent,
 } from "./auditChain.ts";
+import { auditStartOf } from "./auditStart.ts";
 import { newId } from "./id.ts";
 import { fromJson, toJson } from "./json.ts";
 import { reasonWords } from "./reasonWords.ts";
@@ -124,13 +125,17 @@ export async function auditVerify(
 ): Promise<AuditVerification> {
   const breaks: AuditBreak[] = [];
   const chains = await chainsToVerify(db, options.tenantId);
+  const keys = await db.selectFrom("signingKeys").select(["keyId", "publicKey"]).execute();
   let events = 0;
   for (const chain of chains) {
     // Events first, head second, verified as far as either reaches: what arrives meanwhile lies beyond both, and an event
     // the head does not know of has not come through a change.
     const reach = await lastSequenceOf(db, chain);
     const head = await headOf(db, chain);
-    const verifier = createChainVerifier(chain);
+    const { start, problem } = await auditStartOf(db, chain, keys);
+    if (problem !== undefined && start !== undefined)
+      breaks.push(startInvalid(chain, start.sequence, problem));
+    const verifier = createChainVerifier(chain, start);
     for await (const event of eventsOf(db, chain, Math.max(reach, head?.sequence ?? 0))) {
       verifier.add(event);
       events += 1;
@@ -141,6 +146,10 @@ export async function auditVerify(
   const fleetHead = await headOf(db, FLEET_CHAIN);
   const checkedAt = (options.now?.() ?? new Date()).toISOString();
   return { verified: breaks.length === 0, chains: chains.length, events, breaks, fleetHead, checkedAt };
+}
+
+function startInvalid(chain: string, sequence: number, problem: string): AuditBreak {
+  return { chain, sequence, kind: "start_invalid", message: `the start of the chain: ${problem}` };
 }
 
 function chainMissing(chain: string): AuditBreak {
@@ -160,13 +169,14 @@ async function chainsToVerify(db: Kysely<Schema>, tenantId: string | undefined):
   return [...new Set([...heads, ...written, ...tenants].map((row) => row.chain))].sort();
 }
 
-/** One chain in its order, page by page. */
+/** One chain in its order, page by page; after `from`, up to and with `upTo`. */
 export async function* eventsOf(
   db: Kysely<Schema>,
   chain: string,
   upTo: number = Number.MAX_SAFE_INTEGER,
+  from: number = Number.MIN_SAFE_INTEGER,
 ): AsyncGenerator<AuditEvent> {
-  let after = Number.MIN_SAFE_INTEGER;
+  let after = from;
   while (true) {
     const rows = await db
       .selectFrom("auditEvents")

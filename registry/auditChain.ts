@@ -6,7 +6,7 @@ import { canonicalJson } from "./canonicalJson.ts";
  * The hash chain of the audit trail, without a database: each event's hash covers the event and the hash before it, so
  * that an edit, a deletion or a swap breaks every link after it. What a chain alone cannot show, a tail cut off, its
  * head shows: the last sequence and hash, written with each event. Somebody who rewrites a whole chain and its head
- * leaves no trace in the database; for that, keep a head outside and verify against it.
+ * leaves no trace in the database; for that, keep a checkpoint outside (auditCheckpoint.ts) and verify against it.
  */
 export const CHAIN_START = "0".repeat(64);
 export const FLEET_CHAIN = "fleet";
@@ -32,8 +32,12 @@ export interface ChainVerifier {
   end(head: ChainHead | null): AuditBreak | undefined;
 }
 
-export function createChainVerifier(chain: string): ChainVerifier {
-  let last: ChainHead = { sequence: 0, hash: CHAIN_START };
+/** `start`: the event before the first that is kept, where something vouches for it. */
+export function createChainVerifier(
+  chain: string,
+  start: ChainHead = { sequence: 0, hash: CHAIN_START },
+): ChainVerifier {
+  let last: ChainHead = { sequence: start.sequence, hash: start.hash };
   let found: AuditBreak | undefined;
   return {
     chain,

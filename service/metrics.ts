@@ -64,6 +64,16 @@ export function createMetrics({ tenantSeries = 200 }: { readonly tenantSeries?: 
       labelNames: ["what"],
       registers,
     }),
+    auditBroken: new Gauge({
+      name: "tenantry_audit_broken",
+      help: "1 once a checkpoint could not be signed because the audit trail is not what the last one has signed",
+      registers,
+    }),
+    auditAnchorFailures: new Counter({
+      name: "tenantry_audit_anchor_failures_total",
+      help: "Checkpoints that could not be written to the anchor; each is tried again",
+      registers,
+    }),
     decisionsDropped: new Counter({
       name: "tenantry_decisions_dropped_total",
       help: "Allowed requests that are not in the decision log, because the registry took nothing for too long",

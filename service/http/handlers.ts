@@ -1,4 +1,3 @@
-import { ProblemError } from "../../contract/errors.ts";
 import type { BodyOf, ParamsOf, QueryOf, ResponseOf } from "../../contract/route.ts";
 import type { OperationId, Routes } from "../../contract/routes.ts";
 import * as apiKey from "../app/apiKey.ts";
@@ -51,6 +50,7 @@ import { sendEventStream } from "./eventStream.ts";
 import { sendPieces } from "./pieces.ts";
 import { sendRoutingLatest } from "./routingLatest.ts";
 import type { Streams } from "./streams.ts";
+import { expectedVersion } from "./versions.ts";
 
 /** The documents are mounted by docs.ts, which needs no wrapper. */
 type Handled = Exclude<OperationId, "serviceOpenapi" | "serviceDocs">;
@@ -367,8 +367,10 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
 
     auditEventList: ({ query }, { context }) => audit.auditEventList(context, query),
     auditDecisionList: ({ query }, { context }) => audit.auditDecisionList(context, query),
-    auditExport: async ({ query }, { context, response }) =>
-      sendPieces(response, "application/x-ndjson", await auditCheckpoint.auditExport(context, query)),
+    auditExport: async ({ query }, { context, response }) => {
+      const lines = await auditCheckpoint.auditExport(context, query);
+      await sendPieces(response, "application/x-ndjson", lines);
+    },
     auditCheckpointCreate: ({ body }, { context }) => auditCheckpoint.auditCheckpointCreate(context, body),
     auditCheckpointList: ({ query }, { context }) => auditCheckpoint.auditCheckpointList(context, query),
     auditCheckpointGet: ({ params }, { context }) =>
@@ -411,17 +413,4 @@ function tagged<T extends { readonly recordVersion: number }>({ response }: Call
 function isKnown(request: CallTools["request"], etag: string): boolean {
   const known = (request.get("if-none-match") ?? "").split(",").map((one) => one.trim().replace(/^W\//, ""));
   return known.includes(etag) || known.includes("*");
-}
-
-/** From If-Match, as our own ETag or as the bare number; `*` is no wish. */
-function expectedVersion({ request }: CallTools): number | undefined {
-  const header = request.get("if-match");
-  if (header === undefined || header === "*") return undefined;
-  const [, digits] = /^(?:W\/)?"?(\d{1,9})"?$/.exec(header) ?? [];
-  if (digits !== undefined) return Number(digits);
-  throw new ProblemError("invalid_request", {
-    detail: 'Cannot read If-Match: it must be the record version, such as "3".',
-    hint: "Send the ETag or the recordVersion of the tenant as you read it.",
-    errors: [{ path: "header.if-match", message: "is no record version", value: header.slice(0, 40) }],
-  });
 }

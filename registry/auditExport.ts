@@ -1,0 +1,195 @@
+import type { AuditEvent } from "../contract/audit.ts";
+import { ProblemError } from "../contract/errors.ts";
+import { eventsOf } from "./audit.ts";
+import { type ChainHead, FLEET_CHAIN } from "./auditChain.ts";
+import { headText, type SignedCheckpoint } from "./auditCheckpoint.ts";
+import { checkpointHeads, checkpointLatest } from "./auditCheckpointStore.ts";
+import type { AuditLine } from "./auditLines.ts";
+import { auditStartFind } from "./auditStart.ts";
+import { encodeCursor, pageAfter } from "./cursor.ts";
+import { type MerkleTree, merkleTree } from "./merkle.ts";
+import type { Reader } from "./registry.ts";
+
+/** Chains as lines for auditLines.ts to read. Read as they are sent: memory stays flat, however long the trail. */
+export type Exported = AuditEvent | AuditLine;
+
+export interface ExportRequest {
+  /** `all`, `fleet` or a tenant id. */
+  readonly chain: string;
+  /** Events at most; a line `next` tells how to go on. */
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+}
+
+export async function* auditExport(
+  db: Reader,
+  { chain, limit, cursor }: ExportRequest,
+  exportedAt: string,
+): AsyncGenerator<Exported> {
+  const [fromChain, fromSequence] = cursor === undefined ? ["", 0] : placeOf(cursor);
+  if (cursor === undefined) {
+    yield { line: "export", formatVersion: 1, chain, exportedAt };
+    yield* keyLines(db);
+  }
+  let left = limit;
+  for await (const name of chain === "all" ? chainsFrom(db, fromChain) : [chain]) {
+    const after = name === fromChain ? fromSequence : 0;
+    // What is written meanwhile is for the next export.
+    const head = await chainHead(db, name);
+    if (after === 0) yield* startLines(db, name);
+    for await (const event of eventsOf(db, name, head?.sequence ?? Number.MAX_SAFE_INTEGER, after)) {
+      if (left === 0) return yield { line: "next", cursor: encodeCursor([name, String(event.sequence - 1)]) };
+      yield event;
+      left -= 1;
+    }
+    if (head !== null) yield { line: "head", head: headText({ chain: name, ...head }) };
+  }
+}
+
+function placeOf(cursor: string): [string, number] {
+  const [chain, sequence] = pageAfter(cursor);
+  return [chain, Number(sequence)];
+}
+
+/** A chain that nobody has written to is a mistake in its name. */
+export async function requireChain(db: Reader, chain: string): Promise<void> {
+  if (chain === "all" || chain === FLEET_CHAIN || (await chainHead(db, chain)) !== null) return;
+  throw new ProblemError("audit_chain_not_found", {
+    detail: `Cannot export the chain ${chain}: it must be \`all\`, \`fleet\` or a tenant's id.`,
+    hint: "Find the tenant with GET /v1/control-plane/tenants.",
+    errors: [{ path: "query.chain", message: "is no chain", value: chain }],
+  });
+}
+
+async function* chainsFrom(db: Reader, from: string): AsyncGenerator<string> {
+  let after = from;
+  let isFirst = true;
+  for (;;) {
+    const rows = await db
+      .selectFrom("auditHeads")
+      .select("chain")
+      .where("chain", isFirst ? ">=" : ">", after)
+      .orderBy("chain")
+      .limit(500)
+      .execute();
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    yield* rows.map(({ chain }) => chain);
+    after = last.chain;
+    isFirst = false;
+  }
+}
+
+async function chainHead(db: Reader, chain: string): Promise<ChainHead | null> {
+  const head = await db
+    .selectFrom("auditHeads")
+    .select(["sequence", "hash"])
+    .where("chain", "=", chain)
+    .executeTakeFirst();
+  return head ?? null;
+}
+
+async function* keyLines(db: Reader): AsyncGenerator<AuditLine> {
+  const keys = await db
+    .selectFrom("signingKeys")
+    .select(["keyId", "publicKey"])
+    .orderBy("createdAt")
+    .execute();
+  for (const key of keys) yield { line: "key", ...key };
+}
+
+async function* startLines(db: Reader, chain: string): AsyncGenerator<AuditLine> {
+  const signed = await auditStartFind(db, chain);
+  if (signed !== undefined) yield { line: "start", ...signed };
+}
+
+/** A checkpoint with all its heads; undefined when they are no longer here. */
+export async function checkpointLines(
+  db: Reader,
+  signed: SignedCheckpoint,
+): Promise<AuditLine[] | undefined> {
+  const heads = await checkpointHeads(db, signed.statement.number);
+  if (heads === undefined) return undefined;
+  const keys: AuditLine[] = [];
+  for await (const line of keyLines(db)) keys.push(line);
+  const lines = heads.map((head): AuditLine => ({ line: "checkpoint_head", head }));
+  return [...keys, { line: "checkpoint", ...signed }, ...lines];
+}
+
+/** A tenant's chain as far as the newest checkpoint has signed it, with the path that shows it. */
+export async function auditProof(
+  db: Reader,
+  chain: string,
+  { from, limit, exportedAt }: { from?: string | undefined; limit: number; exportedAt: string },
+): Promise<AsyncGenerator<Exported>> {
+  const signed = await checkpointLatest(db);
+  const known = signed && (await treeOf(db, signed));
+  const place = known?.heads.findIndex((text) => text.startsWith(`${chain}:`)) ?? -1;
+  const head = known?.heads[place];
+  if (signed === undefined || known === undefined || head === undefined) throw noCheckpoint(chain);
+  const upTo = Number(head.split(":")[1]);
+  const after = await sequenceBefore(db, chain, from);
+  if (upTo - after > limit) throw tooLarge(upTo - after, limit);
+  const { number } = signed.statement;
+  const path = known.tree.path(place);
+  async function* lines(): AsyncGenerator<Exported> {
+    yield { line: "export", formatVersion: 1, chain, exportedAt };
+    yield* keyLines(db);
+    yield { line: "checkpoint", ...(signed as SignedCheckpoint) };
+    yield { line: "inclusion", checkpoint: number, head: head as string, index: place, path };
+    if (after === 0) yield* startLines(db, chain);
+    let isFirst = after > 0;
+    for await (const event of eventsOf(db, chain, upTo, after)) {
+      if (isFirst) yield { line: "segment", chain, sequence: event.sequence - 1, hash: event.previousHash };
+      isFirst = false;
+      yield event;
+    }
+  }
+  return lines();
+}
+
+/** The last event before the time, 0 when there is none or it is the chain's start. */
+async function sequenceBefore(db: Reader, chain: string, from: string | undefined): Promise<number> {
+  if (from === undefined) return 0;
+  const row = await db
+    .selectFrom("auditEvents")
+    .select((eb) => eb.fn.max("sequence").as("sequence"))
+    .where("tenantId", "=", chain)
+    .where("chain", "=", chain)
+    .where("occurredAt", "<", from)
+    .executeTakeFirst();
+  return Number(row?.sequence ?? 0);
+}
+
+interface KnownTree {
+  readonly root: string;
+  readonly tree: MerkleTree;
+  readonly heads: readonly string[];
+}
+
+/** Of the newest checkpoint that was asked for: with 100,000 tenants it takes a moment to make. Its root is its name. */
+let newest: KnownTree | undefined;
+
+async function treeOf(db: Reader, { statement }: SignedCheckpoint): Promise<KnownTree | undefined> {
+  const { root, number } = statement;
+  if (newest?.root === root) return newest;
+  const heads = await checkpointHeads(db, number);
+  if (heads === undefined) return undefined;
+  newest = { root, tree: merkleTree(heads), heads };
+  return newest;
+}
+
+function noCheckpoint(chain: string): ProblemError {
+  return new ProblemError("audit_checkpoint_missing", {
+    detail: `Cannot prove the chain ${chain}: a checkpoint must have signed its head, and none has yet.`,
+    hint: "Take one with POST /v1/control-plane/audit/checkpoints, or wait for the next.",
+  });
+}
+
+function tooLarge(events: number, limit: number): ProblemError {
+  return new ProblemError("audit_too_large", {
+    detail: `Cannot prove ${events} events in one answer: it must be at most ${limit}.`,
+    hint: "Say with `from` which of them matter.",
+    errors: [{ path: "query.from", message: "leaves too many events", value: events }],
+  });
+}
