@@ -51,18 +51,18 @@ const BRIEF_MS = 150;
  * for all to be met in the end.
  */
 const CHOOSY_MS = [
-  { beforeMs: 3_000, more: 1 },
-  { beforeMs: 15_000, more: 0 },
-  { beforeMs: 60_000, more: -1 },
+  { beforeMs: 5_000, more: 1 },
+  { beforeMs: 25_000, more: 0 },
+  { beforeMs: 90_000, more: -1 },
 ] as const;
 /** From so many missing hits for each kill left on, one at a time is not enough: not every kill meets one. */
 const MANY_MISSING = 0.9;
 /** Engine processes serve one operation, and few kinds of steps. */
 const ENGINE_PATIENCE_MS = 6_000;
-const ANY_MOMENT_AFTER_MS = 60_000;
+const ANY_MOMENT_AFTER_MS = 90_000;
 const TURNED_EARLY = 0.2;
 /** Of the operations that could be turned round for a needed undoing, those that are while nothing is killed. */
-const TURNED_IN_PEACE = 0.5;
+const TURNED_IN_PEACE = 0.7;
 
 export function createKiller(parts: KillerParts): Killer {
   const { world, tally, ledger, random, patience, cancel } = parts;

@@ -57,11 +57,14 @@ function createStage(world: World, ledger: Ledger, tally: Tally): Stage {
   };
 }
 
-/** The actions whose operations lack most hits. */
+/** The actions whose operations lack most of their hits. */
 function rarest(tally: Tally): Action[] {
   const kinds = Object.keys(ACTION_OF) as OperationKind[];
-  const missing = (kind: OperationKind) => tally.missing((step) => operationOfStepKind(step) === kind);
-  const lacking = kinds.map((kind) => ({ kind, lacks: missing(kind) })).filter(({ lacks }) => lacks > 0);
+  const lacks = (kind: OperationKind) => {
+    const isOwn = (step: string) => operationOfStepKind(step) === kind;
+    return tally.missing(isOwn) / stepKinds().filter(isOwn).length;
+  };
+  const lacking = kinds.map((kind) => ({ kind, lacks: lacks(kind) })).filter((one) => one.lacks > 0);
   return lacking
     .sort((a, b) => b.lacks - a.lacks)
     .slice(0, DRAWN_TO)

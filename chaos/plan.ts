@@ -116,11 +116,11 @@ export type Victim = (typeof VICTIMS)[number];
  * there during every step, so they come most; a worker or a CLI runs during few kinds of steps.
  */
 const ROUND: Readonly<Record<Victim, number>> = {
-  service: 9,
+  service: 12,
   worker: 1,
   cli: 1,
-  cloud: 4,
-  host: 2,
+  cloud: 5,
+  host: 3,
   partition: 1,
   database: 1,
 };
