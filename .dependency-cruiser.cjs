@@ -57,6 +57,8 @@ module.exports = {
     packageOnlyIn("rate-limiter-in-limits", "rate-limiter-flexible/", ["service/limits/"]),
     packageOnlyIn("pg-boss-in-dispatch", "pg-boss/", ["service/dispatch/"]),
     packageOnlyIn("sqlite-in-storage", "better-sqlite3/", ["registry/", "emulator/"]),
+    packageOnlyIn("opentelemetry-in-tracing", "@opentelemetry/", ["service/tracing/openTelemetry"]),
+    packageOnlyIn("prom-client-in-metrics", "prom-client/", ["service/(metrics|tenantSeries)"]),
     {
       name: "no-circular",
       severity: "error",
