@@ -165,6 +165,7 @@ function features(...enabled: string[]): Features {
     "api-access": "open",
     "audit-export": "closed",
     "byo-provider-keys": "closed",
+    connectors: "open",
     "custom-domains": "open",
     "full-data-mode": "closed",
     "premium-connectors": "closed",
@@ -185,7 +186,7 @@ const BUILT_IN: Readonly<Record<string, BuiltIn>> = {
   starter: {
     displayName: "Starter",
     description: "Small teams in shared infrastructure.",
-    features: features("api-access"),
+    features: features("api-access", "connectors"),
     quotas: {
       ...{ targets: 4, computeUnits: 5, storageGib: 10, connections: 5, eventsPerDay: 100_000 },
       ...{ connectorOperationsPerDay: 10_000, llmTokensPerMonth: 20_000_000 },
@@ -205,7 +206,8 @@ const BUILT_IN: Readonly<Record<string, BuiltIn>> = {
     description:
       "Companies that want single sign-on, their own domain and data of their own where it matters.",
     features: features(
-      ...["api-access", "audit-export", "custom-domains", "premium-connectors", "single-sign-on"],
+      ...["api-access", "audit-export", "connectors", "custom-domains"],
+      ...["premium-connectors", "single-sign-on"],
     ),
     quotas: {
       ...{ targets: 10, computeUnits: 40, storageGib: 100, connections: 25, eventsPerDay: 2_000_000 },
@@ -225,8 +227,8 @@ const BUILT_IN: Readonly<Record<string, BuiltIn>> = {
     displayName: "Enterprise",
     description: "Everything, with as much isolation as is asked for.",
     features: features(
-      ...["api-access", "audit-export", "byo-provider-keys", "custom-domains", "full-data-mode"],
-      ...["premium-connectors", "single-sign-on"],
+      ...["api-access", "audit-export", "byo-provider-keys", "connectors", "custom-domains"],
+      ...["full-data-mode", "premium-connectors", "single-sign-on"],
     ),
     quotas: {
       ...{ targets: 50, computeUnits: 600, storageGib: 2_000, connections: 500, eventsPerDay: 50_000_000 },
