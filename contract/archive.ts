@@ -89,8 +89,9 @@ export const archiveRoutes = defineRoutes({
     response: operationAcceptedSchema,
     errors: [
       ...["tenant_not_found", "illegal_transition", "operation_in_progress", "target_missing"],
-      "managed_by_manifest",
+      ...["managed_by_manifest", "version_conflict"],
     ] as const,
+    ifMatch: "tenant",
   },
   tenantRestore: {
     method: "post",
@@ -106,8 +107,9 @@ export const archiveRoutes = defineRoutes({
     errors: [
       ...["tenant_not_found", "illegal_transition", "operation_in_progress", "archive_missing"],
       ...["release_not_found", "plane_missing", "plane_incomplete", "managed_by_manifest"],
-      ...["target_pinned", "release_incompatible"],
+      ...["target_pinned", "release_incompatible", "version_conflict"],
     ] as const,
+    ifMatch: "tenant",
   },
   archiveList: {
     method: "get",

@@ -133,8 +133,9 @@ export const decommissionRoutes = defineRoutes({
     response: operationAcceptedSchema,
     errors: [
       ...["tenant_not_found", "illegal_transition", "operation_in_progress", "target_missing"],
-      ...["confirmation_mismatch", "legal_hold"],
+      ...["confirmation_mismatch", "legal_hold", "version_conflict"],
     ] as const,
+    ifMatch: "tenant",
   },
   tenantDecommissionUndo: {
     method: "post",
@@ -146,7 +147,11 @@ export const decommissionRoutes = defineRoutes({
     body: tenantDecommissionUndoSchema,
     status: 202,
     response: operationAcceptedSchema,
-    errors: ["tenant_not_found", "illegal_transition", "operation_in_progress", "grace_ended"],
+    errors: [
+      ...["tenant_not_found", "illegal_transition", "operation_in_progress", "grace_ended"],
+      "version_conflict",
+    ] as const,
+    ifMatch: "tenant",
   },
   tenantDelete: {
     method: "delete",
@@ -159,7 +164,8 @@ export const decommissionRoutes = defineRoutes({
     query: reasonQuery.partial(),
     status: 200,
     response: tenantSchema,
-    errors: ["tenant_not_found", "illegal_transition", "legal_hold"],
+    errors: ["tenant_not_found", "illegal_transition", "legal_hold", "version_conflict"],
+    ifMatch: "tenant",
   },
   legalHoldPlace: {
     method: "put",
@@ -171,7 +177,8 @@ export const decommissionRoutes = defineRoutes({
     body: legalHoldPlaceSchema,
     status: 200,
     response: tenantSchema,
-    errors: ["tenant_not_found", "illegal_transition"],
+    errors: ["tenant_not_found", "illegal_transition", "version_conflict"],
+    ifMatch: "tenant",
   },
   legalHoldLift: {
     method: "delete",
@@ -183,7 +190,8 @@ export const decommissionRoutes = defineRoutes({
     query: reasonQuery,
     status: 200,
     response: tenantSchema,
-    errors: ["tenant_not_found"],
+    errors: ["tenant_not_found", "version_conflict"],
+    ifMatch: "tenant",
   },
   certificateGet: {
     method: "get",

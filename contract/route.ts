@@ -35,6 +35,8 @@ export interface Route {
     | "application/x-ndjson";
   /** Beyond those every route can answer with. */
   readonly errors: readonly ErrorCode[];
+  /** If-Match is the version of the tenant in the path; where it is of the record that is written, the route's function asks. */
+  readonly ifMatch?: "tenant";
   /** The answer holds a secret shown once: a replay by Idempotency-Key must leave it out. */
   readonly secretResponse?: true;
 }

@@ -79,13 +79,21 @@ const runs = [
   "operation_in_progress",
   "target_missing",
   "managed_by_manifest",
+  "version_conflict",
 ] as const satisfies readonly ErrorCode[];
 const GATES = [
   "target_pinned",
   "release_incompatible",
   "window_closed",
 ] as const satisfies readonly ErrorCode[];
-const tenantRun = { method: "post", tag: "Tenants", role: "fleet_operator", params, status: 202 } as const;
+const tenantRun = {
+  method: "post",
+  tag: "Tenants",
+  role: "fleet_operator",
+  params,
+  status: 202,
+  ifMatch: "tenant",
+} as const;
 const tenantPath = "/v1/control-plane/tenants/:tenantId";
 
 export const tenantLifecycleRoutes = defineRoutes({
@@ -164,6 +172,9 @@ export const tenantLifecycleRoutes = defineRoutes({
     body: tenantRotateCredentialsSchema,
     bodyOptional: true,
     response: operationAcceptedSchema,
-    errors: ["tenant_not_found", "illegal_transition", "operation_in_progress", "target_missing"],
+    errors: [
+      ...["tenant_not_found", "illegal_transition", "operation_in_progress", "target_missing"],
+      "version_conflict",
+    ] as const,
   },
 });

@@ -55,8 +55,14 @@ export async function flagUpdate(
 }
 
 /** Audits `flag.archived`. One that is archived stays as it is. */
-export async function flagArchive(change: Change, flagKey: string, reason?: string): Promise<Flag> {
+export async function flagArchive(
+  change: Change,
+  flagKey: string,
+  reason?: string,
+  { expectedVersion }: FlagUpdateOptions = {},
+): Promise<Flag> {
   const before = await flagGet(change.db, flagKey);
+  refuseStale(before, expectedVersion);
   if (before.archivedAt !== null) return before;
   return flagWrite(change, { ...before, archivedAt: change.now }, "flag.archived", reason, {});
 }

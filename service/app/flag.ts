@@ -51,9 +51,10 @@ export async function flagArchive(
   context: RequestContext,
   flagKey: string,
   reason: string | undefined,
+  expectedVersion: number | undefined,
 ): Promise<Flag> {
   await authorize(context, "flagArchive");
-  return changeAs(context, (change) => registry.flagArchive(change, flagKey, reason));
+  return changeAs(context, (change) => registry.flagArchive(change, flagKey, reason, { expectedVersion }));
 }
 
 interface OverridePlace {

@@ -30,10 +30,12 @@ import * as pin from "../app/pin.ts";
 import * as placement from "../app/placement.ts";
 import * as plan from "../app/plan.ts";
 import * as plane from "../app/plane.ts";
+import * as policy from "../app/policy.ts";
 import * as preflight from "../app/preflight.ts";
 import * as quota from "../app/quota.ts";
 import * as reconcile from "../app/reconcile.ts";
 import * as release from "../app/release.ts";
+import * as residency from "../app/residency.ts";
 import * as rollout from "../app/rollout.ts";
 import * as routing from "../app/routing.ts";
 import * as tenant from "../app/tenant.ts";
@@ -80,10 +82,9 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
   return {
     tenantCreate: ({ body }, { context }) => tenant.tenantCreate(context, body),
     tenantList: ({ query }, { context }) => tenant.tenantList(context, query),
-    tenantGet: async ({ params }, tools) =>
-      tagged(tools, await tenant.tenantGet(tools.context, params.tenantId)),
-    tenantUpdate: async ({ params, body }, tools) =>
-      tagged(tools, await tenant.tenantUpdate(tools.context, params.tenantId, body, expectedVersion(tools))),
+    tenantGet: ({ params }, tools) => tenant.tenantGet(tools.context, params.tenantId),
+    tenantUpdate: ({ params, body }, tools) =>
+      tenant.tenantUpdate(tools.context, params.tenantId, body, expectedVersion(tools)),
     tenantReconfigure: ({ params, body }, tools) =>
       reconfigure.tenantReconfigure(tools.context, params.tenantId, body, expectedVersion(tools)),
     tenantVersionList: ({ params, query }, { context }) =>
@@ -93,21 +94,19 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     tenantVersionRestore: async ({ params: { tenantId, recordVersion }, body }, tools) => {
       const version = { recordVersion, ...body };
       const restored = tenant.tenantVersionRestore(tools.context, tenantId, version, expectedVersion(tools));
-      return tagged(tools, await restored);
+      return restored;
     },
     tenantProfile: ({ params }, { context }) => profile.tenantProfile(context, params.tenantId),
-    contactCreate: async ({ params, body }, tools) =>
-      tagged(tools, await contact.contactCreate(tools.context, params.tenantId, body)),
+    contactCreate: ({ params, body }, tools) => contact.contactCreate(tools.context, params.tenantId, body),
     contactList: ({ params, query }, { context }) => contact.contactList(context, params.tenantId, query),
-    contactGet: async ({ params }, tools) => tagged(tools, await contact.contactGet(tools.context, params)),
-    contactUpdate: async ({ params, body }, tools) =>
-      tagged(tools, await contact.contactUpdate(tools.context, params, body, expectedVersion(tools))),
+    contactGet: ({ params }, tools) => contact.contactGet(tools.context, params),
+    contactUpdate: ({ params, body }, tools) =>
+      contact.contactUpdate(tools.context, params, body, expectedVersion(tools)),
     contactRemove: ({ params, query }, tools) =>
       contact.contactRemove(tools.context, params, query.reason, expectedVersion(tools)),
-    tenantByExternalId: async ({ params }, tools) =>
-      tagged(tools, await externalId.tenantByExternalId(tools.context, params)),
-    externalIdSet: async ({ params, body }, tools) =>
-      tagged(tools, await externalId.externalIdSet(tools.context, params, body, expectedVersion(tools))),
+    tenantByExternalId: ({ params }, tools) => externalId.tenantByExternalId(tools.context, params),
+    externalIdSet: ({ params, body }, tools) =>
+      externalId.externalIdSet(tools.context, params, body, expectedVersion(tools)),
     externalIdList: ({ params, query }, { context }) =>
       externalId.externalIdList(context, params.tenantId, query),
     externalIdRemove: ({ params, query }, tools) =>
@@ -131,12 +130,12 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
       decommission.tenantDecommission(context, params.tenantId, body),
     tenantDecommissionUndo: ({ params, body }, { context }) =>
       decommission.tenantDecommissionUndo(context, params.tenantId, body),
-    tenantDelete: async ({ params, query }, tools) =>
-      tagged(tools, await legalHold.tenantDelete(tools.context, params.tenantId, query.reason)),
-    legalHoldPlace: async ({ params, body }, tools) =>
-      tagged(tools, await legalHold.legalHoldPlace(tools.context, params.tenantId, body)),
-    legalHoldLift: async ({ params, query }, tools) =>
-      tagged(tools, await legalHold.legalHoldLift(tools.context, params.tenantId, query.reason)),
+    tenantDelete: ({ params, query }, tools) =>
+      legalHold.tenantDelete(tools.context, params.tenantId, query.reason),
+    legalHoldPlace: ({ params, body }, tools) =>
+      legalHold.legalHoldPlace(tools.context, params.tenantId, body),
+    legalHoldLift: ({ params, query }, tools) =>
+      legalHold.legalHoldLift(tools.context, params.tenantId, query.reason),
     certificateGet: ({ params }, { context }) => certificate.certificateGet(context, params.tenantId),
     signingKeyList: ({ query }, { context }) => certificate.signingKeyList(context, query),
 
@@ -174,14 +173,11 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     routingRelease: ({ params, body }, { context }) =>
       routing.routingRelease(context, params.planeName, body),
 
-    domainCreate: async ({ params, body }, tools) =>
-      tagged(tools, await domain.domainCreate(tools.context, params.tenantId, body)),
+    domainCreate: ({ params, body }, tools) => domain.domainCreate(tools.context, params.tenantId, body),
     domainList: ({ params, query }, { context }) => domain.domainList(context, params.tenantId, query),
-    domainGet: async ({ params }, tools) => tagged(tools, await domain.domainGet(tools.context, params)),
-    domainVerify: async ({ params, body }, tools) =>
-      tagged(tools, await domain.domainVerify(tools.context, params, body)),
-    domainDelete: async ({ params, query }, tools) =>
-      tagged(tools, await domain.domainDelete(tools.context, params, query.reason)),
+    domainGet: ({ params }, tools) => domain.domainGet(tools.context, params),
+    domainVerify: ({ params, body }, tools) => domain.domainVerify(tools.context, params, body),
+    domainDelete: ({ params, query }, tools) => domain.domainDelete(tools.context, params, query.reason),
 
     releaseCreate: ({ body }, { context }) => release.releaseCreate(context, body),
     releaseList: ({ query }, { context }) => release.releaseList(context, query),
@@ -212,8 +208,8 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
 
     entitlementSet: ({ params, body }, tools) =>
       entitlement.entitlementSet(tools.context, params.tenantId, body, expectedVersion(tools)),
-    entitlementList: async ({ params, query }, tools) =>
-      tagged(tools, await entitlement.entitlementList(tools.context, params.tenantId, query.source)),
+    entitlementList: ({ params, query }, tools) =>
+      entitlement.entitlementList(tools.context, params.tenantId, query.source),
     entitlementRemove: async ({ params, query }, tools) => {
       const removed = entitlement.entitlementRemove(
         tools.context,
@@ -221,18 +217,18 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
         query.reason,
         expectedVersion(tools),
       );
-      return tagged(tools, await removed);
+      return removed;
     },
     entitlementBundleGet: ({ params, query }, tools) =>
       sendEntitlementBundle(tools, params.tenantId, query.waitMs),
 
-    flagCreate: async ({ body }, tools) => tagged(tools, await flag.flagCreate(tools.context, body)),
+    flagCreate: ({ body }, tools) => flag.flagCreate(tools.context, body),
     flagList: ({ query }, { context }) => flag.flagList(context, query),
-    flagGet: async ({ params }, tools) => tagged(tools, await flag.flagGet(tools.context, params.flagKey)),
-    flagUpdate: async ({ params, body }, tools) =>
-      tagged(tools, await flag.flagUpdate(tools.context, params.flagKey, body, expectedVersion(tools))),
-    flagArchive: async ({ params, query }, tools) =>
-      tagged(tools, await flag.flagArchive(tools.context, params.flagKey, query.reason)),
+    flagGet: ({ params }, tools) => flag.flagGet(tools.context, params.flagKey),
+    flagUpdate: ({ params, body }, tools) =>
+      flag.flagUpdate(tools.context, params.flagKey, body, expectedVersion(tools)),
+    flagArchive: ({ params, query }, tools) =>
+      flag.flagArchive(tools.context, params.flagKey, query.reason, expectedVersion(tools)),
     flagOverrideSet: ({ params, body }, { context }) => flag.flagOverrideSet(context, params, body),
     flagOverrideRemove: ({ params, query }, { context }) =>
       flag.flagOverrideRemove(context, params, query.reason),
@@ -246,14 +242,12 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
       return flags;
     },
 
-    incidentCreate: async ({ body }, tools) =>
-      tagged(tools, await incident.incidentCreate(tools.context, body)),
+    incidentCreate: ({ body }, tools) => incident.incidentCreate(tools.context, body),
     incidentList: ({ query }, { context }) => incident.incidentList(context, query),
-    incidentGet: async ({ params }, tools) =>
-      tagged(tools, await incident.incidentGet(tools.context, params.incidentId)),
+    incidentGet: ({ params }, tools) => incident.incidentGet(tools.context, params.incidentId),
     incidentUpdate: async ({ params, body }, tools) => {
       const updated = incident.incidentUpdate(tools.context, params.incidentId, body, expectedVersion(tools));
-      return tagged(tools, await updated);
+      return updated;
     },
     incidentNoteCreate: ({ params, body }, { context }) =>
       incident.incidentNoteCreate(context, params.incidentId, body),
@@ -283,6 +277,23 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
       rollout.rolloutRetarget(context, params.rolloutId, body),
     rolloutRollback: ({ params, body }, { context }) =>
       rollout.rolloutRollback(context, params.rolloutId, body),
+
+    policyGet: (_input, { context }) => policy.policyGet(context),
+    policySchemaGet: async (_input, { context, response }) => {
+      const text = await policy.policySchemaGet(context);
+      response.status(200).type("text/plain").send(text);
+    },
+    policyVersionGet: ({ params }, { context }) => policy.policyVersionGet(context, params.version),
+    policyEvaluate: ({ body }, { context }) => policy.policyEvaluate(context, body),
+
+    residencyRegionList: ({ query }, { context }) => residency.residencyRegionList(context, query),
+    residencyRegionGet: ({ params }, { context }) => residency.residencyRegionGet(context, params.region),
+    residencyEndpointSet: ({ params, body }, { context }) =>
+      residency.residencyEndpointSet(context, params, body),
+    residencyEndpointRemove: ({ params, query }, { context }) =>
+      residency.residencyEndpointRemove(context, params, query.reason),
+    tenantResidency: ({ params, query }, { context }) =>
+      residency.tenantResidency(context, params.tenantId, query.region),
 
     breakerList: ({ query }, { context }) => breaker.breakerList(context, query),
     breakerReset: ({ params, body }, { context }) => breaker.breakerReset(context, params.scope, body.reason),
@@ -344,24 +355,18 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
 
     connectorList: ({ query }, { context }) => connector.connectorList(context, query),
     connectorGet: ({ params }, { context }) => connector.connectorGet(context, params.connectorKey),
-    integrationCreate: async ({ params, body }, tools) =>
-      tagged(tools, await integration.integrationCreate(tools.context, params.tenantId, body)),
+    integrationCreate: ({ params, body }, tools) =>
+      integration.integrationCreate(tools.context, params.tenantId, body),
     integrationList: ({ params, query }, { context }) =>
       integration.integrationList(context, params.tenantId, query),
-    integrationGet: async ({ params }, tools) =>
-      tagged(tools, await integration.integrationGet(tools.context, params.tenantId, params.integrationId)),
-    integrationUpdate: async ({ params, body }, tools) =>
-      tagged(tools, await integration.integrationUpdate(tools.context, params, body, expectedVersion(tools))),
-    integrationDisable: async ({ params, body }, tools) =>
-      tagged(
-        tools,
-        await integration.integrationDisable(tools.context, params, body.reason, expectedVersion(tools)),
-      ),
-    integrationEnable: async ({ params, body }, tools) =>
-      tagged(
-        tools,
-        await integration.integrationEnable(tools.context, params, body.reason, expectedVersion(tools)),
-      ),
+    integrationGet: ({ params }, tools) =>
+      integration.integrationGet(tools.context, params.tenantId, params.integrationId),
+    integrationUpdate: ({ params, body }, tools) =>
+      integration.integrationUpdate(tools.context, params, body, expectedVersion(tools)),
+    integrationDisable: ({ params, body }, tools) =>
+      integration.integrationDisable(tools.context, params, body.reason, expectedVersion(tools)),
+    integrationEnable: ({ params, body }, tools) =>
+      integration.integrationEnable(tools.context, params, body.reason, expectedVersion(tools)),
     integrationRemove: ({ params, query }, tools) =>
       integration.integrationRemove(tools.context, params, query.reason, expectedVersion(tools)),
 
@@ -402,11 +407,6 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
         .send(await registry.metrics());
     },
   };
-}
-
-function tagged<T extends { readonly recordVersion: number }>({ response }: CallTools, record: T): T {
-  response.set("ETag", `"${record.recordVersion}"`);
-  return record;
 }
 
 /** By If-None-Match alone: `fetch` sends Cache-Control: no-cache with it, which Express would take for a wish to have it all. */

@@ -16,6 +16,7 @@ import { isNdjson, ndjsonLines } from "./ndjson.ts";
 import { asProblem, sendProblem } from "./problem.ts";
 import { forceReason, isYaml, utf8Text } from "./requestExtras.ts";
 import { noteInput, notePath, traced } from "./traced.ts";
+import { preconditionOf, tagRecord } from "./versions.ts";
 import { placed, readYamlBody } from "./yamlBody.ts";
 
 interface RequestFacts {
@@ -88,6 +89,7 @@ export function wrap(deps: HttpDeps, operationId: string, route: Route, handler:
     await deps.authorize(tools.context, operationId, request.params.tenantId);
     if (route.body !== undefined) await readBody(route, request, response);
     const input = checked(route, request);
+    Object.assign(tools.context, preconditionOf(route, request));
     await deps.refuseEnvironment(tools.context, operationId, input);
     if (route.role !== null) facts.allowed = tools.context;
     noteInput(input);
@@ -264,8 +266,9 @@ function answer(deps: HttpDeps, route: Route, response: Response, body: unknown)
 }
 
 function sendJson(response: Response, status: number, body: unknown): void {
-  if (status === 204) response.status(204).end();
-  else response.status(status).json(body);
+  if (status === 204) return void response.status(204).end();
+  tagRecord(response, body);
+  response.status(status).json(body);
 }
 
 export function answerErrors(deps: HttpDeps) {
