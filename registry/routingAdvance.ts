@@ -7,7 +7,7 @@ import { signingKeyKeep } from "./signingKey.ts";
 
 export interface Advance {
   readonly reason: string | null;
-  readonly restores?: number;
+  readonly restores?: number | null;
   /** A version even when nothing differs. */
   readonly always?: boolean;
 }
@@ -18,17 +18,17 @@ export async function advance(
   planeName: string,
   content: RoutingContent,
   signer: RoutingSigner,
-  { reason, restores = undefined, always = false }: Advance,
+  { reason, restores = null, always = false }: Advance,
 ): Promise<{ snapshot: RoutingSnapshot; changed: boolean }> {
   const head = await headOf(change.db, planeName);
   const newest = head && (await snapshotFind(change.db, planeName, head.version));
-  if (!always && newest !== undefined && sameContent(newest, content))
+  if (!always && newest?.restores === restores && sameContent(newest, content))
     return { snapshot: newest, changed: false };
   const version = (head?.version ?? 0) + 1;
   const snapshot = sealed(
     {
       ...{ formatVersion: 2, kind: "tenantry.routing", planeName, publishedAt: change.now, version },
-      ...{ restores: restores ?? null, sharedHost: content.sharedHost },
+      ...{ restores, sharedHost: content.sharedHost },
       ...{ routes: [...content.routes], services: [...content.services] },
     },
     signer,

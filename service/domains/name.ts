@@ -11,6 +11,9 @@ const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 /** What no public DNS answers for, so that nobody could prove it. */
 const NOT_PUBLIC = new Set(["localhost", "local", "internal", "arpa", "onion", "invalid", "alt"]);
 
+/** What is in no name, as letters of some script or as the dots and marks between them. */
+const OTHER = /[^\p{L}\p{N}\p{M}.。．｡・·'\-_]/u;
+
 const ASK = "Send a name such as app.acme.example.";
 
 /**
@@ -26,7 +29,7 @@ export function readDomainName(given: string): DomainName {
   }
   if (/[\p{C}\p{Z}]/u.test(given))
     return { problem: "must not have spaces or invisible characters", hint: ASK };
-  if (/[^\p{L}\p{N}\p{M}.。．｡・·'\-_]/u.test(given)) {
+  if (OTHER.test(given)) {
     return { problem: "must be a name alone, without scheme, port or path", hint: ASK };
   }
   const domain = domainToASCII(given.replace(/\.$/, ""));
@@ -34,7 +37,10 @@ export function readDomainName(given: string): DomainName {
   if (domain === "" || !labels.every((label) => LABEL.test(label))) {
     return { problem: "must be labels of letters, digits and inner hyphens, with dots between", hint: ASK };
   }
-  if (domainToASCII(domainToUnicode(domain)) !== domain) {
+  const displayName = domainToUnicode(domain);
+  // What cannot be decoded is given back as it was.
+  const isOdd = displayName.split(".").some((label) => label.startsWith("xn--"));
+  if (isOdd || domainToASCII(displayName) !== domain || OTHER.test(displayName)) {
     return { problem: "must be valid punycode where a label begins with xn--", hint: ASK };
   }
   return checked(domain, labels);
