@@ -8,6 +8,7 @@ import {
 } from "../../contract/limitOverride.ts";
 import { OPERATION_IDS } from "../../contract/routes.ts";
 import * as registry from "../../registry/limitOverride.ts";
+import type { Change } from "../../registry/registry.ts";
 import { later } from "../../registry/stackLease.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { authorize } from "./authorize.ts";
@@ -27,6 +28,7 @@ export async function limitOverrideCreate(
       await tenantGet(change.db, tenantId);
       refusePast(expiresAt, change.now);
       refuseForEver(expiresAt, later(change.now, LIMIT_OVERRIDE_LIMITS.lifetimeMs));
+      change.afterCommit(() => context.nudges.nudge("limits"));
       return registry.limitOverrideCreate(change, input);
     },
     { tenantId },
@@ -41,7 +43,11 @@ export async function limitOverrideEnd(
   await authorize(context, "limitOverrideEnd");
   const now = new Date().toISOString();
   const { tenantId } = await context.registry.read((db) => registry.limitOverrideGet(db, overrideId, now));
-  return changeAs(context, (change) => registry.limitOverrideEnd(change, overrideId, reason), { tenantId });
+  const ending = (change: Change) => {
+    change.afterCommit(() => context.nudges.nudge("limits"));
+    return registry.limitOverrideEnd(change, overrideId, reason);
+  };
+  return changeAs(context, ending, { tenantId });
 }
 
 export async function limitOverrideGet(context: RequestContext, overrideId: string): Promise<LimitOverride> {

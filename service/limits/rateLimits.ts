@@ -5,6 +5,7 @@ import type { Principal } from "../app/context.ts";
 import { limits, type Settings } from "../config.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
+import type { Nudges } from "../nudges.ts";
 import { addressKey } from "./address.ts";
 import { type Counters, memoryCounters, postgresCounters } from "./counters.ts";
 import { createTenantLimits } from "./tenantLimits.ts";
@@ -42,6 +43,7 @@ export interface RateLimitParts {
   readonly registry: Registry;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly nudges: Pick<Nudges, "on">;
   /** Tests: counters that fail. */
   readonly counters?: Counters;
 }
@@ -70,6 +72,10 @@ export function createRateLimits(parts: RateLimitParts): RateLimits {
   const tenants = createTenantLimits(parts.registry);
   // Who is known to have nothing left is refused without counting: that is when counting would cost most.
   const exhausted = new Exhausted();
+  const unsubscribe = parts.nudges.on("limits", () => {
+    tenants.forget();
+    exhausted.clear();
+  });
 
   async function rulesFor({ principal, operationId, tenantId }: Call): Promise<Rule[]> {
     const rules: Rule[] = [];
@@ -131,7 +137,10 @@ export function createRateLimits(parts: RateLimitParts): RateLimits {
       if (count >= rule.requests) exhausted.add(rule.key, resetMs);
     },
 
-    close: () => shared.close(),
+    async close() {
+      unsubscribe();
+      await shared.close();
+    },
   };
 }
 
@@ -178,6 +187,10 @@ class Exhausted {
   add(key: string, ms: number): void {
     if (this.#untilMs.size >= limits.rateLimitTenants) this.#untilMs.clear();
     this.#untilMs.set(key, Date.now() + ms);
+  }
+
+  clear(): void {
+    this.#untilMs.clear();
   }
 
   leftMs(key: string): number {

@@ -11,6 +11,8 @@ import { limits } from "../config.ts";
 export interface TenantLimits {
   /** Undefined for an id that is no tenant's, and when nothing is said. */
   limitFor(tenantId: string, operationId: string): Promise<RateLimit | undefined>;
+  /** Reads anew when it is asked next. */
+  forget(): void;
 }
 
 interface Planned {
@@ -63,6 +65,10 @@ export function createTenantLimits(registry: Registry, now: () => number = Date.
   }
 
   return {
+    forget() {
+      bindings.clear();
+      overridesUntilMs = 0;
+    },
     async limitFor(tenantId, operationId) {
       await refreshOverrides();
       const exact = overrides.get(`${tenantId}/${operationId}`);

@@ -103,7 +103,7 @@ export async function startTestService(
         ...(content === undefined ? {} : { body: content }),
       });
       const text = await response.text();
-      const isJson = response.headers.get("content-type")?.includes("json") === true;
+      const isJson = response.headers.get("content-type")?.match(/[/+]json/) != null;
       return { status: response.status, body: isJson ? JSON.parse(text) : text, headers: response.headers };
     },
     async restart(more = []) {
