@@ -18,6 +18,8 @@ export const ERRORS = {
   contact_not_found: { status: 404, title: "The tenant has no such contact" },
   external_id_not_found: { status: 404, title: "No such external id" },
   plane_not_found: { status: 404, title: "No such plane" },
+  region_not_found: { status: 404, title: "Nothing is known of that region" },
+  policy_version_not_found: { status: 404, title: "No such set of policies" },
   plan_not_found: { status: 404, title: "No such plan" },
   plan_version_not_found: { status: 404, title: "No such version of the plan" },
   entitlement_override_not_found: { status: 404, title: "The tenant has no such override" },

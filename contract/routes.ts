@@ -25,10 +25,12 @@ import { pinRoutes } from "./pin.ts";
 import { placementRoutes } from "./placement.ts";
 import { planRoutes } from "./plan.ts";
 import { planeRoutes } from "./plane.ts";
+import { policyRoutes } from "./policy.ts";
 import { preflightRoutes } from "./preflight.ts";
 import { quotaRoutes } from "./quota.ts";
 import { reconcileRoutes } from "./reconcile.ts";
 import { releaseRoutes } from "./release.ts";
+import { residencyRoutes } from "./residency.ts";
 import { rolloutRoutes } from "./rolloutRoutes.ts";
 import { routingRoutes } from "./routing.ts";
 import { targetRoutes } from "./target.ts";
@@ -82,6 +84,8 @@ export const routes = {
   ...reconcileRoutes,
   ...connectorRoutes,
   ...integrationRoutes,
+  ...policyRoutes,
+  ...residencyRoutes,
   ...auditRoutes,
   ...auditCheckpointRoutes,
   ...apiKeyRoutes,
