@@ -338,7 +338,7 @@ export const limits = {
   traceBatchSpans: 512,
   traceEveryMs: 2_000,
   traceSendMs: 5_000,
-  traceStopMs: 5_000,
+  traceStopMs: 3_000,
   traceErrorChars: 500,
   /** The log of what was allowed: how often it is written, how much of it waits in memory at most, and rows in one write. */
   auditAnchorMs: 30_000,

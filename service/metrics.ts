@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import { createTenantSeries } from "./tenantSeries.ts";
 
 /**
- * Every metric of the service in one place; docs/observability.md has them as a table, made by writeMetricsDocs.ts. Labels are
+ * Every metric of the service in one place; docs/observability.md has them as a table, made by script/writeMetricsDocs.ts. Labels are
  * bounded sets, never ids; but for the few tenants of tenantSeries.ts.
  */
 export function createMetrics({ tenantSeries = 200 }: { readonly tenantSeries?: number } = {}) {

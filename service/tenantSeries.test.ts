@@ -20,7 +20,7 @@ describe("series of tenants", () => {
       series.request(tenantId, 404);
       series.operation({ tenantId, ...place, kind: "tenant_deploy", status: "failed", seconds: 3 });
       series.reconcile({ tenantId, ...place, outcome: "succeeded", seconds: 0.1 });
-      series.policy({ tenantId, decision: "denied", seconds: 0.001 });
+      series.policy({ tenantId, region: "eu-west-1", decision: "deny", seconds: 0.001 });
     }
     expect(await tenantsIn(registry)).toEqual(["t47", "t48", "t49"]);
   });

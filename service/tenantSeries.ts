@@ -33,6 +33,7 @@ export interface TenantReconcile extends Place {
 
 export interface TenantDecision {
   readonly tenantId: string;
+  readonly region: string;
   readonly decision: string;
   readonly seconds: number;
 }
@@ -66,8 +67,13 @@ export function createTenantSeries(registers: Registry[], limit: number): Tenant
     "outcome",
   );
   const reconcileSeconds = made("reconcile_seconds_total", "Time of asking for it", ...place, "outcome");
-  const decisions = made("policy_decisions_total", "Decisions of policies about a tenant", "decision");
-  const decisionSeconds = made("policy_seconds_total", "Time of those decisions", "decision");
+  const decisions = made(
+    "policy_decisions_total",
+    "Decisions of policies about a tenant",
+    "region",
+    "decision",
+  );
+  const decisionSeconds = made("policy_seconds_total", "Time of those decisions", "region", "decision");
   /** In order of when something was last heard: how to take back each series of a tenant. */
   const held = new Map<string, Map<string, () => void>>();
 
@@ -104,8 +110,8 @@ export function createTenantSeries(registers: Registry[], limit: number): Tenant
       const labels = { environment, region, outcome };
       count(tenantId, [reconciles, labels, 1], [reconcileSeconds, labels, seconds]);
     },
-    policy({ tenantId, decision, seconds }) {
-      count(tenantId, [decisions, { decision }, 1], [decisionSeconds, { decision }, seconds]);
+    policy({ tenantId, region, decision, seconds }) {
+      count(tenantId, [decisions, { region, decision }, 1], [decisionSeconds, { region, decision }, seconds]);
     },
   };
 }

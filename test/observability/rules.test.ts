@@ -10,8 +10,7 @@ import {
   OPERATION_KINDS,
   OPERATION_STATUSES,
 } from "../../contract/vocabulary.ts";
-import { createMetrics } from "../../service/metrics.ts";
-import { metricFacts, withMetricsTable } from "../../service/metricsTable.ts";
+import { factsOf, isOurs, registries, withMetricsTables } from "../../script/lib/metricsTable.ts";
 import { readPromql, type Selector, withoutVariables } from "./promql.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -50,25 +49,19 @@ const dashboards = readdirSync(join(root, "observability/dashboards")).map(
 const ADDED_LABELS = ["job", "instance"];
 const MADE_BY_PROMETHEUS = [{ name: "up", type: "gauge", labels: [] as readonly string[] }];
 
-const own = metricFacts();
-const others = createMetrics()
-  .registry.getMetricsAsArray()
-  .filter(({ name }) => !name.startsWith("tenantry_"))
-  .map(({ name, type }) => ({ name, type: String(type), labels: [] as readonly string[] }));
+const metrics = Object.values(registries).flatMap((registry) => factsOf(registry()));
 
 /** The series that a metric is made of, with their labels. */
 const series = new Map<string, readonly string[]>(
-  [...own, ...others, ...MADE_BY_PROMETHEUS].flatMap(
-    ({ name, type, labels }): [string, readonly string[]][] => {
-      const known = [...labels, ...ADDED_LABELS];
-      if (type !== "histogram") return [[name, known]];
-      return [
-        [`${name}_bucket`, [...known, "le"]],
-        [`${name}_sum`, known],
-        [`${name}_count`, known],
-      ];
-    },
-  ),
+  [...metrics, ...MADE_BY_PROMETHEUS].flatMap(({ name, type, labels }): [string, readonly string[]][] => {
+    const known = [...labels, ...ADDED_LABELS];
+    if (type !== "histogram") return [[name, known]];
+    return [
+      [`${name}_bucket`, [...known, "le"]],
+      [`${name}_sum`, known],
+      [`${name}_count`, known],
+    ];
+  }),
 );
 
 /** Values that a label may have; one that it cannot have would choose nothing, and an alert on it never ring. */
@@ -80,7 +73,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   drift: DRIFT_STATES,
   decision: ["allow", "deny", "error"],
   outcome: ["succeeded", "failed", "overtaken", "allow", "deny", "error"],
-  job: ["tenantry"],
+  job: ["tenantry", "tenantry-router"],
   status: [...OPERATION_STATUSES, "2xx", "3xx", "4xx", "5xx", "5.."],
   le: ["900"],
 };
@@ -208,11 +201,11 @@ describe.each(dashboards)("dashboard %s", (_file, { uid, title, panels, templati
 describe("docs/observability.md", () => {
   it("has the metrics as the code has them (npm run metrics)", () => {
     const page = read("docs/observability.md");
-    expect(withMetricsTable(page)).toBe(page);
+    expect(withMetricsTables(page)).toBe(page);
   });
 
   it("says what each metric is, in words that fit a table", () => {
-    for (const { name, help } of own) {
+    for (const { name, help } of metrics.filter(isOurs)) {
       expect(help.length, name).toBeGreaterThan(8);
       expect(help, name).not.toMatch(/[|\n]|\.$/);
     }
