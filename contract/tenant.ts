@@ -30,12 +30,18 @@ import {
 
 const displayNameSchema = printable(LIMITS.displayNameChars);
 
+const DOMAIN =
+  /^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})$/;
 const domainSchema = z
   .string()
   .max(253)
-  .regex(/^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})$/, {
-    error: "must be a lowercase domain name such as app.acme.example",
-  });
+  .regex(DOMAIN, { error: ({ input }) => `must be a lowercase domain name such as ${likelyDomain(input)}` });
+
+/** What was meant, as the DNS spells it: the browser's own rules, which know what each Unicode letter stands for. */
+function likelyDomain(input: unknown): string {
+  const url = URL.parse(`https://${String(input).trim().slice(0, 253)}`);
+  return url !== null && DOMAIN.test(url.hostname) ? url.hostname : "app.acme.example";
+}
 
 const regionSchema = z
   .string()
