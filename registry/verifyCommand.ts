@@ -1,28 +1,53 @@
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { ChainHead } from "./auditChain.ts";
 import { auditVerifyOffline } from "./auditFile.ts";
+import { readCheckpoint, readKeys } from "./auditKept.ts";
 
 /**
- * `script/audit verify FILE|URL [--json] [--fleet-head SEQUENCE:HASH]`: is the audit trail whole? Exits 0 when it is, 2 when it
- * is not, 1 when it cannot be read. Needs no service and no key: whoever may read the file or the database
- * (postgres://…) can check it.
+ * `script/audit verify FILE|URL [--json] [--checkpoint FILE]… [--keys FILE] [--fleet-head SEQUENCE:HASH]`: is the audit
+ * trail whole? Exits 0 when it is, 2 when it is not, 1 when it cannot be read. Needs no service and no key: whoever may read the
+ * file or the database (postgres://…) can check it.
  */
-const usage = "script/audit verify FILE|URL [--json] [--fleet-head SEQUENCE:HASH]";
+const usage =
+  "script/audit verify FILE|URL [--json] [--checkpoint FILE]… [--keys FILE] [--fleet-head SEQUENCE:HASH]";
 
-function readArguments(args: string[]): { file: string; json: boolean; fleetHead?: ChainHead } {
-  const options = { json: { type: "boolean", default: false }, "fleet-head": { type: "string" } } as const;
+const options = {
+  json: { type: "boolean", default: false },
+  checkpoint: { type: "string", multiple: true, default: [] },
+  keys: { type: "string" },
+  "fleet-head": { type: "string" },
+} as const;
+
+function readArguments(args: string[]) {
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
   const [verb, file, ...more] = positionals;
   if (verb !== "verify" || file === undefined || more.length > 0) {
     throw new Error(`the arguments must be \`verify FILE\`, got \`${positionals.join(" ")}\``);
   }
-  const head = values["fleet-head"];
-  if (head === undefined) return { file, json: values.json };
+  const { json, checkpoint, keys, "fleet-head": head } = values;
+  return {
+    ...{ file, json },
+    kept: {
+      fleetHead: head === undefined ? undefined : readHead(head),
+      checkpoints: checkpoint.map((one) => reading(one, "a checkpoint", readCheckpoint)),
+      keys: keys === undefined ? undefined : reading(keys, "public keys", readKeys),
+    },
+  };
+}
+
+function readHead(head: string): ChainHead {
   const [, sequence, hash] = /^(\d+):([0-9a-f]{64})$/.exec(head) ?? [];
-  if (sequence === undefined || hash === undefined) {
-    throw new Error(`--fleet-head must be SEQUENCE:HASH from an earlier verification, got ${head}`);
+  if (sequence !== undefined && hash !== undefined) return { sequence: Number(sequence), hash };
+  throw new Error(`--fleet-head must be SEQUENCE:HASH from an earlier verification, got ${head}`);
+}
+
+function reading<T>(file: string, what: string, read: (text: string) => T): T {
+  try {
+    return read(readFileSync(file, "utf8"));
+  } catch (cause) {
+    throw new Error(`${file} must be ${what}: ${(cause as Error).message}`, { cause });
   }
-  return { file, json: values.json, fleetHead: { sequence: Number(sequence), hash } };
 }
 
 function describe(verification: Awaited<ReturnType<typeof auditVerifyOffline>>): string[] {
@@ -37,8 +62,8 @@ if (process.argv.slice(2).some((argument) => argument === "--help" || argument =
   process.exit(0);
 }
 try {
-  const { file, json, fleetHead } = readArguments(process.argv.slice(2));
-  const verification = await auditVerifyOffline(file, fleetHead);
+  const { file, json, kept } = readArguments(process.argv.slice(2));
+  const verification = await auditVerifyOffline(file, kept);
   console.log(json ? JSON.stringify(verification) : describe(verification).join("\n"));
   process.exitCode = verification.verified ? 0 : 2;
 } catch (error) {

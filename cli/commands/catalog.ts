@@ -55,6 +55,9 @@ const NAMED: Readonly<Partial<Record<string, string>>> = {
   driftRepairCreate: "drift repair",
   tenantHealthList: "tenant health",
   auditVerification: "audit verification",
+  auditDecisionList: "audit decisions",
+  auditCheckpointCreate: "audit checkpoint",
+  tenantAuditProof: "audit proof",
 };
 
 /** No use in a terminal, or part of a command that is written by hand. */
