@@ -1,0 +1,86 @@
+import { expect, it } from "vitest";
+import type { ProblemError } from "../../contract/errors.ts";
+import type { Registry } from "../../registry/registry.ts";
+import { createMetrics } from "../metrics.ts";
+import { createNudges } from "../nudges.ts";
+import { type Counters, memoryCounters } from "./counters.ts";
+import { createRateLimits } from "./rateLimits.ts";
+
+/** A store that can be taken away. */
+function flaky(): Counters & { gone: boolean; asked: number } {
+  const memory = memoryCounters();
+  return {
+    gone: false,
+    asked: 0,
+    async add(key, windowSeconds) {
+      this.asked += 1;
+      if (this.gone) throw new Error("the database is away");
+      return memory.add(key, windowSeconds);
+    },
+    close: async () => {},
+  };
+}
+
+function setUp(rateLimit: number) {
+  const counters = flaky();
+  const warnings: string[] = [];
+  const metrics = createMetrics();
+  const headers: Record<string, string> = {};
+  const limits = createRateLimits({
+    settings: { rateLimit, rateLimitAddress: 0, databaseUrl: undefined },
+    registry: {
+      read: () => Promise.reject(new Error("not asked about tenants here")),
+    } as unknown as Registry,
+    log: { warn: (_facts: unknown, text: string) => warnings.push(text) } as never,
+    metrics,
+    nudges: createNudges(),
+    counters,
+  });
+  const consume = (isRead: boolean, tenantId?: string) =>
+    limits
+      .consume(
+        { principal: { id: "key" }, operationId: "tenantList", tenantId, isRead },
+        { set: (more) => Object.assign(headers, more) },
+      )
+      .then(
+        () => "answered",
+        (thrown: ProblemError) => thrown.code,
+      );
+  const failures = async () => (await metrics.rateLimiterFailures.get()).values;
+  return { counters, warnings, headers, consume, failures };
+}
+
+it("counts down, says so, and refuses without asking the store again", async () => {
+  const { consume, headers, counters } = setUp(2);
+  expect([await consume(true), await consume(false), await consume(true)]).toEqual([
+    ...["answered", "answered", "rate_limited"],
+  ]);
+  expect(headers).toMatchObject({
+    "RateLimit-Policy": '"principal";q=2;w=60',
+    RateLimit: expect.stringMatching(/^"principal";r=0;t=\d+$/),
+    "Retry-After": expect.stringMatching(/^\d+$/),
+  });
+  const { asked } = counters;
+  expect(await consume(true)).toBe("rate_limited");
+  expect(counters.asked).toBe(asked);
+});
+
+it("lets reads pass and counts changes alone while its store is away, and leaves the store in peace", async () => {
+  const { consume, counters, warnings, failures } = setUp(2);
+  counters.gone = true;
+  for (let time = 0; time < 5; time += 1) expect(await consume(true)).toBe("answered");
+  expect([await consume(false), await consume(false), await consume(false)]).toEqual([
+    ...["answered", "answered", "rate_limited"],
+  ]);
+  expect(counters.asked).toBe(1);
+  expect(warnings).toHaveLength(1);
+  expect(await failures()).toMatchObject([
+    { labels: { outcome: "passed" }, value: 5 },
+    { labels: { outcome: "counted_here" }, value: 3 },
+  ]);
+});
+
+it("is no reason to refuse when a tenant's bound cannot be read", async () => {
+  const { consume } = setUp(10);
+  expect(await consume(true, "0b9f6c0e-5a0c-4b7e-9f59-0d6a1f6c2f11")).toBe("answered");
+});
