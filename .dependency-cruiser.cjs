@@ -8,7 +8,7 @@ const only = (from, allowed) => ({
   comment: `${from}/ may import only ${[...allowed, "packages"].join(", ")}`,
   from: { path: `^${from}/` },
   to: {
-    path: "^(contract|components|stacks|registry|service|emulator|launcher|toolchain|cli|console|router|bench|chaos|demo|test|script)/",
+    path: "^(contract|components|stacks|registry|service|emulator|launcher|toolchain|cli|console|router|client|bench|chaos|demo|test|script)/",
     pathNot: [`^${from}/`, ...allowed.map((name) => `^${name.includes("/") ? name : `${name}/`}`)],
   },
 });
@@ -34,7 +34,8 @@ module.exports = {
     only("launcher", ["toolchain"]),
     only("toolchain", []),
     only("router", ["contract"]),
-    only("cli", ["contract", "registry/(audit(Chain|Checkpoint|Kept|Lines)|canonicalJson|merkle|signature)\\.ts$"]),
+    only("client", ["contract/queueEnvelope\\.ts$"]),
+    only("cli", ["client/src", "contract", "registry/(audit(Chain|Checkpoint|Kept|Lines)|canonicalJson|merkle|signature)\\.ts$"]),
     packageOnlyIn("express-in-http", "express/", ["service/http/"]),
     packageOnlyIn("automation-in-engine", "@pulumi/pulumi/automation", [
       "service/engine/",

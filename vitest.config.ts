@@ -12,7 +12,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: [
-            "{contract,components,stacks,registry,service,emulator,launcher,toolchain,cli}/**/*.test.ts",
+            "{client,contract,components,stacks,registry,service,emulator,launcher,toolchain,cli}/**/*.test.ts",
           ],
           testTimeout: 30_000,
           isolate: true,

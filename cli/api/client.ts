@@ -1,15 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Problem } from "../../contract/errors.ts";
+import { isProblem } from "../../client/src/problem.ts";
+import { delayMs, LIMITS, mayTryAgain, retryAfterMs } from "../../client/src/retry.ts";
+import { createTransport } from "../../client/src/transport.ts";
 import { EXIT, Failure } from "../exit.ts";
 import type { Access } from "../settings/profiles.ts";
 import { problemFailure } from "./problem.ts";
-import { delayMs, LIMITS, mayTryAgain, retryAfterMs } from "./retry.ts";
 
 /**
- * Every request of the client goes through here. It promises: a mutation carries one Idempotency-Key in all its tries, so
- * that trying again after a lost answer does nothing twice; tries are bounded in number and time (retry.ts); whatever
- * fails becomes a Failure with a sentence and an exit code. It refuses redirects, which would carry the key elsewhere.
+ * Every request of the command line goes through here, by the transport of the TypeScript client (client/). It promises: a mutation
+ * carries one Idempotency-Key in all its tries, so that trying again after a lost answer does nothing twice; tries are bounded
+ * in number and time; whatever fails becomes a Failure with a sentence and an exit code.
  */
 export interface Call {
   readonly method: string;
@@ -58,35 +59,16 @@ export interface ClientOptions {
 }
 
 export function createClient({ access, userAgent, onRetry }: ClientOptions): Client {
-  let key: string | undefined;
-  const headersOf = ({ headers, body }: Call): Record<string, string> => {
-    key ??= access.key();
-    return {
-      authorization: `Bearer ${key}`,
-      "user-agent": userAgent,
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
-      ...headers,
-    };
-  };
-  const send = (call: Call, signal: AbortSignal) => {
-    const url = new URL(call.path, access.url);
-    for (const [name, value] of Object.entries(call.query ?? {})) url.searchParams.set(name, value);
-    const method = call.method.toUpperCase();
-    const body = call.body === undefined ? undefined : JSON.stringify(call.body);
-    return fetch(url, {
-      method,
-      headers: headersOf(call),
-      redirect: "manual",
-      signal,
-      ...(body === undefined ? {} : { body }),
-    }).catch((cause: unknown) => {
+  const transport = createTransport({ url: access.url, apiKey: access.key, userAgent });
+  const send = (call: Call, signal: AbortSignal) =>
+    transport.send(call, signal).catch((cause: unknown) => {
+      if (cause instanceof Failure) throw cause;
       throw new Away(
         `Cannot ask the service: ${access.url.origin} does not answer. TENANTRY_URL or a profile names another.`,
         undefined,
         { cause },
       );
     });
-  };
   const once = async <T>(call: Call): Promise<Answer<T>> => {
     const response = await send(call, AbortSignal.timeout(call.timeoutMs ?? LIMITS.requestTimeoutMs));
     return read<T>(response, access.url.origin);
@@ -158,8 +140,4 @@ function parsed(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isProblem(body: unknown): body is Problem {
-  return typeof body === "object" && body !== null && "code" in body && "detail" in body;
 }

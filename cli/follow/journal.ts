@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createParser } from "eventsource-parser";
+import { delayMs } from "../../client/src/retry.ts";
 import type { JournalEntry } from "../../contract/operation.ts";
 import type { Client } from "../api/client.ts";
-import { delayMs } from "../api/retry.ts";
 import { EXIT, Failure } from "../exit.ts";
 
 /**
