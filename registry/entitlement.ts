@@ -39,7 +39,12 @@ export async function entitlementsFirst(change: Change, tenant: Bound): Promise<
  * Evaluates again and keeps what comes out when it is something else: the next version, audited and told as
  * `entitlement.changed`. Gives the version that holds.
  */
-export async function entitlementsRefresh(change: Change, tenant: Bound, because: string): Promise<number> {
+export async function entitlementsRefresh(
+  change: Change,
+  tenant: Bound,
+  because: string,
+  reason?: string,
+): Promise<number> {
   const { tenantId } = tenant;
   const before = await bundleFind(change.db, tenantId);
   const { content, nextChangeAt } = await evaluated(change, tenant);
@@ -60,6 +65,7 @@ export async function entitlementsRefresh(change: Change, tenant: Bound, because
     action: "entitlement.changed",
     target: { type: "tenant", id: tenantId },
     tenantId,
+    reason: reason ?? null,
     details: { version, plan, planVersion, because, changed },
   });
   await change.outbox({

@@ -169,7 +169,8 @@ export async function tenantWrite(
   if (FOUND_BY.some((field) => field in changed)) await tenantWordsWrite(change, tenant.tenantId);
   await keepVersion(change, tenant, action);
   await announce(change, tenant, action, { changed }, reason);
-  if ("plan" in changed || "planVersion" in changed) await entitlementsRefresh(change, tenant, action);
+  if ("plan" in changed || "planVersion" in changed)
+    await entitlementsRefresh(change, tenant, action, reason);
   return tenant;
 }
 

@@ -36,7 +36,7 @@ export async function entitlementSet(
     await refuseUnknown(change.db, tenantId, wish.capabilityKey);
     refusePast(wish.expiresAt ?? undefined, change.now);
     await overrides.entitlementOverrideSet(change, tenantId, wish);
-    await refresh(context, change, tenantId, "entitlement.override_set");
+    await refresh(context, change, tenantId, "entitlement.override_set", wish.reason);
     const { entitlements } = await entitlementsOf(change.db, tenantId, change.now);
     const set = entitlements.find(({ capabilityKey }) => capabilityKey === wish.capabilityKey);
     if (set === undefined) throw new Error("Cannot set the override: it must be in force once it is set.");
@@ -56,7 +56,7 @@ export async function entitlementRemove(
     await refuseUnfit(change, tenantId, expectedVersion);
     const removed = await overrides.entitlementOverrideRemove(change, tenantId, capabilityKey, reason);
     if (removed === undefined) throw noOverride(tenantId, capabilityKey);
-    await refresh(context, change, tenantId, "entitlement.override_removed");
+    await refresh(context, change, tenantId, "entitlement.override_removed", reason);
     return entitlementsOf(change.db, tenantId, change.now);
   };
   return changeAs(context, removing, { tenantId });
@@ -133,9 +133,10 @@ async function refresh(
   change: Change,
   tenantId: string,
   because: string,
+  reason: string | undefined,
 ): Promise<void> {
   await overrides.entitlementOverridesExpire(change, tenantId);
-  await entitlementsRefresh(change, await tenantGet(change.db, tenantId), because);
+  await entitlementsRefresh(change, await tenantGet(change.db, tenantId), because, reason);
   change.afterCommit(() => context.nudges.nudge(entitlementTopic(tenantId)));
 }
 

@@ -111,8 +111,9 @@ describeDialects("changes of a tenant's record", (create) => {
         { reason: "upgrade" },
       ),
     );
-    const events = await registry.read((db) => auditEventList(db, { limit: 1, tenantId }));
-    expect(events.items[0]).toMatchObject({
+    const events = await registry.read((db) => auditEventList(db, { limit: 2, tenantId }));
+    expect(events.items[0]).toMatchObject({ action: "entitlement.changed", reason: "upgrade" });
+    expect(events.items[1]).toMatchObject({
       action: "tenant.updated",
       reason: "upgrade",
       details: { changed: { plan: { from: "starter", to: "business" }, settings: ["REGION_HINT"] } },

@@ -112,7 +112,7 @@ describe("applying manifests", () => {
 
   it("checks all before it writes any, and names file, line and column of each problem", async () => {
     const before = await dump(service);
-    const bad = { file: "b.yaml", text: manifest("bad", { plan: "gold", more: "  colour: red\n" }) };
+    const bad = { file: "b.yaml", text: manifest("bad", { plan: "Gold!", more: "  colour: red\n" }) };
     const answer = await apply({ file: "a.yaml", text: manifest("good") }, bad, {
       file: "c.yaml",
       text: manifest("good"),
@@ -134,6 +134,7 @@ describe("applying manifests", () => {
 
   it("refuses what the registry does not know, and what a manifest cannot do", async () => {
     const cases = [
+      [manifest("other", { plan: "gold" }), "spec.plan", 7],
       [manifest("other", { state: "active", more: "  release: 99\n" }), "spec.release", 10],
       [manifest("other", { state: "archived" }), "spec.state", 8],
       [manifest("other", { state: "decommissioned" }), "spec.state", 8],
