@@ -1,13 +1,18 @@
 import type { AuditEvent } from "../../contract/audit.ts";
 import type { DriftFinding, DriftScan } from "../../contract/drift.ts";
+import type { Entitlement } from "../../contract/entitlement.ts";
 import type { TenantHealth } from "../../contract/health.ts";
+import type { LimitOverride } from "../../contract/limitOverride.ts";
 import type { Operation } from "../../contract/operation.ts";
+import type { PlanSummary, PlanVersion } from "../../contract/plan.ts";
 import type { Plane } from "../../contract/plane.ts";
+import type { QuotaState } from "../../contract/quota.ts";
 import type { Release } from "../../contract/release.ts";
 import type { Rollout, RolloutTarget } from "../../contract/rollout.ts";
 import type { RolloutChange } from "../../contract/rolloutChange.ts";
 import type { Target } from "../../contract/target.ts";
 import type { Tenant } from "../../contract/tenant.ts";
+import type { UsageTotal } from "../../contract/usage.ts";
 import type { Tone } from "../io.ts";
 import type { Column } from "./table.ts";
 import { ageText } from "./time.ts";
@@ -53,12 +58,33 @@ export const VIEWS: Readonly<Record<string, readonly Column<unknown>[]>> = {
   Tenant: view<Tenant>(
     { title: "slug", value: ({ slug }) => slug },
     state("status", ({ status }) => status),
-    { title: "plan", value: ({ plan }) => plan },
+    { title: "plan", value: ({ plan, planVersion }) => `${plan} ${planVersion}` },
     { title: "isolation", value: ({ isolation }) => isolation },
     { title: "planes", value: ({ planes }) => planes },
     { title: "name", value: ({ displayName }) => displayName },
     id("id", ({ tenantId }) => tenantId),
     age("age", ({ createdAt }) => createdAt),
+  ),
+  PlanSummary: view<PlanSummary>(
+    { title: "plan", value: ({ plan }) => plan },
+    { title: "version", value: ({ latestVersion }) => latestVersion, alignRight: true },
+    { title: "name", value: ({ displayName }) => displayName },
+    age("age", ({ updatedAt }) => updatedAt),
+  ),
+  PlanVersion: view<PlanVersion>(
+    { title: "plan", value: ({ plan }) => plan },
+    { title: "version", value: ({ version }) => version, alignRight: true },
+    { title: "isolation", value: ({ isolation }) => isolation },
+    { title: "by", value: ({ createdBy }) => createdBy },
+    age("age", ({ createdAt }) => createdAt),
+  ),
+  Entitlement: view<Entitlement>(
+    { title: "capability", value: ({ capabilityKey }) => capabilityKey },
+    state("state", ({ enabled }) => (enabled ? "enabled" : "off")),
+    { title: "source", value: ({ source }) => source },
+    { title: "when stale", value: ({ onStale }) => onStale },
+    { title: "ends", value: ({ expiresAt }) => expiresAt },
+    { title: "reason", value: ({ reason }) => reason },
   ),
   TenantHealth: view<TenantHealth>(
     { title: "tenant", value: ({ slug }) => slug },
@@ -140,6 +166,36 @@ export const VIEWS: Readonly<Record<string, readonly Column<unknown>[]>> = {
     { title: "for", value: ({ dedicatedTo }) => dedicatedTo ?? "all" },
     age("age", ({ createdAt }) => createdAt),
   ),
+  UsageTotal: view<UsageTotal>(
+    { title: "from", value: ({ windowStart }) => windowStart.slice(0, 16).replace("T", " ") },
+    { title: "window", value: ({ window }) => window },
+    id("tenant", ({ tenantId }) => tenantId),
+    { title: "meter", value: ({ meter }) => meter },
+    { title: "quantity", value: ({ quantity }) => quantity, alignRight: true },
+    { title: "events", value: ({ events }) => events, alignRight: true },
+    { title: "corrections", value: ({ corrections }) => corrections, alignRight: true },
+  ),
+  QuotaState: view<QuotaState>(
+    { title: "quota", value: ({ quota }) => quota },
+    { title: "used", value: ({ used }) => used, alignRight: true },
+    { title: "limit", value: ({ limit }) => limit ?? "none", alignRight: true },
+    { title: "unit", value: ({ unit }) => unit },
+    { title: "from", value: ({ source }) => source },
+    {
+      title: "state",
+      value: ({ exceeded }) => (exceeded ? "over" : "ok"),
+      tone: ({ exceeded }) => toneOf(exceeded ? "over" : "ok"),
+    },
+    { title: "resets", value: ({ resetsAt }) => resetsAt?.slice(0, 16).replace("T", " ") },
+  ),
+  LimitOverride: view<LimitOverride>(
+    id("id", ({ overrideId }) => overrideId),
+    id("tenant", ({ tenantId }) => tenantId),
+    { title: "limit", value: ({ limit }) => limitText(limit) },
+    { title: "in force", value: ({ inForce }) => (inForce ? "yes" : "no") },
+    { title: "until", value: ({ expiresAt }) => expiresAt.slice(0, 16).replace("T", " ") },
+    { title: "reason", value: ({ reason }) => reason },
+  ),
   AuditEvent: view<AuditEvent>(
     { title: "at", value: ({ occurredAt }) => occurredAt.slice(0, 19).replace("T", " ") },
     { title: "actor", value: ({ actor }) => actor.name },
@@ -152,6 +208,11 @@ export const VIEWS: Readonly<Record<string, readonly Column<unknown>[]>> = {
 
 function versions(current: number | null, target: number | null): string {
   return current === target ? `${current ?? "-"}` : `${current ?? "-"}→${target ?? "-"}`;
+}
+
+function limitText(limit: LimitOverride["limit"]): string {
+  if (limit.kind === "quota") return `${limit.quota} ${limit.value ?? "none"}`;
+  return `${limit.requests} in ${limit.windowSeconds} s (${limit.operationId ?? "all endpoints"})`;
 }
 
 /** What a rollout brings, in a few words. */

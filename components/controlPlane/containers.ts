@@ -107,6 +107,8 @@ function environmentOf(
     TENANTRY_PLANE_PROJECT: args.planeProject,
     TENANTRY_PLANE_STACKS: args.planeStacks.join(","),
     TENANTRY_ENGINE_WORKERS: String(role === "worker" ? engineWorkers : 1),
+    // Requests come through the load balancer, and so does who sent them.
+    ...(role === "api" ? { TENANTRY_TRUSTED_PROXIES: "1" } : {}),
     ...(role === "worker" ? { TENANTRY_CONCURRENCY: String(concurrency) } : {}),
   };
 }

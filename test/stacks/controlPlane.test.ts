@@ -48,6 +48,7 @@ describe("the control plane's stack", () => {
     const settings = readSettings(flags, { ...variables, TENANTRY_SIGNING_KEY: "from the secret" });
     expect(settings).toMatchObject({
       ...{ role, cloud: "aws", host: "0.0.0.0", port: 7070, jsonLog: true, awsAssumeRole: "plane" },
+      trustedProxies: role === "api" ? 1 : 0,
       planeStacks: ["dev"],
       signingKey: "from the secret",
     });
