@@ -8,6 +8,7 @@ import { pageAfter, toPage } from "./cursor.ts";
 import { newId } from "./id.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { DomainLookTable, DomainTable } from "./schema.ts";
+import { tenantWordsWrite } from "./tenantWords.ts";
 
 /**
  * Tenants' own domains. Any number of tenants may claim one; `verifiedDomain` lets only one have it. What was seen of a
@@ -41,6 +42,7 @@ export async function domainCreate(
     .insertInto("domainLooks")
     .values({ domainId: row.domainId, ...look })
     .execute();
+  await tenantWordsWrite(change, tenantId);
   await announce(change, row, "domain.claimed", reason);
   return shown({ ...row, ...look });
 }
@@ -70,6 +72,7 @@ export async function domainSet(
   await change.db.updateTable("domains").set(patch).where("domainId", "=", domainId).execute();
   const look = { looks: 0, checkedAt: change.now, problem, nextCheckAt };
   await change.db.updateTable("domainLooks").set(look).where("domainId", "=", domainId).execute();
+  if (status === "removed" || before.status === "removed") await tenantWordsWrite(change, before.tenantId);
   const after = await domainGet(change.db, before.tenantId, domainId);
   await announce(change, after, `domain.${event}`, reason);
   return after;

