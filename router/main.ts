@@ -1,3 +1,4 @@
+import type { AddressInfo } from "node:net";
 import { pino } from "pino";
 import { fileCache } from "./cache.ts";
 import type { Resolve } from "./forward.ts";
@@ -20,6 +21,7 @@ async function main(): Promise<void> {
   const settings = readRouterSettings(process.env);
   const trust = trustOf(settings);
   const log = pino({ level: settings.LOG_LEVEL, base: { service: "router", plane: settings.PLANE_NAME } });
+  if (trust.size === 0) log.warn("no key is trusted: every snapshot will be refused; set TRUSTED_KEYS");
   const metrics = createRouterMetrics();
   const { CACHE_FILE, METRICS_PORT, HOST: host } = settings;
   const routing = await startRouting({
@@ -33,7 +35,9 @@ async function main(): Promise<void> {
   });
   const told =
     METRICS_PORT === undefined ? undefined : await serveMetrics(metrics, { host, port: METRICS_PORT });
-  log.info({ url: router.url, version: routing.current()?.version ?? null }, "the router is up");
+  const metricsPort = (told?.address() as AddressInfo | undefined)?.port;
+  const version = routing.current()?.version ?? null;
+  log.info({ url: router.url, metricsPort, version }, "the router is up");
 
   let stopping = false;
   const stop = async (signal: NodeJS.Signals) => {

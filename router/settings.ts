@@ -55,8 +55,8 @@ const settingsSchema = z
         .length === 1,
     { error: "exactly one of SNAPSHOT_FILE, SNAPSHOT_URL and ROUTING_BUCKET must be set" },
   )
-  .refine((given) => (given.TRUSTED_KEYS === undefined) !== (given.TRUSTED_KEYS_FILE === undefined), {
-    error: `exactly one of TRUSTED_KEYS and TRUSTED_KEYS_FILE must be set; they ${KEYS_MEANT}`,
+  .refine((given) => given.TRUSTED_KEYS === undefined || given.TRUSTED_KEYS_FILE === undefined, {
+    error: "at most one of TRUSTED_KEYS and TRUSTED_KEYS_FILE must be set",
   });
 export type RouterSettings = z.output<typeof settingsSchema>;
 
@@ -98,11 +98,13 @@ export function readRouterSettings(
   throw new RouterSettingsError(`Cannot start the router:\n  ${problems.join("\n  ")}`);
 }
 
-/** Whom the settings trust. Throws RouterSettingsError when a file of keys cannot be read. */
+/**
+ * Whom the settings trust: nobody when they say nothing, so that a plane can come up before the service whose key it will trust.
+ * Throws RouterSettingsError when a file of keys cannot be read. */
 export function trustOf({ TRUSTED_KEYS, TRUSTED_KEYS_FILE }: RouterSettings): Trust {
-  if (TRUSTED_KEYS !== undefined) return TRUSTED_KEYS;
+  if (TRUSTED_KEYS_FILE === undefined) return TRUSTED_KEYS ?? new Map();
   try {
-    return readTrust(readFileSync(TRUSTED_KEYS_FILE ?? "", "utf8"));
+    return readTrust(readFileSync(TRUSTED_KEYS_FILE, "utf8"));
   } catch (cause) {
     throw new RouterSettingsError(
       `Cannot start the router:\n  TRUSTED_KEYS_FILE: ${TRUSTED_KEYS_FILE} ${KEYS_MEANT}`,

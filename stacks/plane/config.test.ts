@@ -17,7 +17,7 @@ describe("parsePlaneConfig", () => {
     expect(parsePlaneConfig("dev", GOOD)).toMatchObject({
       network: { cidrBlock: "10.32.0.0/16", allowedCidrBlocks: ["0.0.0.0/0"] },
       database: { engineVersion: "17.4" },
-      router: { cpu: 256, memoryMiB: 512, healthPath: "/" },
+      router: { cpu: 256, memoryMiB: 512, healthPath: "/healthz", trustedKeys: [] },
     });
   });
 
@@ -29,7 +29,7 @@ describe("parsePlaneConfig", () => {
   });
 
   it("names every problem with its key and says how to set it", () => {
-    const bad = { ...GOOD, environment: "qa", domain: "nodots", aws: {}, router: {}, nat: true };
+    const bad = { ...GOOD, environment: "qa", domain: "nodots", aws: {}, router: { image: "" }, nat: true };
     let message = "";
     try {
       parsePlaneConfig("qa", bad);
@@ -56,6 +56,7 @@ describe("parsePlaneConfig", () => {
     [{ aws: { region: "eu-west-1", endpoints: "not a url" } }, "tenantry:aws.endpoints"],
     [{ aws: { region: "europe" } }, "aws:region"],
     [{ database: { minCapacity: 0.7 } }, "tenantry:database.minCapacity"],
+    [{ router: { trustedKeys: ["-----BEGIN PRIVATE KEY-----"] } }, "tenantry:router.trustedKeys"],
   ])("refuses %j", (more, key) => {
     expect(() => parsePlaneConfig("dev", { ...GOOD, ...more })).toThrow(key);
   });

@@ -33,16 +33,21 @@ export const PlaneConfig = z.strictObject({
     })
     .prefault({}),
   database: DatabaseConfig,
-  router: z.strictObject({
-    image: z.string().min(1),
-    /** Tenantry's own image runs its router with `["router/main.ts"]`. */
-    command: z.array(z.string()).min(1).optional(),
-    cpu: z.int().min(256).default(256),
-    memoryMiB: z.int().min(512).default(512),
-    count: z.int().min(0).max(100).optional(),
-    healthPath: z.string().startsWith("/").default("/"),
-    environment: z.record(z.string(), z.string()).default({}),
-  }),
+  router: z
+    .strictObject({
+      /** Default: Tenantry's own router, from the repository `tenantry/router` of the plane's account and region. */
+      image: z.string().min(1).optional(),
+      /** The image of the whole service runs its router with `["router/main.ts"]`. */
+      command: z.array(z.string()).min(1).optional(),
+      /** Public keys, in PEM, of those whose routing is taken: those of the control service. Without any none is. */
+      trustedKeys: z.array(z.string().includes("-----BEGIN PUBLIC KEY-----")).max(10).default([]),
+      cpu: z.int().min(256).default(256),
+      memoryMiB: z.int().min(512).default(512),
+      count: z.int().min(0).max(100).optional(),
+      healthPath: z.string().startsWith("/").default("/healthz"),
+      environment: z.record(z.string(), z.string()).default({}),
+    })
+    .prefault({}),
   controller: z
     .strictObject({
       /** Default: the account itself, whose IAM then decides. */

@@ -1,8 +1,9 @@
+import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { ofType, recordWithMocks, resolved, runMocked } from "../../components/testing/pulumiMocks.ts";
 import { parsePlaneConfig } from "./config.ts";
 import { parsePlaneOutputs } from "./outputs.ts";
-import { planeProgram } from "./program.ts";
+import { planeProgram, ROUTER_VERSION } from "./program.ts";
 
 recordWithMocks({ project: "tenantry", stack: "dev" });
 
@@ -54,6 +55,26 @@ describe("a dev plane", () => {
     });
     const rule = only(dev, "aws:lb/listenerRule:ListenerRule");
     expect(rule.inputs.conditions).toEqual([{ hostHeader: { values: ["*.dev.tenants.example"] } }]);
+  });
+
+  it("runs Tenantry's own router from the account's registry, which trusts the keys it is told", async () => {
+    const containerOf = (run: Run) => {
+      const [definition] = ofType(run, "aws:ecs/taskDefinition:TaskDefinition");
+      return (JSON.parse(definition?.inputs.containerDefinitions ?? "[]") as Record<string, unknown>[])[0];
+    };
+    const pem = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
+    const own = containerOf(await run("dev", "eu-west-1", { router: { trustedKeys: [pem, pem] } }));
+    expect(own?.image).toBe(`123456789012.dkr.ecr.eu-west-1.amazonaws.com/tenantry/router:${ROUTER_VERSION}`);
+    expect(own?.environment).toContainEqual({ name: "TRUSTED_KEYS", value: `${pem}\n${pem}` });
+    expect(own?.environment).toContainEqual({ name: "PUBLIC_DOMAIN", value: "dev.tenants.example" });
+    expect(own).not.toHaveProperty("command");
+    expect(containerOf(dev)?.image).toBe("router:1");
+    const version = (file: string) =>
+      JSON.parse(readFileSync(new URL(file, import.meta.url), "utf8")).version;
+    expect([version("../../package.json"), version("../../router/image/package.json")]).toEqual([
+      ROUTER_VERSION,
+      ROUTER_VERSION,
+    ]);
   });
 
   it("encrypts, versions and closes both buckets", () => {

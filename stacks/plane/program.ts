@@ -84,7 +84,7 @@ export function planeArgs(
       maxCapacity: database.maxCapacity ?? defaults.databaseMaxCapacity,
       backupRetentionDays: database.backupRetentionDays ?? defaults.backupRetentionDays,
     },
-    router: { ...router, count: router.count ?? defaults.routerCount },
+    router: routerArgs(router, location, defaults.routerCount),
     controller: {
       trustedPrincipals: controller.trustedPrincipals ?? [iamArn(location, "root")],
       ...(controller.externalId === undefined ? {} : { externalId: controller.externalId }),
@@ -93,6 +93,28 @@ export function planeArgs(
     logRetentionDays: retention.logDays ?? defaults.logDays,
     secretRecoveryDays: retention.secretRecoveryDays ?? defaults.secretRecoveryDays,
     keyDeletionDays: retention.keyDeletionDays ?? defaults.keyDeletionDays,
+  };
+}
+
+/** The image that `router/image/Dockerfile` makes, where `script/pulumi up` of the same version expects it. */
+export const ROUTER_VERSION = "0.1.0";
+
+function routerArgs(
+  { image, command, trustedKeys, environment, ...size }: PlaneConfig["router"],
+  { accountId, region, partition }: Location,
+  count: number,
+): SharedPlaneArgs["router"] {
+  const suffix = partition === "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com";
+  const own = `${accountId}.dkr.ecr.${region}.${suffix}/tenantry/router:${ROUTER_VERSION}`;
+  return {
+    ...size,
+    ...(command === undefined ? {} : { command }),
+    image: image ?? own,
+    count: size.count ?? count,
+    environment: {
+      ...(trustedKeys.length === 0 ? {} : { TRUSTED_KEYS: trustedKeys.join("\n") }),
+      ...environment,
+    },
   };
 }
 
