@@ -1,9 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ManifestResults } from "../../contract/manifest.ts";
 import { itemsOf } from "../commands/apiCommand.ts";
 import { argumentList, type CommandSpec, isOn, OPTIONS, type Session, text } from "../commands/spec.ts";
-import { EXIT, Failure } from "../exit.ts";
+import { EXIT } from "../exit.ts";
+import { filesOf } from "./files.ts";
 import { exitCodeOf, resultsText } from "./report.ts";
 
 /**
@@ -116,22 +117,4 @@ async function send(
 async function one(session: Session, slug: string): Promise<Text> {
   const path = `${MANIFESTS}/tenants/${encodeURIComponent(slug)}`;
   return { slug, text: (await session.client().call({ method: "get", path })).text };
-}
-
-/** YAML files as named, and those of folders in the order of their names, folders within them included. */
-function filesOf(named: readonly string[]): string[] {
-  return named.flatMap((path) => {
-    const entry = statSync(path, { throwIfNoEntry: false });
-    if (entry === undefined) throw cannotRead(path, "it must be a file or a folder, and is not there");
-    if (!entry.isDirectory()) return [path];
-    const found = readdirSync(path, { recursive: true, encoding: "utf8" }).filter((name) =>
-      /\.ya?ml$/.test(name),
-    );
-    if (found.length === 0) throw cannotRead(path, "it must hold .yaml files, and holds none");
-    return found.sort().map((name) => join(path, name));
-  });
-}
-
-function cannotRead(path: string, why: string): Failure {
-  return new Failure(EXIT.failed, `Cannot read ${path}: ${why}.`);
 }

@@ -209,7 +209,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A tenant with its contacts and external ids */
+        /** A tenant with its contacts, external ids and domains */
         get: operations["tenantProfile"];
         put?: never;
         post?: never;
@@ -2675,6 +2675,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/control-plane/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long each class of data is kept */
+        get: operations["retentionList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/control-plane/retention/{dataClass}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set how long a class of data is kept
+         * @description What is older goes within hours, for good. Audit events go from the beginning of a chain only, once a checkpoint has signed them, and never of a tenant with a legal hold.
+         */
+        put: operations["retentionSet"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/control-plane/api-keys": {
         parameters: {
             query?: never;
@@ -4447,6 +4484,17 @@ export interface components {
         };
         /**
          * @example {
+         *       "keepDays": 2555,
+         *       "reason": "seven years, as the contract says"
+         *     }
+         */
+        RetentionSet: {
+            /** @description Null: for ever, where the class can be */
+            keepDays: number | null;
+            reason: string;
+        };
+        /**
+         * @example {
          *       "name": "ci",
          *       "role": "fleet_operator",
          *       "environments": [
@@ -4703,6 +4751,61 @@ export interface components {
             tenant: components["schemas"]["Tenant"];
             contacts: components["schemas"]["Contact"][];
             externalIds: components["schemas"]["ExternalId"][];
+            domains: components["schemas"]["Domain"][];
+        };
+        Domain: {
+            /**
+             * Format: uuid
+             * @example 0b9f6c0e-5a0c-4b7e-9f59-0d6a1f6c2f11
+             */
+            domainId: string;
+            tenantId: components["schemas"]["TenantId"];
+            /** @description Whose router answers for it */
+            planeName: components["schemas"]["PlaneName"];
+            /**
+             * @description As DNS has it: lower case, punycode
+             * @example xn--bcher-kva.example
+             */
+            domain: string;
+            /**
+             * @description As people read it
+             * @example bücher.example
+             */
+            displayName: string;
+            /**
+             * @description pending: claimed; verified: routed; lapsed: its record was gone for too long; expired: never verified; removed
+             * @enum {string}
+             */
+            status: "pending" | "verified" | "lapsed" | "expired" | "removed";
+            /** @description The DNS record that verifies it; it must stay */
+            challenge: {
+                recordName: string;
+                /** @constant */
+                recordType: "TXT";
+                value: string;
+            };
+            verifiedAt: string | null;
+            /** @description Verified, and its record is missing since */
+            failingSince: string | null;
+            checkedAt: string | null;
+            /** @description What the last look found wrong */
+            problem: string | null;
+            nextCheckAt: string | null;
+            recordVersion: number;
+            /**
+             * Format: date-time
+             * @description ISO 8601, UTC
+             * @example 2026-03-01T09:30:00.000Z
+             */
+            createdAt: string;
+            createdBy: string;
+            /**
+             * Format: date-time
+             * @description ISO 8601, UTC
+             * @example 2026-03-01T09:30:00.000Z
+             */
+            updatedAt: string;
+            removedAt: string | null;
         };
         /** @description One operation a target; none when there was nothing to do */
         OperationsAccepted: {
@@ -5454,60 +5557,6 @@ export interface components {
                 targetId: string;
                 why: string;
             }[];
-        };
-        Domain: {
-            /**
-             * Format: uuid
-             * @example 0b9f6c0e-5a0c-4b7e-9f59-0d6a1f6c2f11
-             */
-            domainId: string;
-            tenantId: components["schemas"]["TenantId"];
-            /** @description Whose router answers for it */
-            planeName: components["schemas"]["PlaneName"];
-            /**
-             * @description As DNS has it: lower case, punycode
-             * @example xn--bcher-kva.example
-             */
-            domain: string;
-            /**
-             * @description As people read it
-             * @example bücher.example
-             */
-            displayName: string;
-            /**
-             * @description pending: claimed; verified: routed; lapsed: its record was gone for too long; expired: never verified; removed
-             * @enum {string}
-             */
-            status: "pending" | "verified" | "lapsed" | "expired" | "removed";
-            /** @description The DNS record that verifies it; it must stay */
-            challenge: {
-                recordName: string;
-                /** @constant */
-                recordType: "TXT";
-                value: string;
-            };
-            verifiedAt: string | null;
-            /** @description Verified, and its record is missing since */
-            failingSince: string | null;
-            checkedAt: string | null;
-            /** @description What the last look found wrong */
-            problem: string | null;
-            nextCheckAt: string | null;
-            recordVersion: number;
-            /**
-             * Format: date-time
-             * @description ISO 8601, UTC
-             * @example 2026-03-01T09:30:00.000Z
-             */
-            createdAt: string;
-            createdBy: string;
-            /**
-             * Format: date-time
-             * @description ISO 8601, UTC
-             * @example 2026-03-01T09:30:00.000Z
-             */
-            updatedAt: string;
-            removedAt: string | null;
         };
         DomainPage: {
             items: components["schemas"]["Domain"][];
@@ -7567,6 +7616,26 @@ export interface components {
             items: components["schemas"]["AuditCheckpoint"][];
             /** @description Send as `cursor` to go on; null on the last page */
             nextCursor: string | null;
+        };
+        RetentionPage: {
+            items: components["schemas"]["Retention"][];
+            /** @description Send as `cursor` to go on; null on the last page */
+            nextCursor: string | null;
+        };
+        Retention: {
+            /** @enum {string} */
+            dataClass: "audit" | "decisions" | "operations" | "outbox" | "usage";
+            /** @description Null: for ever */
+            keepDays: number | null;
+            /**
+             * @description What says so
+             * @enum {string}
+             */
+            source: "setting" | "schedule";
+            description: string;
+            reason: string | null;
+            updatedBy: string | null;
+            updatedAt: string | null;
         };
         ApiKeyCreated: {
             /** @example 4kq8z0d2m1xp */
@@ -17815,7 +17884,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `flag_not_found`: No such flag; `flag_override_not_found`: The tenant has no such override */
+            /** @description `tenant_not_found`: No such tenant; `flag_not_found`: No such flag; `flag_override_not_found`: The tenant has no such override */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -27453,6 +27522,209 @@ export interface operations {
             };
             /** @description `internal`: The service failed */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retentionList: {
+        parameters: {
+            query?: {
+                /** @description Items a page */
+                limit?: number;
+                /** @description From `nextCursor`; opaque */
+                cursor?: string;
+            };
+            header?: {
+                /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
+                "X-Correlation-Id"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPage"];
+                };
+            };
+            /** @description `unauthenticated`: No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: The key may not do this; `policy_denied`: A policy forbids this; `policy_error`: The policies could not be evaluated */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: The service failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retentionSet: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
+                "X-Correlation-Id"?: string;
+                /** @description The same key and body give the same answer for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                dataClass: "audit" | "decisions" | "operations" | "outbox" | "usage";
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionSet"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description `malformed_json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: The key may not do this; `policy_denied`: A policy forbids this; `policy_error`: The policies could not be evaluated */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_in_progress`: The first request with this key is still running */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body has a type that is not taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request is not valid; `idempotency_key_reuse`: The idempotency key belongs to another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: The service failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `busy`: The service has too much to do */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_full`: The service's storage is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -6,8 +6,8 @@ export interface Entry {
   readonly enabled: boolean;
   readonly source: string;
   readonly onStale: "open" | "closed";
-  readonly expiresAt?: string;
-  readonly thenEnabled?: boolean;
+  readonly expiresAt?: string | undefined;
+  readonly thenEnabled?: boolean | undefined;
 }
 
 export interface Bundle {

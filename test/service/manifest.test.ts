@@ -283,7 +283,9 @@ describe("a tenant that a manifest manages", () => {
       { path: "spec.plan", from: "business", to: "starter" },
       { path: "heldReason", from: "incident 4711", to: null },
     ]);
-    await apply(text);
+    // Back to the smaller plan: a policy asks why.
+    expect(await apply(text)).toMatchObject({ status: 403, body: { code: "policy_denied" } });
+    await post("/manifests/apply?reason=incident%20is%20over", { documents: [text] });
     expect(await tenantBySlug("managed")).toMatchObject({ plan: "starter" });
     expect((await post("/manifests/diff", { documents: [text] })).body.tenants[0].result).toBe("none");
   });
