@@ -20,6 +20,7 @@ import { writeManifest } from "../manifest/write.ts";
 import { nextSteps } from "../reconcile/preview.ts";
 import { authorize } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
+import { authorizeManifest } from "./manifestGate.ts";
 
 /** Tenants as text: compare, apply, export. What brings targets to what was applied is service/reconcile/. */
 
@@ -36,9 +37,11 @@ export async function manifestApply(
   const manifests = await validManifests(context, body);
   if (query.dryRun) return { dryRun: true, tenants: await resultsOf(context, manifests) };
   const { keepAnswer: _kept, ...each } = context;
+  const asked = manifests.map((one) => ({ one, context: { ...each, decision: {} } }));
+  for (const { one, context: asker } of asked) await authorizeManifest(asker, one, query.reason);
   const tenants: ManifestResult[] = [];
-  for (const one of manifests) {
-    const { result, tenant } = await changeAs(each, (change) => applyOne(change, one, query.reason));
+  for (const { one, context: asker } of asked) {
+    const { result, tenant } = await changeAs(asker, (change) => applyOne(change, one, query.reason));
     tenants.push({ ...result, operations: await nextSteps(context, tenant, one.manifest) });
   }
   context.nudges.nudge("reconcile");

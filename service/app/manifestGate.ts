@@ -1,0 +1,66 @@
+import { ProblemError } from "../../contract/errors.ts";
+import type { Manifest } from "../../contract/manifest.ts";
+import type { OperationId } from "../../contract/routes.ts";
+import type { Tenant } from "../../contract/tenant.ts";
+import { manifestFind } from "../../registry/manifest.ts";
+import { tenantFindBySlug } from "../../registry/tenant.ts";
+import { changesOf, createOf } from "../manifest/compare.ts";
+import type { ParsedManifest } from "../manifest/parse.ts";
+import type { PolicyFacts } from "../policy/facts.ts";
+import { authorize } from "./authorize.ts";
+import type { RequestContext } from "./context.ts";
+
+/**
+ * Who applies a manifest asks for what the reconcile loop will do to reach it: the record it writes and the step of the tenant's life it
+ * leads to are decided on here, one by one, as if each had been asked for by its own operation. The loop is not asked again.
+ */
+export async function authorizeManifest(
+  context: RequestContext,
+  { manifest, file }: ParsedManifest,
+  reason: string | undefined,
+): Promise<void> {
+  const { slug } = manifest.metadata;
+  const { tenant, isSame } = await context.registry.read(async (db) => {
+    const found = await tenantFindBySlug(db, slug);
+    const applied = found && (await manifestFind(db, found.tenantId));
+    return { tenant: found, isSame: changesOf(manifest, found, applied).length === 0 };
+  });
+  if (isSame) return;
+  const { plan, planVersion, isolation, regions, planes } = manifest.spec;
+  const facts: PolicyFacts = { reason, plan, planVersion, isolation, regions: regions.allowed, planes };
+  try {
+    for (const { action, ...more } of actionsOf(manifest, tenant)) {
+      const newTenant = tenant === undefined ? { newTenant: createOf(manifest, "new") } : {};
+      await authorize(context, action, tenant?.tenantId, { ...facts, ...newTenant, ...more });
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof ProblemError)) throw thrown;
+    const where = file === null ? slug : `${file} (${slug})`;
+    throw new ProblemError(thrown.code, { ...thrown.options, detail: `${where}: ${thrown.message}` });
+  }
+}
+
+interface Asked {
+  readonly action: OperationId;
+  readonly planes?: readonly string[];
+}
+
+/** The record last: its decision is the one that is put on the events of writing it. */
+function actionsOf({ spec }: Manifest, tenant: Tenant | undefined): Asked[] {
+  const action: OperationId = tenant === undefined ? "tenantCreate" : "tenantUpdate";
+  return [...stepTo(spec, tenant), { action }];
+}
+
+/** Of a tenant that runs the new planes alone: what it runs elsewhere the loop changes when its window opens, and not before. */
+function stepTo({ state, planes }: Manifest["spec"], tenant: Tenant | undefined): Asked[] {
+  const status = tenant?.status ?? "draft";
+  if (state === status) {
+    const isNew = planes.filter((name) => tenant?.planes.includes(name) === false);
+    return state === "active" && isNew.length > 0 ? [{ action: "tenantDeploy", planes: isNew }] : [];
+  }
+  if (state === "suspended") return [{ action: "tenantSuspend" }];
+  if (state === "archived") return [{ action: "tenantArchive" }];
+  if (state === "draft") return [];
+  if (status === "draft") return [{ action: "tenantActivate" }];
+  return [{ action: status === "archived" ? "tenantRestore" : "tenantReactivate" }];
+}

@@ -1,0 +1,29 @@
+import { expect, it } from "vitest";
+import { OPERATION_IDS } from "../../contract/routes.ts";
+import { queryOf } from "../../test/support/policies.ts";
+import { isOnTenant } from "./actions.ts";
+import { requestProblems } from "./cedar.ts";
+import { requestOf } from "./request.ts";
+import { cedarSchema } from "./schema.ts";
+
+it("makes requests that fit the schema, for every operation of the API", () => {
+  const schema = cedarSchema();
+  // Each check parses the whole schema: one operation of each kind, and all that are alike share their declaration.
+  const kinds = new Map(OPERATION_IDS.map((id) => [`${isOnTenant(id)} ${id.slice(0, 6)}`, id]));
+  for (const action of [...kinds.values()].slice(0, 12)) {
+    expect(requestProblems(requestOf(queryOf(action, "auditor")), schema)).toEqual([]);
+  }
+  const fleet = queryOf("releaseCreate", null, { tenant: null, facts: { release: 7 } });
+  expect(requestProblems(requestOf(fleet), schema)).toEqual([]);
+});
+
+it("is told apart from one that does not fit", () => {
+  const request = requestOf(queryOf("tenantDeploy", "fleet_admin"));
+  const other = { ...request, context: { ...request.context, colour: "red" } };
+  expect(requestProblems(other, cedarSchema())[0]).toContain("`colour` should not exist");
+});
+
+it("declares every operation, and no operation twice", () => {
+  const schema = cedarSchema();
+  for (const id of OPERATION_IDS) expect(schema.split(`action "${id}" in`)).toHaveLength(2);
+});
