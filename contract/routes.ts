@@ -31,6 +31,7 @@ import { quotaRoutes } from "./quota.ts";
 import { reconcileRoutes } from "./reconcile.ts";
 import { releaseRoutes } from "./release.ts";
 import { residencyRoutes } from "./residency.ts";
+import { retentionRoutes } from "./retention.ts";
 import { rolloutRoutes } from "./rolloutRoutes.ts";
 import { routingRoutes } from "./routing.ts";
 import { targetRoutes } from "./target.ts";
@@ -88,6 +89,7 @@ export const routes = {
   ...residencyRoutes,
   ...auditRoutes,
   ...auditCheckpointRoutes,
+  ...retentionRoutes,
   ...apiKeyRoutes,
   ...healthRoutes,
 };

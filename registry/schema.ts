@@ -471,7 +471,6 @@ export interface RetentionScheduleTable {
   reason: string | null;
   updatedBy: string;
   updatedAt: string;
-  recordVersion: number;
 }
 
 /** A stream is `fleet` or a tenant id; sequence numbers have no gap within one. */

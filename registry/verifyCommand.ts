@@ -14,7 +14,7 @@ const usage =
 
 const options = {
   json: { type: "boolean", default: false },
-  checkpoint: { type: "string", multiple: true, default: [] },
+  checkpoint: { type: "string", multiple: true },
   keys: { type: "string" },
   "fleet-head": { type: "string" },
 } as const;
@@ -25,7 +25,7 @@ function readArguments(args: string[]) {
   if (verb !== "verify" || file === undefined || more.length > 0) {
     throw new Error(`the arguments must be \`verify FILE\`, got \`${positionals.join(" ")}\``);
   }
-  const { json, checkpoint, keys, "fleet-head": head } = values;
+  const { json, checkpoint = [], keys, "fleet-head": head } = values;
   return {
     ...{ file, json },
     kept: {

@@ -113,6 +113,9 @@ const settingsSchema = z.strictObject({
   entitlementPropagationMs: whole(1_000, 3_600_000).default(60_000),
   /** How old a bundle of entitlements may be before its readers go by what each capability declares for that. */
   entitlementStaleMs: whole(1_000, 30 * 86_400_000).default(900_000),
+  /** How long audit events are kept; 0 for ever. A schedule of the registry goes before these. */
+  auditRetentionDays: whole(0, 36_500).default(0),
+  decisionRetentionDays: whole(1, 36_500).default(90),
   /** How often a checkpoint of the audit trail is signed, if anything has happened; 0 for never by itself. */
   auditCheckpointMs: whole(0, 30 * 86_400_000).default(3_600_000),
   /** Where checkpoints are written outside of the registry: a folder, s3://bucket/prefix?region=…, or an https address. */
@@ -318,8 +321,9 @@ export const limits = {
   /** Thresholds of quotas that are told in one go, and how often is looked for those whose service died before. */
   usageSignalsAtOnce: 500,
   usageSignalsEveryMs: 10_000,
-  /** Usage events, and totals of each kind, that are removed in one transaction. */
-  usagePurgeAtOnce: 2_000,
+  /** Usage events, and totals of each kind, that are removed in one transaction, and how often so many in one pass. */
+  usagePurgeAtOnce: 5_000,
+  usagePurgeBatches: 400,
   limitOverridesAtOnce: 100,
   /** How long a tenant's rate limits are believed, and how many tenants' and versions of plans are remembered. */
   rateLimitFreshMs: 5_000,
@@ -342,6 +346,9 @@ export const limits = {
   traceErrorChars: 500,
   /** The log of what was allowed: how often it is written, how much of it waits in memory at most, and rows in one write. */
   auditAnchorMs: 30_000,
+  /** Chains whose beginnings are removed in one pass, and events of one chain in one transaction. */
+  auditChainsPurgedAtOnce: 100,
+  auditEventsPurgedAtOnce: 1_000,
   decisionLog: { flushMs: 2_000, keptAtMost: 20_000, writtenAtOnce: 500 },
 } as const;
 
@@ -391,6 +398,8 @@ const flags = {
   "rate-limit": "rateLimit",
   "rate-limit-address": "rateLimitAddress",
   "trusted-proxies": "trustedProxies",
+  "audit-retention-days": "auditRetentionDays",
+  "decision-retention-days": "decisionRetentionDays",
   "audit-checkpoint-ms": "auditCheckpointMs",
   "audit-anchor": "auditAnchor",
   "signing-key": "signingKey",
@@ -462,6 +471,8 @@ const help: Readonly<Record<FlagName, string>> = {
   "entitlement-propagation-ms":
     "how long a change of what a tenant may do may take to reach its services (60000)",
   "entitlement-stale-ms": "how old a bundle of entitlements may be before readers stop believing it (900000)",
+  "audit-retention-days": "how long audit events are kept, 0 for ever (0)",
+  "decision-retention-days": "how long the log of what was allowed is kept (90)",
   "audit-checkpoint-ms": "how often the audit trail is signed, 0 for only when asked (3600000)",
   "audit-anchor":
     "folder, s3://bucket/prefix?region=… or https address that signed checkpoints are written to as well",

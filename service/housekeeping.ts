@@ -1,36 +1,39 @@
 import { randomUUID } from "node:crypto";
+import type { DataClass } from "../contract/retention.ts";
+import { decisionsPurge } from "../registry/decisionLog.ts";
 import { operationsPurge, outboxPurge, queueTurnsPurge } from "../registry/housekeeping.ts";
 import { USAGE_SCOPE } from "../registry/usageIngest.ts";
 import { usagePurge } from "../registry/usagePurge.ts";
 import { controllerFor, type ServiceContext } from "./app/context.ts";
+import { purgeAudit } from "./audit/purge.ts";
+import { keepDays } from "./audit/retention.ts";
 import { limits } from "./config.ts";
 
 /**
  * Removes what has been kept for as long as it should be, in small transactions, so that nobody waits for it. What one pass
  * does not get to is left to the next.
  */
-export async function housekeep({ registry, settings, metrics }: ServiceContext): Promise<void> {
+export async function housekeep(service: ServiceContext): Promise<void> {
+  const { registry, settings, metrics } = service;
   const limit = limits.purgeAtOnce;
   const requestId = randomUUID();
   const cause = controllerFor({ requestId, correlationId: requestId });
-  const { operationRetentionDays, outboxRetentionDays } = settings;
-  await inBatches(async () => {
+  const kept = (dataClass: DataClass) => keepDays(service, dataClass);
+  await inBatches(await kept("operations"), async (keepDays) => {
     const { operations, journalEntries } = await registry.change(cause, (change) =>
-      operationsPurge(change, { keepDays: operationRetentionDays, limit }),
+      operationsPurge(change, { keepDays, limit }),
     );
     metrics.purged.inc({ what: "operations" }, operations);
     metrics.purged.inc({ what: "journal" }, journalEntries);
     return operations;
   });
-  await inBatches(async () => {
-    const events = await registry.record((record) =>
-      outboxPurge(record, { keepDays: outboxRetentionDays, limit }),
-    );
+  await inBatches(await kept("outbox"), async (keepDays) => {
+    const events = await registry.record((record) => outboxPurge(record, { keepDays, limit }));
     metrics.purged.inc({ what: "outbox" }, events);
     return events;
   });
-  const { usageRetentionDays: eventDays, usageTotalRetentionDays: totalDays } = settings;
-  await inBatches(async () => {
+  const { usageTotalRetentionDays: totalDays } = settings;
+  await inBatches(await kept("usage"), async (eventDays) => {
     const usage = await registry.change(
       cause,
       (change) => usagePurge(change, { eventDays, totalDays, limit: limits.usagePurgeAtOnce }),
@@ -39,11 +42,24 @@ export async function housekeep({ registry, settings, metrics }: ServiceContext)
     metrics.purged.inc({ what: "usage" }, usage);
     return usage;
   });
+  await inBatches(await kept("decisions"), async (keepDays) => {
+    const batch = { keepDays, limit: limits.decisionLog.writtenAtOnce };
+    const decisions = await registry.record((record) => decisionsPurge(record, batch));
+    metrics.purged.inc({ what: "decisions" }, decisions);
+    return decisions;
+  });
+  await inBatches(await kept("audit"), async (keepDays) => {
+    const events = await purgeAudit(service, cause, keepDays);
+    metrics.purged.inc({ what: "audit" }, events);
+    return events;
+  });
   metrics.purged.inc({ what: "queue" }, await registry.record(queueTurnsPurge));
 }
 
-async function inBatches(purge: () => Promise<number>): Promise<void> {
+/** Null: what is kept for ever. */
+async function inBatches(days: number | null, purge: (days: number) => Promise<number>): Promise<void> {
+  if (days === null) return;
   for (let batch = 0; batch < limits.purgeBatches; batch += 1) {
-    if ((await purge()) === 0) return;
+    if ((await purge(days)) === 0) return;
   }
 }

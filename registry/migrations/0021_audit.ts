@@ -178,7 +178,6 @@ async function retention(db: Kysely<unknown>): Promise<void> {
     .addColumn("reason", "text")
     .addColumn("updated_by", "text", (c) => c.notNull())
     .addColumn("updated_at", "text", (c) => c.notNull())
-    .addColumn("record_version", "integer", (c) => c.notNull())
     .execute();
 }
 

@@ -36,6 +36,7 @@ import * as quota from "../app/quota.ts";
 import * as reconcile from "../app/reconcile.ts";
 import * as release from "../app/release.ts";
 import * as residency from "../app/residency.ts";
+import * as retention from "../app/retention.ts";
 import * as rollout from "../app/rollout.ts";
 import * as routing from "../app/routing.ts";
 import * as tenant from "../app/tenant.ts";
@@ -388,6 +389,9 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
       const lines = await auditCheckpoint.tenantAuditProof(context, params.tenantId, query);
       await sendPieces(response, "application/x-ndjson", lines);
     },
+    retentionList: (_input, { context }) => retention.retentionList(context),
+    retentionSet: ({ params, body }, { context }) =>
+      retention.retentionSet(context, params.dataClass, body),
     auditVerification: ({ query }, { context }) => audit.auditVerification(context, query),
 
     apiKeyCreate: ({ body }, { context }) => apiKey.apiKeyCreate(context, body),
