@@ -4,36 +4,60 @@ import type { JournalEntry, Operation, OperationDetail } from "../contract/opera
 
 const OPERATION_WAIT_MS = 10 * 60_000;
 
+/** What the demo looks at of a problem+json. */
+interface Problem {
+  readonly code: string;
+  readonly detail: string;
+  /** Of a denial by policies. */
+  readonly reasons?: readonly {
+    readonly policyId: string;
+    readonly reason: string;
+    readonly advice: string | null;
+  }[];
+}
+
+/** A request that was answered with a problem. */
+export class ApiRefusal extends Error {
+  readonly status: number;
+  readonly problem: Problem;
+
+  constructor(asked: string, status: number, text: string) {
+    super(`Cannot ${asked}: ${status} ${text}`);
+    this.status = status;
+    this.problem = JSON.parse(text) as Problem;
+  }
+}
+
 /** The documented HTTP API, called the way any client would. */
 export class Api {
-  readonly #url: string;
-  readonly #key: string;
+  readonly url: string;
+  readonly key: string;
 
   constructor(url: string, key: string) {
-    this.#url = url;
-    this.#key = key;
+    this.url = url;
+    this.key = key;
   }
 
   async call<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const response = await fetch(new URL(`/v1/control-plane${path}`, this.#url), {
+    const response = await fetch(new URL(`/v1/control-plane${path}`, this.url), {
       method,
       headers: {
-        authorization: `Bearer ${this.#key}`,
+        authorization: `Bearer ${this.key}`,
         ...(body === undefined ? {} : { "content-type": "application/json" }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
-    if (!response.ok) throw new Error(`Cannot ${method} ${path}: ${response.status} ${text}`);
+    if (!response.ok) throw new ApiRefusal(`${method} ${path}`, response.status, text);
     return JSON.parse(text) as T;
   }
 
   /** Follows an operation's events to the end, giving each to `onEntry`. */
   async follow(operation: Operation, onEntry: (entry: JournalEntry) => void): Promise<void> {
     const response = await fetch(
-      new URL(`/v1/control-plane/operations/${operation.operationId}/events`, this.#url),
+      new URL(`/v1/control-plane/operations/${operation.operationId}/events`, this.url),
       {
-        headers: { authorization: `Bearer ${this.#key}`, accept: "text/event-stream" },
+        headers: { authorization: `Bearer ${this.key}`, accept: "text/event-stream" },
         signal: AbortSignal.timeout(OPERATION_WAIT_MS),
       },
     );

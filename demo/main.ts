@@ -1,10 +1,11 @@
 /**
  * The main job, end to end, in a data folder of its own: the plane by `pulumi up`, tenants over HTTP, drift found, traced to its
- * causes and repaired, a bad release that takes itself back, a good one in two waves, a suspension, an archiving and its way back, a decommissioning undone and one for good
- * with its certificate, and the audit trail verified.
+ * causes and repaired, a bad release that takes itself back, a good one in two waves, an entitlement given and taken back, routing rolled back under a real router,
+ * what policies forbid, a suspension, an archiving and its way back, a decommissioning undone and one for good with its certificate,
+ * and the audit trail verified.
  *
- * It promises that every figure is counted from the local cloud's listing, Pulumi's checkpoints or the registry file,
- * and never from what the service says of itself; what the service says is compared with them. It stops at the first
+ * It promises that every figure is counted from the local cloud's listing, Pulumi's checkpoints or the registry file, or measured at
+ * a reader or router that trusts signatures only, and never taken from what the service says of itself; what the service says is compared with them. It stops at the first
  * thing that does not hold, with exit code 1. Everything goes to standard error; `--json` adds one line on standard output.
  */
 import { mkdtemp, rm } from "node:fs/promises";
@@ -17,12 +18,15 @@ import { Api } from "./api.ts";
 import { verifyAudit } from "./audit.ts";
 import { TenantData } from "./data.ts";
 import { causeDrift, findDrift, repairDrift } from "./drift.ts";
+import { overrideEntitlement } from "./entitlements.ts";
 import { createRelease, createTenants, runForAll } from "./fleet.ts";
 import { archiveAndRestore, decommission, suspendAndReactivate, verifyCertificate } from "./lifecycle.ts";
 import { Listings } from "./listings.ts";
+import { denyByPolicy } from "./policy.ts";
 import { root, run, startService } from "./processes.ts";
 import { provisioned, showInventory } from "./provision.ts";
 import { rollOut } from "./rollout.ts";
+import { rollBackRouting } from "./routing.ts";
 import { check, dim, elapsedSeconds, line, step } from "./terminal.ts";
 
 interface Figures {
@@ -35,6 +39,12 @@ interface Figures {
   previewGroups: number;
   rolledBack: number;
   waves: number;
+  /** From a change of an entitlement until a reader had verified it. */
+  entitlementMs: number;
+  /** The longest of two changes of routing, until a router answered by it. */
+  routerReloadMs: number;
+  /** In the audit chain of the tenant that policies protected. */
+  policyDenials: number;
   /** Rows and objects that came back from the archive. */
   restored: number;
   leftovers: number;
@@ -91,7 +101,13 @@ async function tell(dataDir: string, env: NodeJS.ProcessEnv): Promise<Figures> {
     const found = await findDrift(api, caused);
     const repaired = await repairDrift(api, listings, caused);
     const { previewGroups, rolledBack, waves } = await rollOut(api, listings, tenants);
-    await suspendAndReactivate(api, listings, tenants[1]);
+    const [starter, business] = tenants;
+    if (starter === undefined || business === undefined)
+      throw new Error("Cannot go on: three tenants must be");
+    const entitlementMs = await overrideEntitlement(api, dataDir, starter);
+    const routerReloadMs = await rollBackRouting(api, dataDir, plane.name);
+    const policyDenials = await denyByPolicy(api, dataDir, business);
+    await suspendAndReactivate(api, listings, business);
     const data = new TenantData(controlUrl, String(plane.outputs.dataBucketName));
     const restored = await archiveAndRestore(api, listings, data, tenants[0]);
     const leftovers = await decommission(api, listings, tenants[2]);
@@ -107,6 +123,9 @@ async function tell(dataDir: string, env: NodeJS.ProcessEnv): Promise<Figures> {
       previewGroups,
       rolledBack,
       waves,
+      entitlementMs,
+      routerReloadMs,
+      policyDenials,
       restored,
       leftovers,
       certificateVerified,
