@@ -41,16 +41,13 @@ export async function usagePurge(
 }
 
 async function purgeEvents({ db }: Change, before: string, limit: number): Promise<number> {
-  const rows = await db
+  const old = await db
     .selectFrom("usageEvents")
-    .select(["tenantId", "eventId"])
+    .select("eventId")
     .where("occurredAt", "<", before)
-    .orderBy("occurredAt")
-    .orderBy("tenantId")
-    .orderBy("eventId")
-    .limit(limit)
-    .execute();
-  if (rows.length === 0) return 0;
+    .limit(1)
+    .executeTakeFirst();
+  if (old === undefined) return 0;
   await db
     .insertInto("usageMarks")
     .values({ name: MARK, at: before })
@@ -58,14 +55,24 @@ async function purgeEvents({ db }: Change, before: string, limit: number): Promi
       conflict.column("name").doUpdateSet({ at: before }).where("usageMarks.at", "<", before),
     )
     .execute();
-  for (const { tenantId, eventId } of rows) {
-    await db
-      .deleteFrom("usageEvents")
-      .where("tenantId", "=", tenantId)
-      .where("eventId", "=", eventId)
-      .execute();
-  }
-  return rows.length;
+  const { numDeletedRows } = await db
+    .deleteFrom("usageEvents")
+    .where(({ eb, refTuple, selectFrom }) =>
+      eb(
+        refTuple("tenantId", "eventId"),
+        "in",
+        selectFrom("usageEvents as old")
+          .select(["old.tenantId", "old.eventId"])
+          .where("old.occurredAt", "<", before)
+          .orderBy("old.occurredAt")
+          .orderBy("old.tenantId")
+          .orderBy("old.eventId")
+          .limit(limit)
+          .$asTuple("tenantId", "eventId"),
+      ),
+    )
+    .executeTakeFirst();
+  return Number(numDeletedRows);
 }
 
 /** The longest that a window of a kind lasts: it goes when all of it is old enough, not when its beginning is. */
@@ -81,24 +88,33 @@ async function purgeTotals(
   before: string,
   limit: number,
 ): Promise<number> {
-  const rows = await db
+  const old = later(before, -LONGEST_MS[window]);
+  const found = await db
     .selectFrom("usageTotals")
-    .select(["tenantId", "windowStart", "meterKey"])
+    .select("meterKey")
     .where("windowKind", "=", window)
-    .where("windowStart", "<", later(before, -LONGEST_MS[window]))
-    .orderBy("windowStart")
-    .limit(limit)
-    .execute();
-  for (const { tenantId, windowStart, meterKey } of rows) {
-    await db
-      .deleteFrom("usageTotals")
-      .where("tenantId", "=", tenantId)
-      .where("windowKind", "=", window)
-      .where("windowStart", "=", windowStart)
-      .where("meterKey", "=", meterKey)
-      .execute();
-  }
-  return rows.length;
+    .where("windowStart", "<", old)
+    .limit(1)
+    .executeTakeFirst();
+  // A deletion of nothing would have to be audited all the same.
+  if (found === undefined) return 0;
+  const { numDeletedRows } = await db
+    .deleteFrom("usageTotals")
+    .where(({ eb, refTuple, selectFrom }) =>
+      eb(
+        refTuple("tenantId", "windowKind", "windowStart", "meterKey"),
+        "in",
+        selectFrom("usageTotals as old")
+          .select(["old.tenantId", "old.windowKind", "old.windowStart", "old.meterKey"])
+          .where("old.windowKind", "=", window)
+          .where("old.windowStart", "<", old)
+          .orderBy("old.windowStart")
+          .limit(limit)
+          .$asTuple("tenantId", "windowKind", "windowStart", "meterKey"),
+      ),
+    )
+    .executeTakeFirst();
+  return Number(numDeletedRows);
 }
 
 /** A window is over for good when no late event can come any more, which is long before. */

@@ -33,7 +33,7 @@ export async function housekeep(service: ServiceContext): Promise<void> {
     return events;
   });
   const { usageTotalRetentionDays: totalDays } = settings;
-  await inBatches(await kept("usage"), async (eventDays) => {
+  const purgeUsage = async (eventDays: number) => {
     const usage = await registry.change(
       cause,
       (change) => usagePurge(change, { eventDays, totalDays, limit: limits.usagePurgeAtOnce }),
@@ -41,7 +41,8 @@ export async function housekeep(service: ServiceContext): Promise<void> {
     );
     metrics.purged.inc({ what: "usage" }, usage);
     return usage;
-  });
+  };
+  await inBatches(await kept("usage"), purgeUsage, limits.usagePurgeBatches);
   await inBatches(await kept("decisions"), async (keepDays) => {
     const batch = { keepDays, limit: limits.decisionLog.writtenAtOnce };
     const decisions = await registry.record((record) => decisionsPurge(record, batch));
@@ -57,9 +58,13 @@ export async function housekeep(service: ServiceContext): Promise<void> {
 }
 
 /** Null: what is kept for ever. */
-async function inBatches(days: number | null, purge: (days: number) => Promise<number>): Promise<void> {
+async function inBatches(
+  days: number | null,
+  purge: (days: number) => Promise<number>,
+  most: number = limits.purgeBatches,
+): Promise<void> {
   if (days === null) return;
-  for (let batch = 0; batch < limits.purgeBatches; batch += 1) {
+  for (let batch = 0; batch < most; batch += 1) {
     if ((await purge(days)) === 0) return;
   }
 }
