@@ -6,7 +6,7 @@ import { signal } from "./processes.ts";
 import type { Random } from "./random.ts";
 import type { Replica } from "./replica.ts";
 import { createShots, type Shot } from "./shots.ts";
-import { operationOfStepKind, undoOf } from "./stepKinds.ts";
+import { isLastStep, operationOfStepKind, undoOf } from "./stepKinds.ts";
 import type { Tally } from "./tally.ts";
 import type { World } from "./world.ts";
 
@@ -106,10 +106,14 @@ export function createKiller(parts: KillerParts): Killer {
   /** Undoings cannot be waited for: somebody must change their mind, and that costs no kill. */
   function turnSome(steps: readonly RunningStep[]): void {
     for (const step of steps.filter(isToBeTurned)) {
-      if (spared.has(keyOf(step))) continue;
+      if (spared.has(keyOf(step)) || isLastStep(step.step)) continue;
       if (random.next() < TURNED_IN_PEACE) turn(step);
       else spared.add(keyOf(step));
     }
+  }
+
+  function isNeeded(step: RunningStep): boolean {
+    return tally.isWanted(step.step) || (isLastStep(step.step) && isToBeTurned(step));
   }
 
   function turn({ operationId }: RunningStep): void {
@@ -125,7 +129,7 @@ export function createKiller(parts: KillerParts): Killer {
     const shot = await shots.at(victim);
     if (shot === undefined) return undefined;
     const counts = (step: RunningStep) =>
-      least === 0 || (tally.isWanted(step.step) && (!isBriefOnly || typicalOf(step) <= BRIEF_MS));
+      least === 0 || (isNeeded(step) && (!isBriefOnly || typicalOf(step) <= BRIEF_MS));
     const worth = (steps: readonly RunningStep[]) =>
       new Set(steps.filter(counts).map(({ step }) => step)).size;
     const aims = await standing(shot);

@@ -27,6 +27,11 @@ export function undoOf(stepKind: string): string {
   return stepKind.replace("/", "/undo ");
 }
 
+/** A cancellation during it comes too late, unless it is interrupted first. */
+export function isLastStep(stepKind: string): boolean {
+  return stepKind.endsWith(`/${sagas[operationOfStepKind(stepKind)].steps.at(-1)?.name}`);
+}
+
 export function operationOfStepKind(stepKind: string): OperationKind {
   return stepKind.slice(0, stepKind.indexOf("/")) as OperationKind;
 }

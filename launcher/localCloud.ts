@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { withLock } from "../toolchain/lock.ts";
+import { LockHeld, withLock } from "../toolchain/lock.ts";
 import { checkoutFolder } from "./dataFolder.ts";
 import { localCloudCode } from "./localCloudCode.ts";
 
@@ -34,6 +34,7 @@ export interface LocalCloudOptions {
 
 const IDLE_EXIT_MS = 30 * 60_000;
 const START_LIMIT_MS = 60_000;
+const LOOK_AGAIN_MS = 1_000;
 const STOP_LIMIT_MS = 15_000;
 const ANSWER_LIMIT_MS = 5_000;
 const POLL_MS = 50;
@@ -46,10 +47,23 @@ const LOG_TAIL_LINES = 10;
 
 export async function ensureLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
   const code = options.code ?? localCloudCode();
-  const running = await findRunning(options.dataDir);
-  if (running?.code === code) return running.cloud;
+  const deadline = Date.now() + START_LIMIT_MS;
+  for (;;) {
+    const running = await findRunning(options.dataDir);
+    if (running?.code === code) return running.cloud;
+    const waitLimitMs = Math.max(0, Math.min(LOOK_AGAIN_MS, deadline - Date.now()));
+    try {
+      return await startAlone(options, code, waitLimitMs);
+    } catch (thrown) {
+      // Whoever has the lock may have started it and died on another host, where nobody here can see that.
+      if (!(thrown instanceof LockHeld) || Date.now() >= deadline) throw thrown;
+    }
+  }
+}
+
+function startAlone(options: LocalCloudOptions, code: string, waitLimitMs: number): Promise<LocalCloud> {
   const folder = join(options.dataDir, "cloud");
-  return withLock(join(folder, "start.lock"), { waitLimitMs: START_LIMIT_MS }, async () => {
+  return withLock(join(folder, "start.lock"), { waitLimitMs }, async () => {
     const found = await findRunning(options.dataDir);
     if (found !== undefined && (found.code === code || !(await end(found.cloud, QUIET_MS))))
       return found.cloud;

@@ -22,8 +22,12 @@ export interface LockOwner {
   readonly host: string;
 }
 
+/** A living owner kept it for longer than the caller would wait. */
+export class LockHeld extends Error {}
+
 const POLL_MS = 100;
 
+/** Throws LockHeld. */
 export async function withLock<T>(file: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
   const release = await acquire(file, options);
   try {
@@ -53,7 +57,7 @@ async function acquire(file: string, options: LockOptions): Promise<() => void> 
         options.onWait?.(owner);
       }
       if (Date.now() > deadline) {
-        throw new Error(
+        throw new LockHeld(
           `Cannot take the lock ${file}: process ${owner?.pid ?? "?"} on ${owner?.host ?? "?"} still held it after ` +
             `${Math.round(options.waitLimitMs / 1000)} s. End that process, or delete the file if it is gone.`,
         );
