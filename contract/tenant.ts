@@ -124,30 +124,44 @@ export const tenantCreateSchema = z
   });
 export type TenantCreate = z.output<typeof tenantCreateSchema>;
 
+const updateFields = {
+  displayName: displayNameSchema.optional(),
+  plan: planKeySchema.optional(),
+  planVersion: planVersionNumberSchema.optional().meta({
+    description: "Left out: the newest of a plan that is new to the tenant, else the one it is bound to",
+  }),
+  primaryDomain: domainSchema.nullable().optional(),
+  labels: labelsSchema.optional().meta({ description: "Replaces all labels" }),
+  planes: planeNamesSchema.optional(),
+  config: z
+    .strictObject({ settings: settingsSchema.optional(), secretRefs: secretRefsSchema.optional() })
+    .optional()
+    .meta({ description: "Each part given replaces that part whole" }),
+  isolation: isolationSchema.optional(),
+  regions: regionsSchema.optional(),
+  suspensionMode: suspensionModeSchema.optional(),
+  dataClassification: dataClassificationSchema.optional(),
+};
+
+const changesSomething = (update: object) => Object.values(update).some((value) => value !== undefined);
+const changesNothing = { error: "must change at least one field" };
+
 export const tenantUpdateSchema = z
-  .strictObject({
-    displayName: displayNameSchema.optional(),
-    plan: planKeySchema.optional(),
-    planVersion: planVersionNumberSchema.optional().meta({
-      description: "Left out: the newest of a plan that is new to the tenant, else the one it is bound to",
-    }),
-    primaryDomain: domainSchema.nullable().optional(),
-    labels: labelsSchema.optional().meta({ description: "Replaces all labels" }),
-    planes: planeNamesSchema.optional(),
-    config: z
-      .strictObject({ settings: settingsSchema.optional(), secretRefs: secretRefsSchema.optional() })
-      .optional()
-      .meta({ description: "Each part given replaces that part whole" }),
-    isolation: isolationSchema.optional(),
-    regions: regionsSchema.optional(),
-    suspensionMode: suspensionModeSchema.optional(),
-    dataClassification: dataClassificationSchema.optional(),
-  })
-  .refine((update) => Object.values(update).some((value) => value !== undefined), {
-    error: "must change at least one field",
-  })
+  .strictObject(updateFields)
+  .refine(changesSomething, changesNothing)
   .meta({ id: "TenantUpdate", example: { displayName: "Acme International" } });
 export type TenantUpdate = z.output<typeof tenantUpdateSchema>;
+
+export const tenantPatchSchema = z
+  .strictObject({
+    ...updateFields,
+    reason: reasonSchema
+      .optional()
+      .meta({ description: "Kept in the audit trail; policies may ask for one, such as for a smaller plan" }),
+  })
+  .refine(({ reason: _reason, ...update }) => changesSomething(update), changesNothing)
+  .meta({ id: "TenantPatch", example: { displayName: "Acme International" } });
+export type TenantPatch = z.output<typeof tenantPatchSchema>;
 
 export const tenantVersionSchema = z
   .object({
@@ -273,7 +287,7 @@ export const tenantRoutes = defineRoutes({
     description: `Changes the record only; a deployment brings the change to the targets, as reconfigure does in one. ${ifMatch}`,
     role: "fleet_operator",
     params,
-    body: tenantUpdateSchema,
+    body: tenantPatchSchema,
     status: 200,
     response: tenantSchema,
     errors: [

@@ -124,8 +124,17 @@ export async function serviceReadiness(
     checks: [
       { name: "registry", ok: true },
       { name: "storage", ...storage },
+      { name: "policies", ...policiesCheck(context) },
     ],
   };
+}
+
+/** Without newer policies the service goes on with those it has; without any it answers, and denies every change. */
+function policiesCheck({ policy }: ServiceContext): { ok: boolean; detail?: string } {
+  const { problem } = policy.status;
+  if (problem === null) return { ok: true };
+  const kept = policy.current === null ? "none hold, and every change is denied" : "the last good ones hold";
+  return { ok: false, detail: `The policies of ${policy.status.source} are not taken; ${kept}.` };
 }
 
 /** Brings the figures of the queue up to now, for whoever reads /metrics; without the registry they stay as they were. */

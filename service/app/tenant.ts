@@ -4,7 +4,7 @@ import type {
   Tenant,
   TenantCreate,
   TenantListQuery,
-  TenantUpdate,
+  TenantPatch,
   TenantVersion,
 } from "../../contract/tenant.ts";
 import type { Change } from "../../registry/registry.ts";
@@ -35,14 +35,14 @@ export async function tenantGet(context: RequestContext, tenantId: string): Prom
 export async function tenantUpdate(
   context: RequestContext,
   tenantId: string,
-  update: TenantUpdate,
+  { reason, ...update }: TenantPatch,
   expectedVersion: number | undefined,
 ): Promise<Tenant> {
   await authorize(context, "tenantUpdate", tenantId);
   const updating = async (change: Change) => {
     const before = await registry.tenantGet(change.db, tenantId);
     await refuseManaged(context, change, before, { what: "change" });
-    return registry.tenantUpdate(change, tenantId, update, { expectedVersion });
+    return registry.tenantUpdate(change, tenantId, update, { expectedVersion, reason });
   };
   return changeAs(context, updating, { tenantId });
 }

@@ -49,6 +49,19 @@ export function bundleFiles(
   return files;
 }
 
+/** Of files that were read; signed where there is somebody to sign. */
+export function bundleOf(files: readonly PolicyFile[], signer?: BundleSigner): PolicyBundle {
+  const byName = Object.fromEntries(files.map(({ name, text }) => [name, text]));
+  const bundle = { format: BUNDLE_FORMAT, files: byName, checksum: versionOf(files) } as const;
+  if (signer === undefined) return bundle;
+  return { ...bundle, keyId: signer.keyId, signature: signer.sign(signedText(bundle)) };
+}
+
+export interface BundleSigner {
+  readonly keyId: string;
+  sign(text: string): string;
+}
+
 /** What the signature is over: the checksum covers the files, the format keeps it from being taken for another document. */
 export function signedText({ format, checksum }: Pick<PolicyBundle, "format" | "checksum">): string {
   return canonicalJson({ format, checksum });

@@ -81,11 +81,17 @@ export function ask(name: string, request: CedarRequest): CedarAnswer {
   };
 }
 
-/** Whether a request is what the schema says, for tests; an empty list when it is. */
-export function requestProblems(request: CedarRequest, schema: string): readonly string[] {
-  const policies = { staticPolicies: { all: "permit (principal, action, resource);" } };
-  const answer = cedar.isAuthorized({ ...request, policies, schema, validateRequest: true });
-  return answer.type === "failure" ? answer.errors.map(({ message }) => message) : [];
+/** What of the requests does not fit the schema, for tests; an empty list when all do. */
+export function requestProblems(requests: readonly CedarRequest[], schema: string): readonly string[] {
+  const name = "request problems";
+  installPolicies(name, { all: "permit (principal, action, resource);" });
+  const parsed = cedar.preparseSchema(name, schema);
+  if (parsed.type === "failure") return parsed.errors.map(({ message }) => message);
+  const names = { preparsedSchemaName: name, preparsedPolicySetId: name };
+  return requests.flatMap((request) => {
+    const answer = cedar.statefulIsAuthorized({ ...request, ...names, validateRequest: true });
+    return answer.type === "failure" ? answer.errors.map(({ message }) => message) : [];
+  });
 }
 
 function located(text: string, { message, sourceLocations }: cedar.DetailedError): string {

@@ -7,20 +7,17 @@ import { requestOf } from "./request.ts";
 import { cedarSchema } from "./schema.ts";
 
 it("makes requests that fit the schema, for every operation of the API", () => {
-  const schema = cedarSchema();
-  // Each check parses the whole schema: one operation of each kind, and all that are alike share their declaration.
-  const kinds = new Map(OPERATION_IDS.map((id) => [`${isOnTenant(id)} ${id.slice(0, 6)}`, id]));
-  for (const action of [...kinds.values()].slice(0, 12)) {
-    expect(requestProblems(requestOf(queryOf(action, "auditor")), schema)).toEqual([]);
-  }
-  const fleet = queryOf("releaseCreate", null, { tenant: null, facts: { release: 7 } });
-  expect(requestProblems(requestOf(fleet), schema)).toEqual([]);
+  const onTenants = OPERATION_IDS.map((action) => requestOf(queryOf(action, "auditor")));
+  const ofFleet = OPERATION_IDS.filter((action) => !isOnTenant(action)).map((action) =>
+    requestOf(queryOf(action, null, { tenant: null, facts: { release: 7 } })),
+  );
+  expect(requestProblems([...onTenants, ...ofFleet], cedarSchema())).toEqual([]);
 });
 
 it("is told apart from one that does not fit", () => {
   const request = requestOf(queryOf("tenantDeploy", "fleet_admin"));
   const other = { ...request, context: { ...request.context, colour: "red" } };
-  expect(requestProblems(other, cedarSchema())[0]).toContain("`colour` should not exist");
+  expect(requestProblems([other], cedarSchema())[0]).toContain("`colour` should not exist");
 });
 
 it("declares every operation, and no operation twice", () => {
