@@ -2,16 +2,31 @@
  * Who may import whom. The folders are layers; an import in another direction fails the gate.
  * The picture and its reasons are in docs/architecture.md.
  */
-const only = (from, allowed) => ({
-  name: `${from}-imports`,
-  severity: "error",
-  comment: `${from}/ may import only ${[...allowed, "packages"].join(", ")}`,
-  from: { path: `^${from}/` },
+const FOLDERS =
+  "contract components stacks registry service emulator launcher toolchain cli console router client bench chaos demo script".split(
+    " ",
+  );
+const importsOf = (from, allowed, also) => ({
   to: {
-    path: "^(contract|components|stacks|registry|service|emulator|launcher|toolchain|cli|console|router|client|bench|chaos|demo|test|script)/",
+    path: `^(${[...FOLDERS, ...also].join("|")})/`,
     pathNot: [`^${from}/`, ...allowed.map((name) => `^${name.includes("/") ? name : `${name}/`}`)],
   },
+  severity: "error",
+  comment: `${from}/ may import only ${[...allowed, "packages"].join(", ")}`,
 });
+/** A test beside the code may use what tests share, and try what examples show. */
+const only = (from, allowed) => [
+  {
+    name: `${from}-imports`,
+    from: { path: `^${from}/`, pathNot: "\\.test\\.ts$" },
+    ...importsOf(from, allowed, ["test", "examples"]),
+  },
+  {
+    name: `${from}-tests-import`,
+    from: { path: `^${from}/.*\\.test\\.ts$` },
+    ...importsOf(from, allowed, []),
+  },
+];
 const packageOnlyIn = (name, pattern, folders) => ({
   name,
   severity: "error",
@@ -25,17 +40,21 @@ const packageOnlyIn = (name, pattern, folders) => ({
 
 module.exports = {
   forbidden: [
-    only("contract", []),
-    only("components", []),
-    only("stacks", ["components"]),
-    only("registry", ["contract"]),
-    only("service", ["contract", "registry", "stacks", "launcher"]),
-    only("emulator", []),
-    only("launcher", ["toolchain"]),
-    only("toolchain", []),
-    only("router", ["contract"]),
-    only("client", ["contract/queueEnvelope\\.ts$"]),
-    only("cli", ["client/src", "contract", "registry/(audit(Chain|Checkpoint|Kept|Lines)|canonicalJson|merkle|signature)\\.ts$"]),
+    ...only("contract", []),
+    ...only("components", []),
+    ...only("stacks", ["components"]),
+    ...only("registry", ["contract"]),
+    ...only("service", ["contract", "registry", "stacks", "launcher"]),
+    ...only("emulator", []),
+    ...only("launcher", ["toolchain"]),
+    ...only("toolchain", []),
+    ...only("router", ["contract"]),
+    ...only("client", ["contract/queueEnvelope\\.ts$"]),
+    ...only("cli", [
+      "client/src",
+      "contract",
+      "registry/(audit(Chain|Checkpoint|Kept|Lines)|canonicalJson|evidenceVerify|merkle|signature)\\.ts$",
+    ]),
     packageOnlyIn("express-in-http", "express/", ["service/http/"]),
     packageOnlyIn("automation-in-engine", "@pulumi/pulumi/automation", [
       "service/engine/",
@@ -55,11 +74,15 @@ module.exports = {
       "service/engine/stateLocks",
       "service/limits/counters",
     ]),
+    packageOnlyIn("cedar-in-policy", "@cedar-policy/", ["service/policy/"]),
     packageOnlyIn("rate-limiter-in-limits", "rate-limiter-flexible/", ["service/limits/"]),
     packageOnlyIn("pg-boss-in-dispatch", "pg-boss/", ["service/dispatch/"]),
     packageOnlyIn("sqlite-in-storage", "better-sqlite3/", ["registry/", "emulator/"]),
     packageOnlyIn("opentelemetry-in-tracing", "@opentelemetry/", ["service/tracing/openTelemetry"]),
-    packageOnlyIn("prom-client-in-metrics", "prom-client/", ["service/(metrics|tenantSeries)", "router/metrics"]),
+    packageOnlyIn("prom-client-in-metrics", "prom-client/", [
+      "service/(metrics|tenantSeries)",
+      "router/metrics",
+    ]),
     {
       name: "no-circular",
       severity: "error",
@@ -85,7 +108,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: "node_modules" },
-    exclude: { path: "\\.tenantry/" },
+    exclude: { path: "(\\.tenantry|^client/dist)/" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
     enhancedResolveOptions: {

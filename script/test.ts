@@ -13,7 +13,7 @@ import type { TestCount } from "./lib/countReporter.ts";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const GATE_OUTPUT_BYTES = 16 * 1024 * 1024;
 const LAYERS =
-  "contract components stacks registry service emulator launcher toolchain cli console router bench chaos demo test script".split(
+  "contract components stacks registry service emulator launcher toolchain cli console router client bench chaos demo test script".split(
     " ",
   );
 
