@@ -39,7 +39,7 @@ interface Figures {
   previewGroups: number;
   rolledBack: number;
   waves: number;
-  /** From a change of an entitlement until a reader had verified it. */
+  /** From the request for an entitlement until a reader had verified it. */
   entitlementMs: number;
   /** The longest of two changes of routing, until a router answered by it. */
   routerReloadMs: number;
