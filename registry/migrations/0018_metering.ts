@@ -171,7 +171,7 @@ async function overrides(db: Kysely<unknown>): Promise<void> {
 /** The rate limiter's counters, shared by all services. They are worth nothing after a crash, so they are not logged. */
 async function rateLimits(db: Kysely<unknown>): Promise<void> {
   await sql`create unlogged table rate_limits (
-    key varchar(255) primary key, points bigint not null default 0, expire bigint)`.execute(db);
+    key text primary key, points bigint not null default 0, expire bigint)`.execute(db);
   await sql`create index rate_limits_by_expire on rate_limits (expire)`.execute(db);
 }
 
