@@ -20,10 +20,10 @@ export function readCount(flag: string, text: string): number {
 const LARGEST_FLEET = 10_000;
 
 /** Such as 10,100,1000. */
-export function readSizes(flag: string, text: string): readonly number[] {
+export function readSizes(flag: string, text: string, largest = LARGEST_FLEET): readonly number[] {
   const sizes = text.split(",").map(Number);
-  if (sizes.every((size) => Number.isInteger(size) && size >= 1 && size <= LARGEST_FLEET)) return sizes;
-  return refuse(`--${flag} must be numbers from 1 to ${LARGEST_FLEET} with commas between, got "${text}"`);
+  if (sizes.every((size) => Number.isInteger(size) && size >= 1 && size <= largest)) return sizes;
+  return refuse(`--${flag} must be numbers from 1 to ${largest} with commas between, got "${text}"`);
 }
 
 function refuse(why: string): never {

@@ -137,8 +137,10 @@ function targetFilter(query: TenantListQuery): TenantFilters {
   const condition: Condition = (eb) => {
     let targets = eb
       .selectFrom("targets")
-      .innerJoin("targetObservations as seen", "seen.targetId", "targets.targetId")
+      // CROSS JOIN, as SQLite would begin with whom a state fits: with nearly everybody.
+      .crossJoin("targetObservations as seen")
       .select(sql.lit(1).as("one"))
+      .whereRef("seen.targetId", "=", "targets.targetId")
       .whereRef("targets.tenantId", "=", "tenants.tenantId")
       .where("targets.deletedAt", "is", null);
     if (region) targets = targets.where("targets.region", "=", region);
