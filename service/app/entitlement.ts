@@ -15,7 +15,7 @@ import type { Change, Reader } from "../../registry/registry.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { refuseGone } from "../../registry/tenantProblem.ts";
 import { issueBundle } from "../entitlements/bundle.ts";
-import { currentBundle } from "../entitlements/expiry.ts";
+import { currentBundle, firstBundle } from "../entitlements/expiry.ts";
 import { listedSigner } from "../entitlements/ownKey.ts";
 import { noteKnown, noteSent } from "../entitlements/propagation.ts";
 import { entitlementTopic, waitForVersion } from "../entitlements/waits.ts";
@@ -89,24 +89,15 @@ export async function entitlementBundleGet(
 ): Promise<EntitlementBundle | undefined> {
   await authorize(context, "entitlementBundleGet", tenantId);
   if (version !== undefined) noteKnown(context, tenantId, version);
-  let kept = await currentBundle(context, tenantId);
+  let kept = (await currentBundle(context, tenantId)) ?? (await firstBundle(context, tenantId));
   if (kept !== undefined && kept.version === version && waitMs > 0) {
     await waitForVersion(context, tenantId, version, { waitMs, gone });
-    kept = await currentBundle(context, tenantId);
+    kept = (await currentBundle(context, tenantId)) ?? kept;
   }
-  if (kept === undefined) return neverKept(context, tenantId);
   if (kept.version === version) return undefined;
   const signer = await listedSigner(context);
   if (version !== undefined) noteSent(context, tenantId, kept);
   return issueBundle(kept, context.settings, signer, new Date().toISOString());
-}
-
-/** There is one from a tenant's beginning on. */
-async function neverKept({ registry }: RequestContext, tenantId: string): Promise<never> {
-  await registry.read((db) => tenantGet(db, tenantId));
-  throw new Error(
-    `Cannot find what tenant ${tenantId} may do: it must have been evaluated when it was made.`,
-  );
 }
 
 async function entitlementsOf(db: Reader, tenantId: string, now: string): Promise<Entitlements> {

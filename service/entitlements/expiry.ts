@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { bundleFind, bundlesDue, entitlementsRefresh, type KeptBundle } from "../../registry/entitlement.ts";
 import { entitlementOverridesExpire } from "../../registry/entitlementOverride.ts";
+import type { Change } from "../../registry/registry.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
 import { limits } from "../config.ts";
@@ -17,6 +18,22 @@ export async function endOverrides(service: ServiceContext): Promise<void> {
     // Where the registry's clock is behind ours, nothing is over yet by its time.
     if (ended === 0) return;
   }
+}
+
+/** Of a tenant that came into the registry past its making, such as by a restored table. */
+export async function firstBundle({ registry }: ServiceContext, tenantId: string): Promise<KeptBundle> {
+  const requestId = randomUUID();
+  const evaluating = async (change: Change) => {
+    const tenant = await tenantGet(change.db, tenantId);
+    await entitlementsRefresh(change, tenant, "entitlement.evaluated");
+    return bundleFind(change.db, tenantId);
+  };
+  // Looked up before a change is opened, which would have to be about a tenant that there is.
+  await registry.read((db) => tenantGet(db, tenantId));
+  const cause = controllerFor({ requestId, correlationId: requestId });
+  const kept = await registry.change(cause, evaluating, { tenantId });
+  if (kept === undefined) throw new Error("Cannot evaluate: what was evaluated must be kept.");
+  return kept;
 }
 
 /** Whether anything was over by the registry's clock. */

@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import type { PlanSpec } from "../../contract/plan.ts";
 import { auditEventList } from "../../registry/auditSearch.ts";
 import { bundleFind } from "../../registry/entitlement.ts";
+import { migrations } from "../../registry/migrations/index.ts";
 import {
   capabilityKeys,
   planDigest,
@@ -134,5 +135,33 @@ describeDialects("plans", (create) => {
     expect(await bind({ plan: "starter" }, { plan: "business", planVersion: 1 })).toEqual({
       ...{ plan: "starter", planVersion: 2 },
     });
+  });
+
+  it("come to a registry of before with every tenant bound to what it had, and its entitlements evaluated", async () => {
+    const database = await create({ empty: true });
+    await database.migrate(
+      migrations.slice(
+        0,
+        migrations.findIndex(({ name }) => name === "0017_plans"),
+      ),
+    );
+    const at = "2026-01-01T00:00:00.000Z";
+    const row = (slug: string, plan: string) =>
+      `insert into tenants (tenant_id, slug, display_name, status, requested_status, plan, labels, settings, secret_refs, planes,
+        isolation, regions, suspension_mode, data_classification, managed_by, record_version, created_at, updated_at)
+       values ('${slug}', '${slug}', 'x', 'active', 'active', '${plan}', '{}', '{}', '{}', '[]',
+        'pooled', '{"allowed":[],"preferred":[]}', 'workloads', 'confidential', 'api', 1, '${at}', '${at}')`;
+    await database.raw(row("old-starter", "starter"), row("old-business", "business"));
+    const registry = await database.open();
+    for (const plan of ["starter", "business"]) {
+      const tenant = await registry.read((db) => tenantGet(db, `old-${plan}`));
+      expect(tenant).toMatchObject({ plan, planVersion: 1 });
+      const fresh = await addTenant(registry, `new-${plan}`, { plan });
+      const [old, made] = await registry.read((db) =>
+        Promise.all([bundleFind(db, tenant.tenantId), bundleFind(db, fresh.tenantId)]),
+      );
+      expect(old).toMatchObject({ version: 1, changedAt: at, nextChangeAt: null });
+      expect(old?.content).toEqual(made?.content);
+    }
   });
 });

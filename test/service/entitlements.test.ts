@@ -171,6 +171,25 @@ it("brings a change to a verified reader within the bound, whatever caused it, a
   }
 });
 
+it("evaluates what was never evaluated when it is asked for", async () => {
+  const restored = await createTenant(service, "restored");
+  await service
+    .registry()
+    .change(
+      { actor: { kind: "system", id: "test", name: "test" }, requestId: "r", correlationId: "r" },
+      async (change) => {
+        await change.db.deleteFrom("entitlementBundles").where("tenantId", "=", restored).execute();
+        await change.audit({
+          action: "test.lost",
+          target: { type: "tenant", id: restored },
+          tenantId: restored,
+        });
+      },
+    );
+  const { status, body } = await service.call("GET", `${at(restored)}/bundle`);
+  expect([status, body.version, body.entitlements["api-access"].enabled]).toEqual([200, 1, true]);
+});
+
 it("changes nothing for a tenant that is gone", async () => {
   const gone = await createTenant(service, "gone");
   await service.call("DELETE", `${controlPlane}/tenants/${gone}?reason=test`);
