@@ -235,7 +235,7 @@ export const flagRoutes = defineRoutes({
     query: reasonQuery,
     status: 200,
     response: flagOverrideSchema,
-    errors: ["flag_not_found", "flag_override_not_found"],
+    errors: ["tenant_not_found", "flag_not_found", "flag_override_not_found"],
   },
   flagOverrideList: {
     method: "get",

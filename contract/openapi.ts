@@ -1,9 +1,15 @@
 import { z } from "zod";
-import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from "zod-openapi";
+import {
+  createDocument,
+  type ZodOpenApiOverride as Override,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiPathsObject,
+} from "zod-openapi";
 import { LIMITS } from "./common.ts";
 import { ERROR_CODES, ERRORS, type ErrorCode, type Problem, ProblemError, problemSchema } from "./errors.ts";
 import { isMutation, type Route } from "./route.ts";
 import { routes } from "./routes.ts";
+import { type DescribedDocument, withExamples } from "./withExamples.ts";
 
 /**
  * Describes the route table as OpenAPI 3.1. The result is committed as openapi.json, which the service hands out and
@@ -15,26 +21,38 @@ export function createOpenapiDocument() {
     const path = route.path.replace(/:([A-Za-z]+)/g, "{$1}");
     paths[path] = { ...paths[path], [route.method]: describeOperation(operationId, route) };
   }
-  return createDocument({
-    openapi: "3.1.0",
-    info: {
-      title: "Tenantry",
-      version: "1",
-      description:
-        "The tenant control plane. Mutations that reach the cloud answer 202 with operations: follow them by " +
-        "their events. Every failure is a problem+json with a stable `code`; every mutation takes an Idempotency-Key.",
-      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
-    },
-    servers: [{ url: "/" }],
-    security: [{ apiKey: [] }],
-    tags: tagsInOrder(),
-    paths: paths as ZodOpenApiPathsObject,
-    components: {
-      securitySchemes: {
-        apiKey: { type: "http", scheme: "bearer", description: "An API key, `tk_<id>_<secret>`" },
+  const document = createDocument(
+    {
+      openapi: "3.1.0",
+      info: {
+        title: "Tenantry",
+        version: "1",
+        description:
+          "The tenant control plane. Mutations that reach the cloud answer 202 with operations: follow them by " +
+          "their events. Every failure is a problem+json with a stable `code`; every mutation takes an Idempotency-Key.",
+        license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+      },
+      servers: [{ url: "/" }],
+      security: [{ apiKey: [] }],
+      tags: tagsInOrder(),
+      paths: paths as ZodOpenApiPathsObject,
+      components: {
+        securitySchemes: {
+          apiKey: { type: "http", scheme: "bearer", description: "An API key, `tk_<id>_<secret>`" },
+        },
       },
     },
-  });
+    { override: wordsOfBooleans },
+  );
+  return withExamples(document as unknown as DescribedDocument);
+}
+
+/** A boolean in a query is one of two words, which the schema of a string does not say by itself. */
+function wordsOfBooleans({ zodSchema, jsonSchema, io }: Parameters<Override>[0]): void {
+  const { def } = zodSchema._zod;
+  const isWord = def.type === "pipe" && io === "input" && jsonSchema.type === "string";
+  if (isWord && (def as z.core.$ZodPipeDef).out._zod.def.type === "boolean")
+    jsonSchema.enum = ["true", "false"];
 }
 
 /** As committed: the text of openapi.json. */

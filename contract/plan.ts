@@ -111,7 +111,7 @@ export const serviceSizeSchema = z
       tell("memoryMiB", `must be ${least} to ${most} in steps of ${step} with ${cpu} CPU units`);
     if (maxCount < minCount) tell("maxCount", `must be at least minCount, which is ${minCount}`);
   })
-  .meta({ id: "ServiceSize" });
+  .meta({ id: "ServiceSize", example: { cpu: 256, memoryMiB: 512, minCount: 1, maxCount: 2 } });
 export type ServiceSize = z.output<typeof serviceSizeSchema>;
 
 const servicesSchema = z

@@ -198,7 +198,7 @@ export const usageExportQuerySchema = z
     meter: meterKeySchema.optional(),
     window: z.enum(USAGE_WINDOWS).default("day").meta({ description: "Of totals" }),
     from: atInput,
-    to: atInput,
+    to: atInput.meta({ example: "2026-03-08T09:30:00.000Z" }),
   })
   .refine(({ from, to }) => from < to, { error: "must be later than from", path: ["to"] })
   .refine(({ from, to }) => Date.parse(to) - Date.parse(from) <= USAGE_LIMITS.exportRangeMs, {

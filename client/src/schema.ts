@@ -2712,6 +2712,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/control-plane/tenants/{tenantId}/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An evidence pack: what is on record of a tenant for a period, signed
+         * @description A zip file with the record's versions, the audit events with their proof, operations, placements, releases, entitlements, decisions and certificates, each with its checksum in a signed manifest. `tenantry evidence verify` checks it without the service. That it was taken is audited, and a checkpoint is taken with it.
+         */
+        get: operations["tenantEvidence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/control-plane/api-keys": {
         parameters: {
             query?: never;
@@ -2993,7 +3013,7 @@ export interface components {
          *       "displayName": "Acme International"
          *     }
          */
-        TenantUpdate: {
+        TenantPatch: {
             displayName?: string;
             plan?: components["schemas"]["PlanKey"];
             /**
@@ -3035,6 +3055,8 @@ export interface components {
             regions?: components["schemas"]["TenantRegions"];
             suspensionMode?: components["schemas"]["SuspensionMode"];
             dataClassification?: components["schemas"]["DataClassification"];
+            /** @description Kept in the audit trail; policies may ask for one, such as for a smaller plan */
+            reason?: string;
         };
         TenantVersionRestore: {
             reason: string;
@@ -3118,6 +3140,54 @@ export interface components {
             onFailure?: "compensate" | "keep";
             /** @description From its beginning on; past it the operation is cancelled. Each kind has its own default. */
             deadlineMs?: number;
+        };
+        /**
+         * @example {
+         *       "displayName": "Acme International"
+         *     }
+         */
+        TenantUpdate: {
+            displayName?: string;
+            plan?: components["schemas"]["PlanKey"];
+            /**
+             * @description Left out: the newest of a plan that is new to the tenant, else the one it is bound to
+             * @example 1
+             */
+            planVersion?: number;
+            primaryDomain?: string | null;
+            /**
+             * @description Replaces all labels
+             * @example {
+             *       "tier": "gold"
+             *     }
+             */
+            labels?: {
+                [key: string]: string;
+            };
+            planes?: components["schemas"]["PlaneName"][];
+            /** @description Each part given replaces that part whole */
+            config?: {
+                /**
+                 * @example {
+                 *       "LOG_LEVEL": "info"
+                 *     }
+                 */
+                settings?: {
+                    [key: string]: string;
+                };
+                /**
+                 * @example {
+                 *       "SMTP_PASSWORD": "/dev/tenants/acme/iam-service/smtp"
+                 *     }
+                 */
+                secretRefs?: {
+                    [key: string]: string;
+                };
+            };
+            isolation?: components["schemas"]["IsolationLevel"];
+            regions?: components["schemas"]["TenantRegions"];
+            suspensionMode?: components["schemas"]["SuspensionMode"];
+            dataClassification?: components["schemas"]["DataClassification"];
         };
         /**
          * @example {
@@ -5884,6 +5954,14 @@ export interface components {
             "audit-service": components["schemas"]["ServiceSize"];
             "iam-service": components["schemas"]["ServiceSize"];
         };
+        /**
+         * @example {
+         *       "cpu": 256,
+         *       "memoryMiB": 512,
+         *       "minCount": 1,
+         *       "maxCount": 2
+         *     }
+         */
         ServiceSize: {
             /** @description 1024 is one vCPU; Fargate takes fixed pairs of CPU and memory */
             cpu: number;
@@ -8732,7 +8810,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TenantUpdate"];
+                "application/json": components["schemas"]["TenantPatch"];
             };
         };
         responses: {
@@ -12331,6 +12409,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example id: 1
+                     *     event: step.started
+                     *     data: {"sequence":1,"type":"step.started","at":"2026-03-01T09:30:00.000Z"}
+                     */
                     "text/event-stream": string;
                 };
             };
@@ -14223,7 +14306,7 @@ export interface operations {
                 /** @description From `nextCursor`; opaque */
                 cursor?: string;
                 /** @description Those that were removed, too */
-                removed?: string;
+                removed?: "true" | "false";
             };
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
@@ -15221,7 +15304,7 @@ export interface operations {
                 tenantId?: components["schemas"]["TenantId"];
                 kind?: "pin" | "rollback";
                 /** @description Those that were released, too */
-                released?: string;
+                released?: "true" | "false";
             };
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
@@ -15574,7 +15657,7 @@ export interface operations {
                 tenantId?: components["schemas"]["TenantId"];
                 plane?: components["schemas"]["PlaneName"];
                 /** @description Those that were deleted, too */
-                ended?: string;
+                ended?: "true" | "false";
             };
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
@@ -16089,6 +16172,10 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["PlanDocuments"];
+                /**
+                 * @example apiVersion: tenantry.dev/v1
+                 *     kind: Tenant
+                 */
                 "application/yaml": string;
             };
         };
@@ -16582,6 +16669,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example apiVersion: tenantry.dev/v1
+                     *     kind: Tenant
+                     */
                     "application/yaml": string;
                 };
             };
@@ -17124,7 +17215,7 @@ export interface operations {
                 /** @description From `nextCursor`; opaque */
                 cursor?: string;
                 /** @description Archived ones, too */
-                archived?: string;
+                archived?: "true" | "false";
             };
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
@@ -21482,7 +21573,7 @@ export interface operations {
                 cursor?: string;
                 causeId?: string;
                 /** @description Those no longer in force, instead of those that are */
-                ended?: string;
+                ended?: "true" | "false";
             };
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
@@ -22026,7 +22117,7 @@ export interface operations {
                 cursor?: string;
                 status?: components["schemas"]["IncidentStatus"];
                 /** @description Only those that are not resolved */
-                open?: string;
+                open?: "true" | "false";
             };
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
@@ -22986,7 +23077,7 @@ export interface operations {
                 cursor?: string;
                 tenantId?: components["schemas"]["TenantId"];
                 /** @description Those that have ended or expired, too */
-                ended?: string;
+                ended?: "true" | "false";
             };
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
@@ -23425,7 +23516,7 @@ export interface operations {
                 /** @description From `nextCursor`; opaque */
                 cursor?: string;
                 /** @description Archived ones, too */
-                archived?: string;
+                archived?: "true" | "false";
             };
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
@@ -23843,6 +23934,10 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["UsageIngest"];
+                /**
+                 * @example {"line":"first"}
+                 *     {"line":"second"}
+                 */
                 "application/x-ndjson": string;
             };
         };
@@ -24075,6 +24170,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {"line":"first"}
+                     *     {"line":"second"}
+                     */
                     "application/x-ndjson": string;
                 };
             };
@@ -24156,6 +24255,10 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ManifestDocuments"];
+                /**
+                 * @example apiVersion: tenantry.dev/v1
+                 *     kind: Tenant
+                 */
                 "application/yaml": string;
             };
         };
@@ -24294,6 +24397,10 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ManifestDocuments"];
+                /**
+                 * @example apiVersion: tenantry.dev/v1
+                 *     kind: Tenant
+                 */
                 "application/yaml": string;
             };
         };
@@ -24428,6 +24535,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example apiVersion: tenantry.dev/v1
+                     *     kind: Tenant
+                     */
                     "application/yaml": string;
                 };
             };
@@ -25946,6 +26057,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example # TYPE tenantry_requests_total counter
+                     *     tenantry_requests_total 42
+                     */
                     "text/plain": string;
                 };
             };
@@ -26994,6 +27109,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {"line":"first"}
+                     *     {"line":"second"}
+                     */
                     "application/x-ndjson": string;
                 };
             };
@@ -27362,6 +27481,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {"line":"first"}
+                     *     {"line":"second"}
+                     */
                     "application/x-ndjson": string;
                 };
             };
@@ -27454,6 +27577,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {"line":"first"}
+                     *     {"line":"second"}
+                     */
                     "application/x-ndjson": string;
                 };
             };
@@ -27725,6 +27852,109 @@ export interface operations {
             };
             /** @description `storage_full`: The service's storage is full */
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tenantEvidence: {
+        parameters: {
+            query: {
+                /** @description Not before this */
+                from: string;
+                /** @description Before this; at most 400 days later */
+                to: string;
+            };
+            header?: {
+                /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
+                "X-Correlation-Id"?: string;
+            };
+            path: {
+                /** @description Never used again, unlike a slug */
+                tenantId: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            /** @description `malformed_json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: The key may not do this; `policy_denied`: A policy forbids this; `policy_error`: The policies could not be evaluated */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `tenant_not_found`: No such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `audit_broken`: The audit trail is not what it was */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `audit_too_large`: Too much for one answer; `invalid_request`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: The service failed */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28359,6 +28589,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example # TYPE tenantry_requests_total counter
+                     *     tenantry_requests_total 42
+                     */
                     "text/plain": string;
                 };
             };
@@ -28418,6 +28652,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example {} */
                     "application/json": Record<string, never>;
                 };
             };
@@ -28450,6 +28685,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example <!doctype html> */
                     "text/html": string;
                 };
             };

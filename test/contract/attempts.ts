@@ -8,6 +8,8 @@ import type { Sent } from "./request.ts";
 export interface Attempt {
   readonly how: string;
   readonly sent: Sent;
+  /** Of the path, as they were meant. */
+  readonly params: Readonly<Record<string, string>>;
   /** Whatever else is right with it, this must not be taken. */
   readonly mustFail: boolean;
 }
@@ -60,6 +62,13 @@ export function validAttempt(operation: Operation, tools: Tools): Attempt {
   return asAttempt(operation, "valid", validParts(operation, tools), tools);
 }
 
+/** As the document shows it: with its example of a body, and no more than must be. */
+export function exampleAttempt(operation: Operation, tools: Tools): Attempt {
+  const parts = validParts(operation, tools, true);
+  const [example = parts.body] = operation.bodyExamples;
+  return asAttempt(operation, "example", { ...parts, body: example }, tools);
+}
+
 export function brokenAttempt(operation: Operation, tools: Tools): Attempt {
   const parts = validParts(operation, tools);
   const fitting = BREAKAGES.filter(({ applies }) => applies(operation, parts));
@@ -69,17 +78,27 @@ export function brokenAttempt(operation: Operation, tools: Tools): Attempt {
   return asAttempt(operation, breakage.name, parts, tools);
 }
 
-function validParts(operation: Operation, { random, generate }: Tools): Parts {
+/** How often a path names what is there. */
+const KNOWN_PATHS = 0.9;
+
+function validParts(operation: Operation, { random, generate, pool }: Tools, plain = false): Parts {
+  const names = operation.parameters.filter((one) => one.in === "path").map(({ name }) => name);
+  const known = random.chance(KNOWN_PATHS) ? pool.together(names, random) : undefined;
+  const queryValue = (name: string, schema: JsonSchema) => {
+    if (name === "cursor") return pool.pick("nextCursor", random);
+    // A wait that is asked for would be waited for.
+    return name.endsWith("Ms") ? 0 : generate.value(schema, name);
+  };
   const parts: Parts = { path: {}, query: [], headers: {}, body: undefined };
   for (const { in: place, name, required, schema } of operation.parameters) {
-    if (place === "path") parts.path[name] = String(generate.value(schema, name));
+    if (place === "path") parts.path[name] = known?.[name] ?? String(generate.value(schema, name));
     else if (name === "If-Match") {
-      if (random.chance(0.2)) parts.headers[name] = `"${1 + random.int(3)}"`;
+      if (!plain && random.chance(0.2)) parts.headers[name] = `"${1 + random.int(3)}"`;
     } else if (name === "Idempotency-Key") {
       if (random.chance(0.3)) parts.headers[name] = `k${random.int(1_000_000)}`;
-    } else if (required === true || random.chance(place === "query" ? 0.3 : 0.05)) {
-      // A wait that is asked for would be waited for.
-      const made = name.endsWith("Ms") ? 0 : generate.value(schema, name);
+    } else if (required === true || (!plain && random.chance(place === "query" ? 0.3 : 0.05))) {
+      const made = plain && schema.example !== undefined ? schema.example : queryValue(name, schema);
+      if (made === undefined) continue;
       if (place === "query") parts.query.push([name, typeof made === "object" ? "" : String(made)]);
       else if (/^[\x20-\x7e]*$/.test(String(made))) parts.headers[name] = String(made);
     }
@@ -303,7 +322,7 @@ function asAttempt(operation: Operation, how: string, parts: Parts, { key }: Too
     ...parts.headers,
   };
   const sent = { method: operation.method, path: query === "" ? path : `${path}?${query}`, headers, body };
-  return { how, sent, mustFail: parts.mustFail === true };
+  return { how, sent, params: parts.path, mustFail: parts.mustFail === true };
 }
 
 /** Half a character has no encoding; it goes as the three bytes that are no UTF-8. */

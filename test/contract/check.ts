@@ -15,7 +15,7 @@ export function complaint(operation: Operation, received: Received): string | un
   if (types.length === 0) return text === "" ? undefined : `answers ${status} with a body, and declares none`;
   if (!types.includes(type))
     return `answers ${status} as ${type || "no type"}, and declares ${types.join(", ")}`;
-  if (!type.includes("json")) return undefined;
+  if (!/[/+]json$/.test(type)) return undefined;
   return contentComplaint(operation, status, type, text);
 }
 

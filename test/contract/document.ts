@@ -120,7 +120,7 @@ export function resolve(schema: JsonSchema): JsonSchema {
   return { ...resolve(document.components.schemas[nameOf($ref)] ?? {}), ...own };
 }
 
-const ajv = new Ajv2020({ strict: false, allErrors: false });
+const ajv = new Ajv2020({ strict: false, allErrors: false, logger: false });
 formats.default(ajv);
 ajv.addSchema(document, "api");
 const escaped = (part: string) => encodeURIComponent(part.replaceAll("~", "~0").replaceAll("/", "~1"));

@@ -2,49 +2,71 @@ import type { Random } from "./random.ts";
 
 /**
  * What the service has told so far, by the name it goes by, so that requests ask for things that are there. Names are the
- * document's own: `tenantId` of an answer fills `{tenantId}` of a path, `number` from /releases fills `{releaseNumber}`.
+ * document's own: `tenantId` of an answer fills `{tenantId}` of a path, `number` from /releases fills `{releaseNumber}`. What was
+ * told together stays together: a tenant's contact is asked for under that tenant.
  */
 export interface Pool {
-  harvest(path: string, answer: unknown): void;
+  /** `params`: of the path that was answered. */
+  harvest(path: string, params: Readonly<Record<string, string>>, answer: unknown): void;
   pick(name: string, random: Random): string | number | undefined;
-  /** A cursor that some list has given. */
-  names(): string[];
+  /** Values that belong together, one for each name. */
+  together(names: readonly string[], random: Random): Readonly<Record<string, string>> | undefined;
 }
 
-const KEPT = 12;
+type Known = Readonly<Record<string, string | number>>;
+
+const VALUES_KEPT = 12;
+const RECORDS_KEPT = 400;
+const DEEPEST = 6;
 
 /** `never` is kept out: the driver's own key must not be revoked by the driver. */
 export function createPool(never: readonly unknown[]): Pool {
-  const known = new Map<string, (string | number)[]>();
+  const values = new Map<string, (string | number)[]>();
+  const records: Known[] = [];
   const add = (name: string, value: string | number) => {
-    if (never.includes(value) || value === "") return;
-    const values = known.get(name) ?? [];
-    if (!values.includes(value)) known.set(name, [value, ...values].slice(0, KEPT));
+    const known = values.get(name) ?? [];
+    if (!known.includes(value)) values.set(name, [value, ...known].slice(0, VALUES_KEPT));
   };
-  const walk = (noun: string, value: unknown, depth: number): void => {
-    if (typeof value !== "object" || value === null || depth > 6) return;
+  const walk = (noun: string, around: Known, value: unknown, depth: number): void => {
+    if (typeof value !== "object" || value === null || depth > DEEPEST) return;
     if (Array.isArray(value)) {
-      for (const item of value.slice(0, KEPT)) walk(noun, item, depth + 1);
+      for (const item of value.slice(0, VALUES_KEPT)) walk(noun, around, item, depth + 1);
       return;
     }
-    for (const [name, member] of Object.entries(value)) {
-      if (typeof member === "string" || typeof member === "number") {
-        add(name, member);
-        add(`${noun}${name.charAt(0).toUpperCase()}${name.slice(1)}`, member);
-      } else walk(noun, member, depth + 1);
-    }
+    const own = scalarsOf(noun, value, never);
+    for (const [name, member] of Object.entries(own)) add(name, member);
+    const record = { ...around, ...own };
+    records.unshift(record);
+    for (const member of Object.values(value)) walk(noun, record, member, depth + 1);
   };
   return {
-    harvest(path, answer) {
+    harvest(path, params, answer) {
       const nouns = path.split("/").filter((part) => part !== "" && !part.startsWith("{"));
-      walk(singular(nouns.at(-1) ?? ""), answer, 0);
+      walk(singular(nouns.at(-1) ?? ""), params, answer, 0);
+      records.splice(RECORDS_KEPT);
     },
     pick(name, random) {
-      const values = known.get(name);
-      return values === undefined ? undefined : random.pick(values);
+      const known = values.get(name);
+      return known === undefined ? undefined : random.pick(known);
     },
-    names: () => [...known.keys()],
+    together(names, random) {
+      const whole = records.filter((record) => names.every((name) => Object.hasOwn(record, name)));
+      if (whole.length === 0) return undefined;
+      const record = random.pick(whole.slice(0, VALUES_KEPT * 2));
+      return Object.fromEntries(names.map((name) => [name, String(record[name])]));
+    },
   };
+}
+
+function scalarsOf(noun: string, value: object, never: readonly unknown[]): Known {
+  const found: Record<string, string | number> = {};
+  for (const [name, member] of Object.entries(value)) {
+    if ((typeof member !== "string" && typeof member !== "number") || member === "") continue;
+    if (never.includes(member)) continue;
+    found[name] = member;
+    found[`${noun}${name.charAt(0).toUpperCase()}${name.slice(1)}`] ??= member;
+  }
+  return found;
 }
 
 function singular(noun: string): string {
