@@ -2,7 +2,7 @@ import type { Request, RequestHandler, Response } from "express";
 import { ENVIRONMENTS } from "../../contract/vocabulary.ts";
 import { placeOf } from "../operations/place.ts";
 import { note, noteEnvironment } from "../tracing/scope.ts";
-import { inSpan, type SpanFailure, type Tracing } from "../tracing/tracing.ts";
+import { inSpan, noTracing, type SpanFailure, type Tracing } from "../tracing/tracing.ts";
 import type { ValidInput } from "./deps.ts";
 import { asProblem } from "./problem.ts";
 
@@ -12,6 +12,7 @@ export function traced(
   operationId: string,
   serve: (request: Request, response: Response) => Promise<void>,
 ): RequestHandler {
+  if (tracing === noTracing) return serve;
   return (request, response) => {
     const attributes = {
       ...{ "http.request.method": request.method, "http.route": String(request.route?.path ?? "") },
