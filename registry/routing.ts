@@ -5,7 +5,7 @@ import type { RouteState, RoutingSnapshot } from "../contract/routingSnapshot.ts
 import type { Target } from "../contract/target.ts";
 import { redactText } from "./redact.ts";
 import type { Change, Reader } from "./registry.ts";
-import { advance } from "./routingAdvance.ts";
+import { type Advance, advance } from "./routingAdvance.ts";
 import { heldRoutes, type LeftOut, type RoutingSigner, routesOf } from "./routingContent.ts";
 import { allowedNow, ownDomains, publishedRoutes } from "./routingFacts.ts";
 import { headOf, holdOf, holdSet, routingVersion } from "./routingHead.ts";
@@ -73,7 +73,7 @@ export async function routeSet(
     });
     await change.outbox({ type: "routing.changed", tenantId, payload: { targetId, planeName } });
   }
-  return routingPublish(change, planeName, making, null);
+  return routingPublish(change, planeName, making, { reason: null });
 }
 
 /** Computes the plane's routing, and makes a version of it when it differs from the newest. */
@@ -81,16 +81,16 @@ export async function routingPublish(
   change: Change,
   planeName: string,
   making: RoutingMaking,
-  reason: string | null,
+  how: Pick<Advance, "reason" | "always" | "past">,
 ): Promise<RoutingChange> {
   await change.lock(routingLock(planeName));
   const hold = holdOf(await headOf(change.db, planeName));
-  if (hold !== null) return publishHeld(change, planeName, hold, making, { reason });
+  if (hold !== null) return publishHeld(change, planeName, hold, making, how);
   const published = await publishedRoutes(change.db, planeName);
   const routes = routesOf(published, await ownDomains(change.db, planeName));
   const { sharedHost, signer } = making;
   const content = { routes, services: [...making.services].sort(), sharedHost };
-  const next = await advance(change, planeName, content, signer, { reason });
+  const next = await advance(change, planeName, content, signer, how);
   return { ...next, hold, leftOut: [] };
 }
 
@@ -131,7 +131,7 @@ export async function routingRelease(
   }
   await holdSet(change, planeName, null);
   await announce(change, "routing.released", { planeName, held: hold }, reason);
-  return routingPublish(change, planeName, making, reason);
+  return routingPublish(change, planeName, making, { reason });
 }
 
 async function publishHeld(
@@ -139,7 +139,7 @@ async function publishHeld(
   planeName: string,
   hold: RoutingHold,
   { signer }: RoutingMaking,
-  how: { readonly reason: string | null; readonly always?: boolean },
+  how: Omit<Advance, "restores">,
 ): Promise<RoutingChange> {
   const { routes: then, services, sharedHost } = await snapshotGet(change.db, planeName, hold.version);
   const { routes, leftOut } = heldRoutes(then, await allowedNow(change.db, planeName));

@@ -10,6 +10,8 @@ export interface Advance {
   readonly restores?: number | null;
   /** A version even when nothing differs. */
   readonly always?: boolean;
+  /** The new version is past this one too: routers may have seen it, though this registry has not. */
+  readonly past?: number;
 }
 
 /** The plane's next version, when the content is another than the newest's: numbered, signed, kept, audited as `routing.published`. */
@@ -18,13 +20,13 @@ export async function advance(
   planeName: string,
   content: RoutingContent,
   signer: RoutingSigner,
-  { reason, restores = null, always = false }: Advance,
+  { reason, restores = null, always = false, past = 0 }: Advance,
 ): Promise<{ snapshot: RoutingSnapshot; changed: boolean }> {
   const head = await headOf(change.db, planeName);
   const newest = head && (await snapshotFind(change.db, planeName, head.version));
   if (!always && newest?.restores === restores && sameContent(newest, content))
     return { snapshot: newest, changed: false };
-  const version = (head?.version ?? 0) + 1;
+  const version = Math.max(head?.version ?? 0, past) + 1;
   const snapshot = sealed(
     {
       ...{ formatVersion: 2, kind: "tenantry.routing", planeName, publishedAt: change.now, version },
@@ -34,7 +36,7 @@ export async function advance(
     signer,
   );
   await signingKeyKeep(change, signer);
-  await headMove(change, planeName, version);
+  await headMove(change, planeName, version, head === undefined);
   const differences = await snapshotKeep(change, snapshot, newest?.routes ?? [], reason);
   await announce(change, snapshot, differences, reason);
   return { snapshot, changed: true };

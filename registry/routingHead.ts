@@ -31,9 +31,14 @@ export async function holdSet(change: Change, planeName: string, hold: RoutingHo
   await change.db.updateTable("routingVersions").set(row).where("planeName", "=", planeName).execute();
 }
 
-export async function headMove(change: Change, planeName: string, version: number): Promise<void> {
+export async function headMove(
+  change: Change,
+  planeName: string,
+  version: number,
+  isFirst: boolean,
+): Promise<void> {
   const moved = { version, changedAt: change.now };
-  if (version > 1) {
+  if (!isFirst) {
     await change.db.updateTable("routingVersions").set(moved).where("planeName", "=", planeName).execute();
     return;
   }

@@ -55,29 +55,31 @@ export async function routingVersionList(
   planeName: string,
   query: RoutingVersionListQuery,
 ): Promise<Page<RoutingVersion>> {
+  const found = await routingVersionListQuery(db, planeName, query).execute();
+  return toPage(found, query.limit, shown, (row) => [row.planeName, String(row.version)]);
+}
+
+export function routingVersionListQuery(db: Reader, planeName: string, query: RoutingVersionListQuery) {
   let rows = db.selectFrom("routingSnapshots").selectAll().where("planeName", "=", planeName);
   if (query.cursor) {
     rows = rows.where("version", "<", pageAfterNumber(query.cursor, 1));
   }
-  const found = await rows
-    .orderBy("version", "desc")
-    .limit(query.limit + 1)
-    .execute();
-  return toPage(found, query.limit, shown, (row) => [row.planeName, String(row.version)]);
+  return rows.orderBy("version", "desc").limit(query.limit + 1);
 }
 
 export async function routesAt(db: Reader, planeName: string, version: number): Promise<Route[]> {
-  return (
-    db
-      .selectFrom("routingEntries")
-      .select(["host", "kind", "routingTarget", "state", "targetId", "tenantId"])
-      .where("planeName", "=", planeName)
-      .where("fromVersion", "<=", version)
-      .where((eb) => eb.or([eb("untilVersion", "is", null), eb("untilVersion", ">", version)]))
-      .execute()
-      // By code units, as everywhere: a database may sort by the words of a language.
-      .then((routes) => routes.sort((left, right) => (left.host < right.host ? -1 : 1)))
-  );
+  const routes = await routesAtQuery(db, planeName, version).execute();
+  // By code units, as everywhere: a database may sort by the words of a language.
+  return routes.sort((left, right) => (left.host < right.host ? -1 : 1));
+}
+
+export function routesAtQuery(db: Reader, planeName: string, version: number) {
+  return db
+    .selectFrom("routingEntries")
+    .select(["host", "kind", "routingTarget", "state", "targetId", "tenantId"])
+    .where("planeName", "=", planeName)
+    .where("fromVersion", "<=", version)
+    .where((eb) => eb.or([eb("untilVersion", "is", null), eb("untilVersion", ">", version)]));
 }
 
 function refuseVersion(planeName: string, version: number): never {

@@ -29,18 +29,19 @@ export interface RoutingAsked {
   readonly known: readonly string[];
   readonly waitMs: number;
   readonly gone: AbortSignal;
+  isStopping(): boolean;
 }
 
 /** The newest snapshot with its ETag; without it when the caller has it. */
 export async function routingLatest(
   context: RequestContext,
   planeName: string,
-  { known, waitMs, gone }: RoutingAsked,
+  { known, waitMs, ...until }: RoutingAsked,
 ): Promise<{ readonly etag: string; readonly snapshot?: RoutingSnapshot }> {
   await authorize(context, "routingLatest", undefined, { planes: [planeName] });
   let newest = await newestOf(context, planeName);
   if (waitMs > 0 && known.includes(etagOf(newest))) {
-    await waitPast(context, planeName, newest.version, waitMs, gone);
+    await waitPast(context, { planeName, version: newest.version, waitMs, ...until });
     newest = await newestOf(context, planeName);
   }
   const etag = etagOf(newest);
@@ -151,7 +152,7 @@ export async function routingPublish(
 ): Promise<RoutingOutcome> {
   await authorize(context, "routingPublish", undefined, { planes: [planeName] });
   return published(context, planeName, (change, making) =>
-    registry.routingPublish(change, planeName, making, reason ?? null),
+    registry.routingPublish(change, planeName, making, { reason: reason ?? null }),
   );
 }
 

@@ -118,7 +118,9 @@ export async function publishAll(
 ): Promise<RoutingSnapshot[]> {
   const made: RoutingSnapshot[] = [];
   for (const [planeName, making] of makings) {
-    const { snapshot, changed } = await routingPublish(change, planeName, making, `domain ${domain}`);
+    const { snapshot, changed } = await routingPublish(change, planeName, making, {
+      reason: `domain ${domain}`,
+    });
     if (changed) made.push(snapshot);
   }
   return made;

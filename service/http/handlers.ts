@@ -16,6 +16,7 @@ import * as driftRepair from "../app/driftRepair.ts";
 import * as driftSchedule from "../app/driftSchedule.ts";
 import * as entitlement from "../app/entitlement.ts";
 import * as externalId from "../app/externalId.ts";
+import * as evidence from "../app/evidence.ts";
 import * as flag from "../app/flag.ts";
 import * as health from "../app/health.ts";
 import * as impact from "../app/impact.ts";
@@ -161,7 +162,7 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     tenantPreflight: ({ params, body }, { context }) =>
       preflight.tenantPreflight(context, params.tenantId, body),
 
-    routingLatest: ({ params, query }, tools) => sendRoutingLatest(tools, params.planeName, query.waitMs),
+    routingLatest: ({ params, query }, tools) => sendRoutingLatest(tools, params.planeName, query.waitMs, isStopping),
     routingStatus: ({ params }, { context }) => routing.routingStatus(context, params.planeName),
     routingVersionList: ({ params, query }, { context }) =>
       routing.routingVersionList(context, params.planeName, query),
@@ -392,6 +393,11 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     retentionList: (_input, { context }) => retention.retentionList(context),
     retentionSet: ({ params, body }, { context }) =>
       retention.retentionSet(context, params.dataClass, body),
+    tenantEvidence: async ({ params, query }, { context, response }) => {
+      const { name, bytes } = await evidence.tenantEvidence(context, params.tenantId, query);
+      response.set("Content-Disposition", `attachment; filename="${name}"`);
+      await sendPieces(response, "application/zip", bytes);
+    },
     auditVerification: ({ query }, { context }) => audit.auditVerification(context, query),
 
     apiKeyCreate: ({ body }, { context }) => apiKey.apiKeyCreate(context, body),

@@ -7,11 +7,12 @@ export async function sendRoutingLatest(
   { context, request, response }: CallTools,
   planeName: string,
   waitMs: number,
+  isStopping: () => boolean,
 ): Promise<RoutingSnapshot> {
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   const known = (request.get("if-none-match") ?? "").split(",").map((one) => one.trim().replace(/^W\//, ""));
-  const asked = { known, waitMs, gone: gone.signal };
+  const asked = { known, waitMs, gone: gone.signal, isStopping };
   const { snapshot, etag } = await routing.routingLatest(context, planeName, asked);
   response.set({ ETag: etag, "Cache-Control": "private, no-cache" });
   if (snapshot !== undefined) return snapshot;

@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
-import type { RoutingSnapshot } from "../../contract/routingSnapshot.ts";
+import { type RoutingSnapshot, routingText } from "../../contract/routingSnapshot.ts";
 import { planeGet } from "../../registry/plane.ts";
 import { routingLatest, routingPublish } from "../../registry/routing.ts";
 import { routedPlanes, routingVersion } from "../../registry/routingHead.ts";
 import { routingVersionFind } from "../../registry/routingSnapshot.ts";
+import { signatureProblem } from "../../registry/signature.ts";
 import { parsePlaneOutputs } from "../../stacks/plane/outputs.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
 import { cloudPlace } from "../operations/dataPlace.ts";
+import { signerOf } from "../signing/signer.ts";
 import { routingMaking } from "./making.ts";
 import { bucketStore, folderStore, type SnapshotStore, snapshotFolder } from "./snapshotStore.ts";
 
@@ -41,29 +43,60 @@ export async function publishSnapshot(
 }
 
 /**
- * At start: what other settings, or a registry of before there were versions, say differently now. Then the store gets what a
- * crash between the registry and the store has left out.
+ * At start: what other settings, another signing key, or a registry of before there were versions say differently now. Then the
+ * store gets what a crash between the registry and the store has left out.
  */
 export async function republishAll(service: ServiceContext): Promise<void> {
-  await eachPlane(service, async (planeName) => {
-    const making = await routingMaking(service, planeName);
-    const requestId = randomUUID();
-    await service.registry.change(controllerFor({ requestId, correlationId: requestId }), (change) =>
-      routingPublish(change, planeName, making, "the service has started"),
-    );
+  await eachPlane(service, async (planeName, version) => {
+    const newest = await service.registry.read((db) => routingVersionFind(db, planeName, version));
+    const { keyId } = signerOf(service.settings);
+    await publishAnew(service, planeName, {
+      reason: "the service has started",
+      // Whoever stops trusting a key must not have to wait for the next change.
+      always: newest !== undefined && newest.keyId !== keyId,
+    });
   });
   await publishBehind(service);
 }
 
-/** Puts the newest version wherever a store has another one, or none that can be read. */
+/**
+ * Puts the newest version wherever a store has another one, or none that can be read. A store that is ahead tells that the registry was
+ * set back, as by a restored backup: then the plane gets a version past the store's, as routers take nothing older.
+ */
 export async function publishBehind(service: ServiceContext): Promise<void> {
   await eachPlane(service, async (planeName, version) => {
     const stored = await (await storeOf(service, planeName)).latest();
     const newest = await service.registry.read((db) => routingVersionFind(db, planeName, version));
     if (newest === undefined || stored?.signature === newest.signature) return;
+    // Another process may have published since the version was read: only what is still ahead then is ahead.
+    const known = await service.registry.read((db) => routingVersion(db, planeName));
+    if (stored !== undefined && stored.version > known && isOurs(service, stored)) {
+      const { version: past } = stored;
+      const reason = `the store has version ${past}, which this registry does not know`;
+      service.log.warn({ planeName, version: known, stored: past }, "the registry's routing was set back");
+      await publishAnew(service, planeName, { reason, always: true, past });
+    }
     const snapshot = await service.registry.read((db) => routingLatest(db, planeName));
     if (snapshot !== undefined) await publishSnapshot(service, snapshot);
   });
+}
+
+async function publishAnew(
+  service: ServiceContext,
+  planeName: string,
+  how: Parameters<typeof routingPublish>[3],
+): Promise<void> {
+  const making = await routingMaking(service, planeName);
+  const requestId = randomUUID();
+  await service.registry.change(controllerFor({ requestId, correlationId: requestId }), (change) =>
+    routingPublish(change, planeName, making, how),
+  );
+}
+
+/** Whoever can write to a store could otherwise send the version anywhere. */
+function isOurs({ settings }: ServiceContext, snapshot: RoutingSnapshot): boolean {
+  const { checksum: _checksum, keyId, signature, ...body } = snapshot;
+  return signatureProblem(routingText(body), { keyId, signature }, [signerOf(settings)]) === undefined;
 }
 
 async function eachPlane(

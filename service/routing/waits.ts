@@ -8,23 +8,29 @@ const LOOK_EVERY_MS = 1_000;
 
 const waiting = new WeakMap<ServiceContext["nudges"], number>();
 
+export interface Wait {
+  readonly planeName: string;
+  readonly version: number;
+  readonly waitMs: number;
+  /** Nobody waits any more. */
+  readonly gone: AbortSignal;
+  isStopping(): boolean;
+}
+
 /**
- * Resolves once the plane's routing is past the version, or the time is over, or the signal says that nobody waits any
- * more. Past the bound of those that wait at once it resolves at once: whoever asks then polls a little more often.
+ * Resolves once the plane's routing is past the version, or the time is over, or nobody waits any more, or the service
+ * stops. Past the bound of those that wait at once it resolves at once: whoever asks then polls a little more often.
  */
 export async function waitPast(
   { nudges, registry }: ServiceContext,
-  planeName: string,
-  version: number,
-  waitMs: number,
-  gone: AbortSignal,
+  { planeName, version, waitMs, gone, isStopping }: Wait,
 ): Promise<void> {
   const others = waiting.get(nudges) ?? 0;
   if (others >= ROUTING_LIMITS.waiting) return;
   waiting.set(nudges, others + 1);
   const deadline = Date.now() + waitMs;
   try {
-    while (!gone.aborted) {
+    while (!gone.aborted && !isStopping()) {
       const left = deadline - Date.now();
       if (left <= 0) return;
       // Listening begins before the look, so that no version falls between the two.
@@ -42,10 +48,12 @@ function nudgeOr(nudges: ServiceContext["nudges"], ms: number, gone: AbortSignal
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);
   const off = nudges.on(ROUTING_TOPIC, resolve);
-  gone.addEventListener("abort", () => resolve(), { once: true });
+  const end = () => resolve();
+  gone.addEventListener("abort", end);
   const done = promise.then(() => {
     clearTimeout(timer);
     off();
+    gone.removeEventListener("abort", end);
   });
-  return { done, stop: resolve };
+  return { done, stop: end };
 }

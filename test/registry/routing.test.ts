@@ -1,11 +1,24 @@
 import { generateKeyPairSync } from "node:crypto";
+import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { RouteState } from "../../contract/routingSnapshot.ts";
+import type { RouteState, RoutingSnapshot } from "../../contract/routingSnapshot.ts";
 import type { Target } from "../../contract/target.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { routeSet, routingLatest } from "../../registry/routing.ts";
+import {
+  type RoutingChange,
+  routeSet,
+  routingLatest,
+  routingRelease,
+  routingRollback,
+} from "../../registry/routing.ts";
 import { sealed } from "../../registry/routingContent.ts";
 import { routingVersion } from "../../registry/routingHead.ts";
+import {
+  routesAtQuery,
+  routingVersionList,
+  routingVersionListQuery,
+  snapshotGet,
+} from "../../registry/routingSnapshot.ts";
 import { createSigner } from "../../service/signing/signer.ts";
 import { addTarget, context } from "./fixtures.ts";
 import { describeDialects } from "./support.ts";
@@ -71,5 +84,43 @@ describeDialects("a plane's routing", (create, dialect) => {
     expect((await snapshotOf(registry)).routes).toHaveLength(4);
     expect(await registry.read((db) => routingVersion(db, PLANE))).toBe(4);
     for (const each of [registry, ...others]) await each.close();
+  });
+
+  it("gives back every version as it was signed, whatever has become of it since", async () => {
+    const registry = await (await create()).open();
+    const targets: Target[] = [];
+    for (const slug of ["one", "two", "three"]) targets.push((await addTarget(registry, slug)).target);
+    const random = fc.sample(fc.tuple(fc.nat(2), fc.nat(3)), { numRuns: 25, seed: 7 });
+    const signed = new Map<number, RoutingSnapshot>();
+    const keep = ({ snapshot }: RoutingChange) => void signed.set(snapshot.version, snapshot);
+    for (const [place, what] of random) {
+      const target = targets[place] ?? expect.unreachable();
+      const wanted = [undefined, wish(`t${place}`), wish(`t${place}`, "suspended"), wish("shared")][what];
+      keep(await set(registry, target, wanted));
+    }
+    const last = Math.max(...signed.keys());
+    expect(last).toBeGreaterThan(8);
+    keep(
+      await registry.change(context, (change) =>
+        routingRollback(change, PLANE, Math.ceil(last / 2), "because", making),
+      ),
+    );
+    keep(await registry.change(context, (change) => routingRelease(change, PLANE, "because", making)));
+    for (const [version, snapshot] of signed) {
+      expect(await registry.read((db) => snapshotGet(db, PLANE, version))).toEqual(snapshot);
+    }
+    const versions = await registry.read((db) => routingVersionList(db, PLANE, { limit: 200 }));
+    expect(versions.items.map(({ version }) => version)).toEqual([...signed.keys()].sort((a, b) => b - a));
+    await registry.close();
+  });
+
+  it("reads a version and a page of them by index", async () => {
+    const registry = await (await create()).open();
+    const plans = await registry.read(async (db) => [
+      await registry.explain(routesAtQuery(db, PLANE, 3).compile()),
+      await registry.explain(routingVersionListQuery(db, PLANE, { limit: 10 }).compile()),
+    ]);
+    if (dialect === "sqlite") for (const plan of plans) expect(plan.join()).not.toMatch(/SCAN routing/);
+    await registry.close();
   });
 });

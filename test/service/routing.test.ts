@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -211,4 +212,42 @@ describe("a rollback", () => {
     }
     expect(events.sent.filter((type) => type === "routing.published")).toHaveLength(3);
   });
+});
+
+it("is signed anew when the service has another key, so that the old one need not be trusted any more", async () => {
+  await active("acme");
+  const before = await published();
+  const pem = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  await service.restart([`--signing-key=${pem}`]);
+  const stored = await waitFor("the new signature", async () => {
+    const found = await folderStore(folder()).latest();
+    return found?.version === 2 ? found : undefined;
+  });
+  const { publicKey } = signerOf({ dataDir: service.dataDir, signingKey: pem });
+  acceptSnapshot(JSON.stringify(stored), undefined, { trust: readTrust(publicKey), planeName: plane });
+  expect(stored.routes).toEqual(before?.routes);
+  expect((await service.call("GET", `${controlPlane}/signing-keys`)).body.items).toHaveLength(2);
+});
+
+it("goes past what routers have seen when the registry was set back", async () => {
+  const acme = await active("acme");
+  await run(service, `/tenants/${acme}/suspend`, reason);
+  expect((await published())?.version).toBe(2);
+  const actor = { kind: "system", id: "test", name: "test" } as const;
+  await service.registry().change({ actor, requestId: "r", correlationId: "c" }, async (change) => {
+    await change.db.deleteFrom("routingEntries").where("fromVersion", "=", 2).execute();
+    await change.db.updateTable("routingEntries").set({ untilVersion: null }).execute();
+    await change.db.deleteFrom("routingSnapshots").where("version", "=", 2).execute();
+    await change.db.updateTable("routingVersions").set({ version: 1 }).execute();
+    await change.db.updateTable("routes").set({ state: "live" }).execute();
+    await change.audit({ action: "test.restored", target: { type: "registry", id: "test" } });
+  });
+  await service.restart();
+  const now = await waitFor("a newer version", async () => {
+    const found = await published();
+    return found !== undefined && found.version > 2 ? found : undefined;
+  });
+  expect(now).toMatchObject({ version: 3, routes: [{ state: "live" }] });
+  expect((await get("/versions/1")).body.routes).toHaveLength(1);
+  expect((await get("/versions/2")).body.code).toBe("routing_version_not_found");
 });
