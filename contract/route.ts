@@ -32,7 +32,8 @@ export interface Route {
     | "text/html"
     | "application/json"
     | "application/yaml"
-    | "application/x-ndjson";
+    | "application/x-ndjson"
+    | "application/zip";
   /** Beyond those every route can answer with. */
   readonly errors: readonly ErrorCode[];
   /** If-Match is the version of the tenant in the path; where it is of the record that is written, the route's function asks. */

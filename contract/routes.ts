@@ -11,6 +11,7 @@ import { driftRoutes } from "./drift.ts";
 import { driftCauseRoutes } from "./driftCause.ts";
 import { driftScheduleRoutes } from "./driftSchedule.ts";
 import { entitlementRoutes } from "./entitlement.ts";
+import { evidenceRoutes } from "./evidence.ts";
 import { externalIdRoutes } from "./externalId.ts";
 import { flagRoutes } from "./flag.ts";
 import { healthRoutes } from "./health.ts";
@@ -90,6 +91,7 @@ export const routes = {
   ...auditRoutes,
   ...auditCheckpointRoutes,
   ...retentionRoutes,
+  ...evidenceRoutes,
   ...apiKeyRoutes,
   ...healthRoutes,
 };

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
  * same files, but asks for everything that the service needs.
  */
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const CLIENT_PACKAGES = ["commander", "eventsource-parser", "string-width", "yaml"] as const;
+const CLIENT_PACKAGES = ["commander", "eventsource-parser", "fflate", "string-width", "yaml"] as const;
 
 interface Manifest {
   readonly name: string;

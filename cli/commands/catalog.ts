@@ -33,6 +33,8 @@ export const NOUNS: Readonly<Record<string, string>> = {
   manifest: "Tenants as YAML files",
   reconcile: "What is not as declared",
   audit: "The hash-chained trail of everything that was done",
+  evidence: "What is on record of a tenant for a period, signed",
+  retention: "How long each class of data is kept",
   archive: "Data kept of archived tenants",
   placement: "Where a tenant was put, and why",
   certificate: "Proof of what was removed of a deleted tenant",
@@ -78,11 +80,13 @@ const LEFT_OUT: ReadonlySet<string> = new Set<OperationId>([
   "manifestList",
   "rolloutPreview",
   "rolloutPreviewGet",
+  "tenantEvidence",
 ]);
 
 const BY_HAND: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> = {
   api: async () => [(await import("./rawCommand.ts")).rawCommand],
   audit: async () => (await import("../audit/commands.ts")).auditCommands,
+  evidence: async () => (await import("../evidence/commands.ts")).evidenceCommands,
   drift: async () => (await import("../drift/commands.ts")).driftCommands,
   manifest: async () => (await import("../manifest/commands.ts")).manifestCommands,
   operation: async () => (await import("../follow/commands.ts")).operationCommands,

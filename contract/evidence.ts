@@ -1,0 +1,53 @@
+import { z } from "zod";
+import { atInput, tenantIdSchema } from "./common.ts";
+import { defineRoutes } from "./route.ts";
+
+/** Bounds of one pack. */
+export const EVIDENCE_LIMITS = { days: 400, records: 100_000 } as const;
+
+export const evidenceQuerySchema = z.strictObject({
+  from: atInput.meta({ description: "Not before this" }),
+  to: atInput.meta({ description: `Before this; at most ${EVIDENCE_LIMITS.days} days later` }),
+});
+export type EvidenceQuery = z.output<typeof evidenceQuerySchema>;
+
+/** What `manifest.json` of a pack says, and `manifest.signature.json` signs. */
+export interface EvidenceManifest {
+  readonly formatVersion: 1;
+  readonly kind: "evidence_pack";
+  readonly tenantId: string;
+  readonly slug: string;
+  readonly from: string;
+  readonly to: string;
+  readonly createdAt: string;
+  readonly createdBy: string;
+  readonly files: readonly EvidenceFile[];
+}
+
+export interface EvidenceFile {
+  readonly name: string;
+  readonly description: string;
+  readonly records: number;
+  readonly bytes: number;
+  /** Hex. */
+  readonly sha256: string;
+  /** False where there were more records than a file may have. */
+  readonly complete: boolean;
+}
+
+export const evidenceRoutes = defineRoutes({
+  tenantEvidence: {
+    method: "get",
+    path: "/v1/control-plane/tenants/:tenantId/evidence",
+    tag: "Audit",
+    summary: "An evidence pack: what is on record of a tenant for a period, signed",
+    description:
+      "A zip file with the record's versions, the audit events with their proof, operations, placements, releases, entitlements, decisions and certificates, each with its checksum in a signed manifest. `tenantry evidence verify` checks it without the service. That it was taken is audited, and a checkpoint is taken with it.",
+    role: "auditor",
+    params: z.strictObject({ tenantId: tenantIdSchema }),
+    query: evidenceQuerySchema,
+    status: 200,
+    produces: "application/zip",
+    errors: ["tenant_not_found", "audit_too_large", "audit_broken"],
+  },
+});
