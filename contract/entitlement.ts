@@ -15,6 +15,9 @@ export const ENTITLEMENT_LIMITS = {
   overridesPerTenant: 200,
   /** Requests that wait for a change at the same time in one process; who comes next is answered at once. */
   waiting: 10_000,
+  /** How long a signed bundle is given out again, at most, and of how many tenants one is kept for that. */
+  reissueMs: 10_000,
+  issuesKept: 5_000,
 } as const;
 
 export const entitlementSchema = z
@@ -90,11 +93,9 @@ export const entitlementBundleSchema = z
     entitlements: z.record(capabilityKeySchema, bundleEntrySchema),
     changedAt: at.meta({ description: "When this version came to be" }),
     issuedAt: at.meta({ description: "When it was signed; its age counts from here" }),
-    refreshAfterMs: z
-      .int()
-      .meta({
-        description: "Ask again at least this often: changes then arrive within the propagation bound",
-      }),
+    refreshAfterMs: z.int().meta({
+      description: "Ask again at least this often: changes then arrive within the propagation bound",
+    }),
     staleAfterMs: z
       .int()
       .meta({ description: "Older than this, a reader goes by each capability's onStale" }),

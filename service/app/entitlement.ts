@@ -14,9 +14,8 @@ import { planOf } from "../../registry/planBinding.ts";
 import type { Change, Reader } from "../../registry/registry.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { refuseGone } from "../../registry/tenantProblem.ts";
-import { issueBundle } from "../entitlements/bundle.ts";
 import { currentBundle, firstBundle } from "../entitlements/expiry.ts";
-import { listedSigner } from "../entitlements/ownKey.ts";
+import { issuedBundle } from "../entitlements/issued.ts";
 import { noteKnown, noteSent } from "../entitlements/propagation.ts";
 import { entitlementTopic, waitForVersion } from "../entitlements/waits.ts";
 import { nearest } from "../manifest/nearest.ts";
@@ -95,9 +94,8 @@ export async function entitlementBundleGet(
     kept = (await currentBundle(context, tenantId)) ?? kept;
   }
   if (kept.version === version) return undefined;
-  const signer = await listedSigner(context);
   if (version !== undefined) noteSent(context, tenantId, kept);
-  return issueBundle(kept, context.settings, signer, new Date().toISOString());
+  return issuedBundle(context, kept);
 }
 
 async function entitlementsOf(db: Reader, tenantId: string, now: string): Promise<Entitlements> {

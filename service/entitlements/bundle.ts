@@ -12,8 +12,8 @@ import type { Signer } from "../signing/signer.ts";
  * the bundle says within the propagation bound, and one that hears nothing knows when to stop believing what it has. It
  * refuses to issue what was not kept: what is signed is what the change that caused it wrote (registry/entitlement.ts).
  *
- * Beside it: waits.ts holds requests until a version comes, expiry.ts ends overrides whose time is over, propagation.ts measures
- * how long changes take. A reader in plain Node is in examples/entitlements/.
+ * Beside it: issued.ts gives one out again while it is young, waits.ts holds requests until a version comes, expiry.ts ends
+ * overrides whose time is over, propagation.ts measures how long changes take. A reader in plain Node is in examples/entitlements/.
  */
 export type BundleSettings = Pick<Settings, "entitlementPropagationMs" | "entitlementStaleMs">;
 
