@@ -9,6 +9,7 @@ import {
   sql,
 } from "kysely";
 import type { DatabaseFailure, RegistryDialect } from "./registryDialect.ts";
+import { keepingStatements } from "./sqliteStatements.ts";
 
 /** How long a statement waits for another process's write lock. It blocks this process meanwhile, so it is short. */
 export const LOCK_WAIT_MS = 10_000;
@@ -28,8 +29,8 @@ export async function sqliteRegistryDialect(
   reader.pragma("query_only = ON");
   return {
     name: "sqlite",
-    writer: new ImmediateSqliteDialect({ database: writer }),
-    reader: new SqliteDialect({ database: reader }),
+    writer: new ImmediateSqliteDialect(writer),
+    reader: new SqliteDialect({ database: keepingStatements(reader) }),
     appendOnly: refuseUpdateAndDelete,
     forwardOnly: refuseAllButOneStep,
     // A transaction on the writer holds the one write lock from its beginning: there is nothing left to wait for.
@@ -83,22 +84,22 @@ function openOnce(file: string, lockWaitMs: number): Database.Database {
 class ImmediateSqliteDialect extends SqliteDialect {
   readonly #database: Database.Database;
 
-  constructor(config: { database: Database.Database }) {
-    super(config);
-    this.#database = config.database;
+  constructor(database: Database.Database) {
+    super({ database });
+    this.#database = database;
   }
 
   override createDriver(): SqliteDriver {
-    return new ImmediateSqliteDriver({ database: this.#database });
+    return new ImmediateSqliteDriver(this.#database);
   }
 }
 
 class ImmediateSqliteDriver extends SqliteDriver {
   readonly #database: Database.Database;
 
-  constructor(config: { database: Database.Database }) {
-    super(config);
-    this.#database = config.database;
+  constructor(database: Database.Database) {
+    super({ database: keepingStatements(database) });
+    this.#database = database;
   }
 
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
