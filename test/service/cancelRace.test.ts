@@ -6,6 +6,7 @@ import type { RequestContext } from "../../service/app/context.ts";
 import { operationCancel } from "../../service/app/operation.ts";
 import { addTarget, context } from "../registry/fixtures.ts";
 import { describeDialects } from "../registry/support.ts";
+import { defaultFiles, policiesOf } from "../support/policies.ts";
 
 const claim = {
   ...{ processId: "p1", leaseMs: 10_000, killTimeMs: 1_000, perPlane: 9, perTenant: 9 },
@@ -41,6 +42,7 @@ describeDialects("a cancellation that meets the operation's beginning", (create)
       principal: { kind: "api_key", id: "key", name: "ada", role: "fleet_admin" },
       ...{ requestId: "r", correlationId: "r", cancelOperation: () => undefined },
       nudges: { nudge: () => undefined },
+      policy: policiesOf(...defaultFiles()),
     } as unknown as RequestContext;
     await Promise.all([beginning, operationCancel(asker, operationId, undefined)]);
     const { status, finishedAt } = await registry.read((db) => operationGet(db, operationId));
