@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root, run } from "../demo/processes.ts";
-import { ensureLocalCloud, findLocalCloud, stopLocalCloud } from "../launcher/localCloud.ts";
+import { ensureLocalCloud, findLocalCloud, type LocalCloud, stopLocalCloud } from "../launcher/localCloud.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Observer, observeSqlite } from "./observer.ts";
 import { kill, look } from "./processes.ts";
@@ -137,6 +137,8 @@ function compile(env: NodeJS.ProcessEnv): void {
   spawnSync(process.execPath, flags, { env, stdio: "ignore" });
 }
 
+const CLOUD_STARTS = 5;
+
 export function createCloud(dataDir: string): CloudProcess {
   const announced = async () => {
     const text = await readFile(join(dataDir, "cloud", "emulator.json"), "utf8").catch(() => "{}");
@@ -148,14 +150,25 @@ export function createCloud(dataDir: string): CloudProcess {
   };
   return {
     pid: announced,
-    ensure: async () => void (await ensureLocalCloud({ dataDir })),
+    ensure: async () => void (await startCloud(dataDir)),
     async kill() {
       const pid = await announced();
       if (pid !== undefined) await kill(pid);
     },
     controlUrl: async () =>
-      (await findLocalCloud(dataDir))?.controlUrl ?? (await ensureLocalCloud({ dataDir })).controlUrl,
+      (await findLocalCloud(dataDir))?.controlUrl ?? (await startCloud(dataDir)).controlUrl,
   };
+}
+
+/** The next kill may meet it while it starts. */
+async function startCloud(dataDir: string): Promise<LocalCloud> {
+  for (let left = CLOUD_STARTS; ; left -= 1) {
+    try {
+      return await ensureLocalCloud({ dataDir });
+    } catch (thrown) {
+      if (left <= 1 || !String(thrown).includes("ended by SIGKILL")) throw thrown;
+    }
+  }
 }
 
 function isFolder(word: string, folder: string): boolean {
