@@ -31,12 +31,16 @@ export async function askPolicies(
   if (gathered instanceof ProblemError) return { refusal: gathered };
   const decision = context.policy.decide(gathered.query);
   if (decision.outcome === "allow") return { decision };
+  const refusal = refusalOf(action, decision);
   // Only a denial has another name; what could not be decided is told as that.
-  const own =
-    decision.outcome === "deny"
-      ? await ownRefusal({ context, action, tenant: gathered.tenant, facts })
-      : undefined;
-  return { decision, refusal: own ?? refusalOf(action, decision) };
+  if (decision.outcome !== "deny") return { decision, refusal };
+  const own = await ownRefusal({ context, action, tenant: gathered.tenant, facts });
+  return { decision, refusal: own === undefined || hides(own, refusal) ? refusal : own };
+}
+
+/** That a plane is not there, or the window closed, must not hide that it would have been another region's. */
+function hides(own: ProblemError, refusal: ProblemError): boolean {
+  return refusal.code === "residency_violation" && own.code !== "region_not_allowed";
 }
 
 /** What says that there is nothing to decide on is thrown as it is; what fails is a refusal, as nothing was decided. */

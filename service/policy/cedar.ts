@@ -56,8 +56,20 @@ export function validatePolicies(
 ): { readonly errors: readonly string[]; readonly warnings: readonly string[] } {
   const answer = cedar.validate({ schema, policies: { staticPolicies: { ...policies } } });
   if (answer.type === "failure") return { errors: answer.errors.map(({ message }) => message), warnings: [] };
-  const told = ({ error }: cedar.ValidationError) => error.message;
-  return { errors: answer.validationErrors.map(told), warnings: answer.validationWarnings.map(told) };
+  return { errors: told(answer.validationErrors), warnings: told(answer.validationWarnings) };
+}
+
+/** Cedar tells the same slip once for each operation that it concerns, in no order. */
+function told(found: readonly cedar.ValidationError[]): string[] {
+  const alike = new Map<string, string[]>();
+  for (const { message } of found.map(({ error }) => error)) {
+    const key = message.replaceAll(/::Action::"\w+"/g, "");
+    alike.set(key, [...(alike.get(key) ?? []), message].toSorted());
+  }
+  const firsts = [...alike.values()].map(([first = "", ...more]) =>
+    more.length === 0 ? first : `${first} (nor for ${more.length} other operations)`,
+  );
+  return firsts.toSorted();
 }
 
 /** Keeps the parsed set under a name, in place of what it named before; on failure that stays. */
