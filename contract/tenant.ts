@@ -214,6 +214,13 @@ export const tenantListQuerySchema = z.strictObject({
     .optional()
     .meta({ description: "Deleted tenants are listed only when asked for so" }),
   plan: planKeySchema.optional(),
+  planVersion: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .optional()
+    .meta({ description: "The version of the plan it is bound to" }),
   label: labelSchema.optional().meta({ description: "name=value", example: "tier=gold" }),
   slugPrefix: slugPrefix.optional(),
   region: regionSchema.optional().meta({ description: `Of a target. ${ofOneTarget}` }),

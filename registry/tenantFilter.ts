@@ -32,6 +32,7 @@ export interface TenantFilters {
 export function tenantFilters(query: TenantListQuery): TenantFilters {
   const parts = [
     planFilter(query),
+    planVersionFilter(query),
     labelFilter(query),
     slugFilter(query),
     wordFilter(query),
@@ -50,6 +51,20 @@ function planFilter({ plan }: TenantListQuery): TenantFilters {
   const ids: Ids = (db, limit) =>
     db.selectFrom("tenants").select("tenantId").where("plan", "=", plan).limit(limit);
   return { conditions: [() => sql`tenants.plan || '' = ${plan}`], sources: [{ ids }] };
+}
+
+/** Of one plan it is found by an index; of any, it only holds back. */
+function planVersionFilter({ plan, planVersion }: TenantListQuery): TenantFilters {
+  if (planVersion === undefined) return NONE;
+  const ids: Ids = (db, limit) =>
+    db
+      .selectFrom("tenants")
+      .select("tenantId")
+      .where("plan", "=", plan ?? "")
+      .where("planVersion", "=", planVersion)
+      .limit(limit);
+  const condition: Condition = () => sql`tenants.plan_version + 0 = ${planVersion}`;
+  return { conditions: [condition], sources: plan === undefined ? [] : [{ ids }] };
 }
 
 function labelFilter({ label }: TenantListQuery): TenantFilters {

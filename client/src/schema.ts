@@ -8358,6 +8358,8 @@ export interface operations {
                 /** @description Deleted tenants are listed only when asked for so */
                 status?: "draft" | "active" | "suspended" | "archived" | "decommissioning" | "deleted";
                 plan?: components["schemas"]["PlanKey"];
+                /** @description The version of the plan it is bound to */
+                planVersion?: number;
                 /** @description name=value */
                 label?: string;
                 slugPrefix?: string;

@@ -14,6 +14,11 @@ export async function up(db: Kysely<unknown>, dialect: RegistryDialect): Promise
     .alterTable("tenants")
     .addColumn("plan_version", "integer", (c) => c.notNull().defaultTo(1))
     .execute();
+  await db.schema
+    .createIndex("tenants_plan_version")
+    .on("tenants")
+    .columns(["plan", "plan_version", "tenant_id"])
+    .execute();
   for (const [key, spec] of Object.entries(BUILT_IN)) await fill(db as Kysely<Tables>, key, spec);
 }
 

@@ -15,6 +15,7 @@ import {
 import { planBind, requireIsolationInPlan } from "../../registry/planBinding.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { tenantGet, tenantUpdate, tenantVersionRestore } from "../../registry/tenant.ts";
+import { tenantList } from "../../registry/tenantList.ts";
 import { catalogPlan, catalogPlans } from "../support/plans.ts";
 import { addTenant, context } from "./fixtures.ts";
 import { describeDialects } from "./support.ts";
@@ -106,6 +107,11 @@ describeDialects("plans", (create) => {
       ...{ displayName: "Acme II", planVersion: 1 },
     });
     expect((await addTenant(registry, "newcomer")).planVersion).toBe(2);
+    const boundTo = async (planVersion: number) => {
+      const query = { limit: 10, plan: "starter", planVersion };
+      return (await registry.read((db) => tenantList(db, query))).items.map(({ slug }) => slug);
+    };
+    expect([await boundTo(1), await boundTo(2), await boundTo(3)]).toEqual([["acme"], ["newcomer"], []]);
 
     expect(await update({ planVersion: 2 })).toMatchObject({ plan: "starter", planVersion: 2 });
     const bundle = await registry.read((db) => bundleFind(db, tenantId));
