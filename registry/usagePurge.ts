@@ -23,13 +23,14 @@ export async function usagePurge(
   { eventDays, totalDays, limit }: UsagePurge,
 ): Promise<number> {
   const { now } = change;
+  const held = await heldTenants(change);
   const eventsBefore = later(now, -eventDays * DAY_MS);
   const totalsBefore = later(now, -totalDays * DAY_MS);
-  const events = await purgeEvents(change, eventsBefore, limit);
-  const hours = await purgeTotals(change, "hour", eventsBefore, limit);
-  const days = await purgeTotals(change, "day", totalsBefore, limit);
-  const totals = days + (await purgeTotals(change, "month", totalsBefore, limit));
-  const signals = await purgeSignals(change, totalsBefore, limit);
+  const events = await purgeEvents(change, eventsBefore, held, limit);
+  const hours = await purgeTotals(change, "hour", eventsBefore, held, limit);
+  const days = await purgeTotals(change, "day", totalsBefore, held, limit);
+  const totals = days + (await purgeTotals(change, "month", totalsBefore, held, limit));
+  const signals = await purgeSignals(change, totalsBefore, held, limit);
   const gone = events + hours + totals + signals;
   if (gone === 0) return 0;
   await change.audit({
@@ -40,14 +41,28 @@ export async function usagePurge(
   return gone;
 }
 
-async function purgeEvents({ db }: Change, before: string, limit: number): Promise<number> {
-  const old = await db
-    .selectFrom("usageEvents")
-    .select("eventId")
-    .where("occurredAt", "<", before)
-    .limit(1)
-    .executeTakeFirst();
-  if (old === undefined) return 0;
+/** Nothing of theirs is deleted. Never empty, so that a list can be made of it: no tenant has this id. */
+async function heldTenants({ db }: Change): Promise<string[]> {
+  const rows = await db.selectFrom("tenants").select("tenantId").where("legalHold", "is not", null).execute();
+  return ["", ...rows.map(({ tenantId }) => tenantId)];
+}
+
+async function purgeEvents(
+  { db }: Change,
+  before: string,
+  held: readonly string[],
+  limit: number,
+): Promise<number> {
+  const old = db
+    .selectFrom("usageEvents as old")
+    .select(["old.tenantId", "old.eventId"])
+    .where("old.occurredAt", "<", before)
+    .where("old.tenantId", "not in", held)
+    .orderBy("old.occurredAt")
+    .orderBy("old.tenantId")
+    .orderBy("old.eventId");
+  // A deletion of nothing would have to be audited all the same.
+  if ((await old.limit(1).executeTakeFirst()) === undefined) return 0;
   await db
     .insertInto("usageMarks")
     .values({ name: MARK, at: before })
@@ -57,19 +72,8 @@ async function purgeEvents({ db }: Change, before: string, limit: number): Promi
     .execute();
   const { numDeletedRows } = await db
     .deleteFrom("usageEvents")
-    .where(({ eb, refTuple, selectFrom }) =>
-      eb(
-        refTuple("tenantId", "eventId"),
-        "in",
-        selectFrom("usageEvents as old")
-          .select(["old.tenantId", "old.eventId"])
-          .where("old.occurredAt", "<", before)
-          .orderBy("old.occurredAt")
-          .orderBy("old.tenantId")
-          .orderBy("old.eventId")
-          .limit(limit)
-          .$asTuple("tenantId", "eventId"),
-      ),
+    .where(({ eb, refTuple }) =>
+      eb(refTuple("tenantId", "eventId"), "in", old.limit(limit).$asTuple("tenantId", "eventId")),
     )
     .executeTakeFirst();
   return Number(numDeletedRows);
@@ -86,31 +90,24 @@ async function purgeTotals(
   { db }: Change,
   window: UsageWindow,
   before: string,
+  held: readonly string[],
   limit: number,
 ): Promise<number> {
-  const old = later(before, -LONGEST_MS[window]);
-  const found = await db
-    .selectFrom("usageTotals")
-    .select("meterKey")
-    .where("windowKind", "=", window)
-    .where("windowStart", "<", old)
-    .limit(1)
-    .executeTakeFirst();
-  // A deletion of nothing would have to be audited all the same.
-  if (found === undefined) return 0;
+  const old = db
+    .selectFrom("usageTotals as old")
+    .select(["old.tenantId", "old.windowKind", "old.windowStart", "old.meterKey"])
+    .where("old.windowKind", "=", window)
+    .where("old.windowStart", "<", later(before, -LONGEST_MS[window]))
+    .where("old.tenantId", "not in", held)
+    .orderBy("old.windowStart");
+  if ((await old.limit(1).executeTakeFirst()) === undefined) return 0;
   const { numDeletedRows } = await db
     .deleteFrom("usageTotals")
-    .where(({ eb, refTuple, selectFrom }) =>
+    .where(({ eb, refTuple }) =>
       eb(
         refTuple("tenantId", "windowKind", "windowStart", "meterKey"),
         "in",
-        selectFrom("usageTotals as old")
-          .select(["old.tenantId", "old.windowKind", "old.windowStart", "old.meterKey"])
-          .where("old.windowKind", "=", window)
-          .where("old.windowStart", "<", old)
-          .orderBy("old.windowStart")
-          .limit(limit)
-          .$asTuple("tenantId", "windowKind", "windowStart", "meterKey"),
+        old.limit(limit).$asTuple("tenantId", "windowKind", "windowStart", "meterKey"),
       ),
     )
     .executeTakeFirst();
@@ -118,21 +115,27 @@ async function purgeTotals(
 }
 
 /** A window is over for good when no late event can come any more, which is long before. */
-async function purgeSignals({ db }: Change, before: string, limit: number): Promise<number> {
-  const windows = await db
-    .selectFrom("usageSignals")
-    .select("windowStart")
-    .distinct()
-    .where("windowStart", "<", before)
-    .limit(limit)
-    .execute();
-  if (windows.length === 0) return 0;
+async function purgeSignals(
+  { db }: Change,
+  before: string,
+  held: readonly string[],
+  limit: number,
+): Promise<number> {
+  const old = db
+    .selectFrom("usageSignals as old")
+    .select(["old.tenantId", "old.quota", "old.windowStart", "old.threshold"])
+    .where("old.windowStart", "<", before)
+    .where("old.tenantId", "not in", held)
+    .orderBy("old.windowStart");
+  if ((await old.limit(1).executeTakeFirst()) === undefined) return 0;
   const { numDeletedRows } = await db
     .deleteFrom("usageSignals")
-    .where(
-      "windowStart",
-      "in",
-      windows.map(({ windowStart }) => windowStart),
+    .where(({ eb, refTuple }) =>
+      eb(
+        refTuple("tenantId", "quota", "windowStart", "threshold"),
+        "in",
+        old.limit(limit).$asTuple("tenantId", "quota", "windowStart", "threshold"),
+      ),
     )
     .executeTakeFirst();
   return Number(numDeletedRows);

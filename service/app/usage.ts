@@ -19,12 +19,15 @@ import { tenantGet } from "../../registry/tenant.ts";
 import { usageIngest as registryIngest, USAGE_SCOPE } from "../../registry/usageIngest.ts";
 import type { UsageVerdict } from "../../registry/usageJudge.ts";
 import * as reads from "../../registry/usageRead.ts";
+import { keepDays } from "../audit/retention.ts";
 import { exportUsage } from "../metering/export.ts";
 import { tellSignals } from "../metering/signals.ts";
 import { authorize } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
 
 const HOUR_MS = 3_600_000;
+/** A century: longer than anything is corrected. */
+const FOR_EVER_DAYS = 36_500;
 
 /**
  * Counts what is new of a batch. An event that is wrong is told so and keeps no other from being counted; only what the
@@ -34,10 +37,9 @@ export async function usageIngest(context: RequestContext, input: UsageIngest): 
   await authorize(context, "usageIngest");
   const read = input.events.map(readEvent);
   const events = read.flatMap((one) => ("event" in one ? [one.event] : []));
-  const { usageLatenessHours, usageRetentionDays } = context.settings;
   const options = {
-    latenessMs: usageLatenessHours * HOUR_MS,
-    retentionMs: usageRetentionDays * 24 * HOUR_MS,
+    latenessMs: context.settings.usageLatenessHours * HOUR_MS,
+    retentionMs: ((await keepDays(context, "usage")) ?? FOR_EVER_DAYS) * 24 * HOUR_MS,
     clockSkewMs: USAGE_LIMITS.clockSkewMs,
     overQuota: input.overQuota,
   };

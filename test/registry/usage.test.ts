@@ -1,47 +1,12 @@
 import { expect, it } from "vitest";
-import { USAGE_LIMITS, type UsageEvent } from "../../contract/usage.ts";
-import { limitOverrideCreate } from "../../registry/limitOverride.ts";
-import { meterArchive, meterCreate, meterList } from "../../registry/meter.ts";
-import { outboxPending } from "../../registry/outbox.ts";
-import { quotaAsk, quotaCheck, tenantQuotas } from "../../registry/quota.ts";
+import { meterArchive, meterCreate } from "../../registry/meter.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { USAGE_SCOPE, usageDigest, usageIngest } from "../../registry/usageIngest.ts";
+import { USAGE_SCOPE, usageDigest } from "../../registry/usageIngest.ts";
 import { usagePurge } from "../../registry/usagePurge.ts";
 import { usageEventList, usageTotalList } from "../../registry/usageRead.ts";
-import { usageSignalsUntold, usageSignalTell } from "../../registry/usageSignal.ts";
 import { addTenant, context, settableClock } from "./fixtures.ts";
 import { describeDialects } from "./support.ts";
-
-const HOUR_MS = 3_600_000;
-const OPTIONS = {
-  latenessMs: 48 * HOUR_MS,
-  retentionMs: 400 * 24 * HOUR_MS,
-  clockSkewMs: USAGE_LIMITS.clockSkewMs,
-  overQuota: "count",
-} as const;
-const AT = "2026-03-01T08:30:00.000Z";
-
-type Options = Parameters<typeof usageIngest>[2];
-
-function send(registry: Registry, events: readonly UsageEvent[], options: Partial<Options> = {}) {
-  return registry.change(
-    context,
-    (change) => usageIngest(change, events, { ...OPTIONS, ...options }),
-    USAGE_SCOPE,
-  );
-}
-
-function eventsFor(tenantId: string) {
-  let count = 0;
-  return (more: Partial<UsageEvent> = {}): UsageEvent => {
-    count += 1;
-    const usual = { eventId: `e-${count}`, tenantId, meter: "llm_tokens", quantity: 10 };
-    return { ...usual, ...(more.corrects === undefined && { occurredAt: AT }), ...more };
-  };
-}
-
-const reasons = (batch: Awaited<ReturnType<typeof usageIngest>>) =>
-  batch.verdicts.map((verdict) => (verdict.status === "rejected" ? verdict.reason : verdict.status));
+import { AT, eventsFor, HOUR_MS, reasons, send, totalsOf } from "./usageFixtures.ts";
 
 /** Newest first. */
 async function audited(registry: Registry, action: string) {
@@ -57,11 +22,6 @@ async function audited(registry: Registry, action: string) {
     ...row,
     details: JSON.parse(details) as Record<string, unknown>,
   }));
-}
-
-async function totalsOf(registry: Registry, tenantId: string, window: "hour" | "day" | "month" = "day") {
-  const { items } = await registry.read((db) => usageTotalList(db, { tenantId, window, limit: 200 }));
-  return items;
 }
 
 describeDialects("usage", (create) => {
@@ -240,6 +200,30 @@ describeDialects("usage", (create) => {
     expect(await audited(registry, "usage.purged")).toHaveLength(3);
   });
 
+  it("stays whole while a legal hold keeps its tenant, however old it is", async () => {
+    const { registry, tenantId, event, clock, database } = await begin();
+    const other = eventsFor((await addTenant(registry, "bolt")).tenantId);
+    const held = event();
+    await send(registry, [held, other()]);
+    const place = (hold: string) =>
+      database.raw(`update tenants set legal_hold = ${hold} where tenant_id = '${tenantId}'`);
+    const purge = () =>
+      registry.change(
+        context,
+        (change) => usagePurge(change, { eventDays: 10, totalDays: 20, limit: 100 }),
+        USAGE_SCOPE,
+      );
+    await place("'{}'");
+    clock.advance(60 * 24 * HOUR_MS);
+    expect(await purge()).toBe(4);
+    expect(await purge()).toBe(0);
+    expect(await totalsOf(registry, tenantId, "hour")).toHaveLength(1);
+    expect(reasons(await send(registry, [held]))).toEqual(["duplicate"]);
+    await place("null");
+    expect(await purge()).toBe(4);
+    expect(reasons(await send(registry, [held]))).toEqual(["too_late"]);
+  });
+
   it("cannot be corrected once its retention is over, purged or not", async () => {
     const { registry, event, clock } = await begin();
     const original = event();
@@ -299,132 +283,5 @@ describeDialects("usage", (create) => {
       for (const plan of plans) expect(plan.join("\n")).toMatch(/USING INDEX/);
       for (const plan of plans) expect(plan.join("\n")).not.toMatch(/TEMP B-TREE/);
     }
-  });
-});
-
-describeDialects("quotas", (create) => {
-  async function begin() {
-    const clock = settableClock();
-    const registry = await (await create()).open({ now: clock.now });
-    const { tenantId } = await addTenant(registry, "acme");
-    const override = (value: number | null, hours = 24) =>
-      registry.change(context, (change) =>
-        limitOverrideCreate(change, {
-          tenantId,
-          limit: { kind: "quota", quota: "eventsPerDay", value },
-          reason: "a test",
-          expiresAt: new Date(clock.now().getTime() + hours * HOUR_MS).toISOString(),
-        }),
-      );
-    const metered = eventsFor(tenantId);
-    const event = (quantity: number) => metered({ meter: "events", quantity });
-    return { clock, registry, tenantId, override, event, now: () => clock.now().toISOString() };
-  }
-
-  it("say what is used of them, whence they come, and when they begin anew", async () => {
-    const { registry, tenantId, override, event, now } = await begin();
-    await send(registry, [event(40)]);
-    const stateOf = async () =>
-      (await registry.read((db) => tenantQuotas(db, tenantId, now()))).find(
-        (one) => one.quota === "eventsPerDay",
-      );
-    expect(await stateOf()).toMatchObject({ source: "plan", limit: 100_000, used: 40, exceeded: false });
-    const { overrideId } = await override(30);
-    expect(await stateOf()).toMatchObject({
-      ...{ source: "override", overrideId, limit: 30, used: 40, remaining: 0, exceeded: true },
-      ...{ window: "day", windowStart: "2026-03-01T00:00:00.000Z", resetsAt: "2026-03-02T00:00:00.000Z" },
-    });
-    await override(null);
-    expect(await stateOf()).toMatchObject({
-      source: "override",
-      limit: null,
-      remaining: null,
-      exceeded: false,
-    });
-  });
-
-  it("are asked before, refuse with what to do, and let an override end by itself", async () => {
-    const { registry, tenantId, override, event, now, clock } = await begin();
-    await override(50, 1);
-    await send(registry, [event(45)]);
-    const ask = (wanted: number) =>
-      registry.read((db) => quotaAsk(db, tenantId, "eventsPerDay", wanted, now()));
-    expect(await ask(5)).toMatchObject({ allowed: true, hint: null });
-    expect(await ask(6)).toMatchObject({ allowed: false, hint: expect.stringContaining("limit-overrides") });
-    const refused = registry.read((db) => quotaCheck(db, tenantId, "eventsPerDay", 6, now()));
-    await expect(refused).rejects.toMatchObject({
-      code: "quota_exceeded",
-      message: expect.stringContaining("must stay within 50 events until 2026-03-02"),
-    });
-    clock.advance(HOUR_MS);
-    expect(await ask(6)).toMatchObject({ allowed: true, source: "plan", overrideId: null });
-  });
-
-  it("keep events out when the sender says so, and count them otherwise", async () => {
-    const { registry, tenantId, override, event } = await begin();
-    await override(50);
-    const refusing = { overQuota: "refuse" } as const;
-    const first = await send(registry, [event(30), event(30), event(20)], refusing);
-    expect(reasons(first)).toEqual(["accepted", "quota_exceeded", "accepted"]);
-    expect(reasons(await send(registry, [event(1)], refusing))).toEqual(["quota_exceeded"]);
-    expect(reasons(await send(registry, [event(1)]))).toEqual(["accepted"]);
-    expect(await totalsOf(registry, tenantId)).toMatchObject([{ quantity: 51 }]);
-  });
-
-  it("signal 80 and 100 percent once a window, after a crash too", async () => {
-    const { registry, tenantId, override, event } = await begin();
-    await override(100);
-    expect((await send(registry, [event(79)])).signals).toBe(false);
-    expect((await send(registry, [event(1)])).signals).toBe(true);
-    const big = event(50);
-    expect((await send(registry, [big])).signals).toBe(true);
-    await send(registry, [
-      { eventId: "back", tenantId, meter: "events", quantity: -50, corrects: big.eventId },
-    ]);
-    await send(registry, [event(50)]);
-    const untold = await registry.read((db) => usageSignalsUntold(db, 10));
-    expect(untold.map((one) => one.threshold)).toEqual([80, 100]);
-    for (const signal of [...untold, ...untold])
-      await registry.change(context, (change) => usageSignalTell(change, signal), { tenantId });
-    expect(await registry.read((db) => usageSignalsUntold(db, 10))).toEqual([]);
-    const told = (await registry.read((db) => outboxPending(db, 100))).filter(({ type }) =>
-      /^quota\./.test(type),
-    );
-    expect(told).toMatchObject([
-      {
-        stream: tenantId,
-        type: "quota.threshold_reached",
-        payload: { quota: "eventsPerDay", used: 80, limit: 100 },
-      },
-      { stream: tenantId, type: "quota.exceeded", payload: { threshold: 100, used: 130, window: "day" } },
-    ]);
-  });
-});
-
-describeDialects("meters", (create) => {
-  it("are there from the beginning, can be added and archived, and keep their key", async () => {
-    const registry = await (await create()).open();
-    const input = {
-      meterKey: "pages",
-      displayName: "Pages",
-      unit: "pages",
-      aggregation: "sum",
-      decimals: 0,
-    } as const;
-    await registry.change(context, (change) => meterCreate(change, input));
-    await expect(registry.change(context, (change) => meterCreate(change, input))).rejects.toMatchObject({
-      code: "duplicate_meter",
-    });
-    await registry.change(context, (change) => meterArchive(change, "pages", "not used"));
-    const keys = async (archived: boolean) =>
-      (await registry.read((db) => meterList(db, { limit: 100, archived }))).items.map((one) => one.meterKey);
-    expect(await keys(false)).toEqual([
-      ...["api_requests", "connections", "connector_operations", "events", "llm_tokens"],
-      ...["storage_gib_hours", "workflow_runs"],
-    ]);
-    expect(await keys(true)).toContain("pages");
-    await expect(registry.change(context, (change) => meterCreate(change, input))).rejects.toMatchObject({
-      code: "duplicate_meter",
-    });
   });
 });
