@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { at, pageOf, pageQuery, reasonSchema } from "./common.ts";
+import { at, pageOf, pageQuery, printable, reasonSchema } from "./common.ts";
 import { planKeySchema, planVersionNumberSchema } from "./planKey.ts";
 import { QUOTA_KEYS, type QuotaKey } from "./quota.ts";
 import { defineRoutes } from "./route.ts";
@@ -127,8 +127,13 @@ export type PlanServices = z.output<typeof servicesSchema>;
 /** All that a version of a plan says. */
 export const planSpecSchema = z
   .strictObject({
-    displayName: z.string().trim().min(1).max(PLAN_LIMITS.displayNameChars),
-    description: z.string().trim().max(PLAN_LIMITS.descriptionChars).default(""),
+    displayName: printable(PLAN_LIMITS.displayNameChars),
+    description: z
+      .string()
+      .trim()
+      .max(PLAN_LIMITS.descriptionChars)
+      .regex(/^[^\p{Cc}\p{Cs}]*$/u, { error: "must not hold control characters" })
+      .default(""),
     features: featuresSchema,
     quotas: quotasSchema,
     rateLimits: rateLimitsSchema,

@@ -128,6 +128,16 @@ it.each<[what: string, from: string | RegExp, to: string, error: object]>([
   ],
   ["a service left out", /\n {4}iam-service:.*/, "", { path: "spec.services.iam-service" }],
   ["another kind", "kind: Plan", "kind: Tenant", { path: "kind", line: lineOf("kind:") }],
+  [
+    "a name with control characters",
+    "displayName: Starter",
+    'displayName: "Star\\x1b[31mter"',
+    { path: "spec.displayName" },
+  ],
+  ["a key that is a path", "key: starter", "key: ../starter", { path: "metadata.key" }],
+  ["a quota beyond counting", "connections: 5", "connections: 1e300", { path: "spec.quotas.connections" }],
+  ["a secret in the words", "Small teams in", "AKIAIOSFODNN7EXAMPLE in", { path: "spec.description" }],
+  ["an alias", "quotas:", "quotas: &q", { message: expect.stringContaining("anchor") }],
   ["no YAML", "spec:", "spec: [", { line: expect.any(Number) }],
 ])("refuses %s with its place, and changes nothing", async (_what, from, to, error) => {
   const before = await get("/starter");
