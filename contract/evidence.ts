@@ -6,8 +6,11 @@ import { defineRoutes } from "./route.ts";
 export const EVIDENCE_LIMITS = { days: 400, records: 100_000 } as const;
 
 export const evidenceQuerySchema = z.strictObject({
-  from: atInput.meta({ description: "Not before this" }),
-  to: atInput.meta({ description: `Before this; at most ${EVIDENCE_LIMITS.days} days later` }),
+  from: atInput.meta({ description: "Not before this", example: "2026-03-01T00:00:00.000Z" }),
+  to: atInput.meta({
+    description: `Before this; at most ${EVIDENCE_LIMITS.days} days later`,
+    example: "2026-04-01T00:00:00.000Z",
+  }),
 });
 export type EvidenceQuery = z.output<typeof evidenceQuerySchema>;
 

@@ -5,6 +5,7 @@ import {
   type ZodOpenApiOperationObject,
   type ZodOpenApiPathsObject,
 } from "zod-openapi";
+import { aliasOf } from "./alias.ts";
 import { LIMITS } from "./common.ts";
 import { ERROR_CODES, ERRORS, type ErrorCode, type Problem, ProblemError, problemSchema } from "./errors.ts";
 import { isMutation, type Route } from "./route.ts";
@@ -102,11 +103,13 @@ function describeOperation(operationId: string, route: Route): ZodOpenApiOperati
     ...(route.errors.includes("managed_by_manifest") ? { "X-Tenantry-Force-Reason": forceReason } : {}),
     ...(route.produces === "text/event-stream" ? { "Last-Event-ID": lastEventId } : {}),
   });
+  const alsoAt = aliasOf(route.path);
   return {
     operationId,
     tags: [route.tag],
     summary: route.summary,
     ...(route.description === undefined ? {} : { description: route.description }),
+    ...(alsoAt === undefined ? {} : { "x-also-at": alsoAt.replace(/:([A-Za-z]+)/g, "{$1}") }),
     ...(route.role === null ? { security: [] } : { "x-role": route.role }),
     requestParams: {
       header,

@@ -25,14 +25,18 @@ const startScript = `SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#api",
   deepLinking: true,
-  persistAuthorization: true,
+  filter: true,
+  displayRequestDuration: true,
+  docExpansion: "none",
+  tagsSorter: "alpha",
   validatorUrl: null,
 });
 `;
 
 /** Swagger UI sets style attributes and draws icons from data URLs; scripts come from files alone. */
 const contentPolicy =
-  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; " +
+  "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 export function docsRouter(openApi: unknown): Router {
   const assets = path.dirname(createRequire(import.meta.url).resolve("swagger-ui-dist/package.json"));

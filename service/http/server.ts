@@ -1,5 +1,6 @@
 import { createServer, type Server } from "node:http";
 import express, { type Express, type Response } from "express";
+import { canonicalPath } from "../../contract/alias.ts";
 import { ProblemError } from "../../contract/errors.ts";
 import { limits } from "../config.ts";
 import type { HttpDeps } from "./deps.ts";
@@ -15,7 +16,12 @@ export function createApp(deps: HttpDeps): Express {
   const app = express();
   app.disable("x-powered-by").disable("etag").set("query parser", "simple");
   app.set("trust proxy", deps.base.settings.trustedProxies);
+  app.use((request, _response, next) => {
+    request.url = canonicalPath(request.url);
+    next();
+  });
   app.use(begin(deps), securityHeaders);
+  app.use(["/docs", "/openapi.json"], byAddress(deps));
   app.use(docsRouter(deps.openApi));
   const methods = new Map<string, string[]>();
   for (const [operationId, route] of Object.entries(deps.routes)) {
@@ -32,6 +38,15 @@ export function createApp(deps: HttpDeps): Express {
   });
   app.use(answerErrors(deps));
   return app;
+}
+
+/** Pages for everybody, whoever it is: counted as all that comes without a key. */
+function byAddress({ limits: rates }: HttpDeps): express.RequestHandler {
+  return async (request, response, next) => {
+    rates.refuseAddress(request.ip, response);
+    await rates.countAddress(request.ip);
+    next();
+  };
 }
 
 function pathNotFound({ base }: HttpDeps, path: string): ProblemError {

@@ -1,6 +1,6 @@
 import { type JsonSchema, type Operation, resolve } from "./document.ts";
-import type { Generator } from "./generate.ts";
-import type { Pool } from "./pool.ts";
+import { fits, type Generator } from "./generate.ts";
+import type { Pool, Wanted } from "./pool.ts";
 import type { Random } from "./random.ts";
 import type { Sent } from "./request.ts";
 
@@ -82,8 +82,9 @@ export function brokenAttempt(operation: Operation, tools: Tools): Attempt {
 const KNOWN_PATHS = 0.9;
 
 function validParts(operation: Operation, { random, generate, pool }: Tools, plain = false): Parts {
-  const names = operation.parameters.filter((one) => one.in === "path").map(({ name }) => name);
-  const known = random.chance(KNOWN_PATHS) ? pool.together(names, random) : undefined;
+  const known = random.chance(plain ? 1 : KNOWN_PATHS)
+    ? pool.together(wantedOf(operation), random)
+    : undefined;
   const queryValue = (name: string, schema: JsonSchema) => {
     if (name === "cursor") return pool.pick("nextCursor", random);
     // A wait that is asked for would be waited for.
@@ -109,6 +110,17 @@ function validParts(operation: Operation, { random, generate, pool }: Tools, pla
     parts.body = useExample ? random.pick(examples) : generate.value(operation.body, "");
   }
   return parts;
+}
+
+function wantedOf({ path, parameters }: Operation): Wanted {
+  const schemas = new Map(
+    parameters.filter((one) => one.in === "path").map(({ name, schema }) => [name, schema]),
+  );
+  return {
+    path,
+    names: [...schemas.keys()],
+    fits: (name, value) => fits(resolve(schemas.get(name) ?? {}), value),
+  };
 }
 
 interface Breakage {

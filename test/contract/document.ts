@@ -54,9 +54,12 @@ export interface Operation {
   readonly bodyExamples: readonly unknown[];
   readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, MediaType>> }>>;
   readonly isOpen: boolean;
+  /** Its second path. */
+  readonly alsoAt: string | undefined;
 }
 
-interface RawOperation extends Omit<Operation, "method" | "path" | "isOpen" | "parameters"> {
+interface RawOperation extends Omit<Operation, "method" | "path" | "isOpen" | "alsoAt" | "parameters"> {
+  readonly "x-also-at"?: string;
   readonly parameters?: readonly Parameter[];
   readonly security?: readonly unknown[];
   readonly requestBody?: {
@@ -94,6 +97,7 @@ function read(method: string, path: string, raw: RawOperation): Operation {
     bodyExamples: json === undefined ? [] : examplesOf(json),
     responses: raw.responses,
     isOpen: raw.security?.length === 0,
+    alsoAt: raw["x-also-at"],
   };
 }
 

@@ -76,7 +76,8 @@ export function createGenerator(random: Random, pool: Pool): Generator {
 
 const singularOf = (name: string) => (name.endsWith("Ids") || name.endsWith("s") ? name.slice(0, -1) : name);
 
-function fits({ type, pattern, enum: values, format }: JsonSchema, value: string | number): boolean {
+/** Whether a value that is known may stand here; numbers in a path come as text. */
+export function fits({ type, pattern, enum: values, format }: JsonSchema, value: string | number): boolean {
   const types = [type].flat();
   if (!types.includes(typeof value) && !(types.includes("integer") && typeof value === "number"))
     return false;

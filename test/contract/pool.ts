@@ -9,8 +9,19 @@ export interface Pool {
   /** `params`: of the path that was answered. */
   harvest(path: string, params: Readonly<Record<string, string>>, answer: unknown): void;
   pick(name: string, random: Random): string | number | undefined;
-  /** Values that belong together, one for each name. */
-  together(names: readonly string[], random: Random): Readonly<Record<string, string>> | undefined;
+  /** Values that were told together, one for each parameter of the path; rather by a path that begins like it. */
+  together(wanted: Wanted, random: Random): Readonly<Record<string, string>> | undefined;
+}
+
+export interface Wanted {
+  readonly path: string;
+  readonly names: readonly string[];
+  fits(name: string, value: string | number): boolean;
+}
+
+interface Told {
+  readonly path: string;
+  readonly known: Known;
 }
 
 type Known = Readonly<Record<string, string | number>>;
@@ -22,40 +33,51 @@ const DEEPEST = 6;
 /** `never` is kept out: the driver's own key must not be revoked by the driver. */
 export function createPool(never: readonly unknown[]): Pool {
   const values = new Map<string, (string | number)[]>();
-  const records: Known[] = [];
+  const records: Told[] = [];
   const add = (name: string, value: string | number) => {
     const known = values.get(name) ?? [];
     if (!known.includes(value)) values.set(name, [value, ...known].slice(0, VALUES_KEPT));
   };
-  const walk = (noun: string, around: Known, value: unknown, depth: number): void => {
+  const walk = (path: string, noun: string, around: Known, value: unknown, depth: number): void => {
     if (typeof value !== "object" || value === null || depth > DEEPEST) return;
     if (Array.isArray(value)) {
-      for (const item of value.slice(0, VALUES_KEPT)) walk(noun, around, item, depth + 1);
+      for (const item of value.slice(0, VALUES_KEPT)) walk(path, noun, around, item, depth + 1);
       return;
     }
     const own = scalarsOf(noun, value, never);
     for (const [name, member] of Object.entries(own)) add(name, member);
-    const record = { ...around, ...own };
-    records.unshift(record);
-    for (const member of Object.values(value)) walk(noun, record, member, depth + 1);
+    const known = { ...around, ...own };
+    records.unshift({ path, known });
+    for (const member of Object.values(value)) walk(path, noun, known, member, depth + 1);
   };
   return {
     harvest(path, params, answer) {
       const nouns = path.split("/").filter((part) => part !== "" && !part.startsWith("{"));
-      walk(singular(nouns.at(-1) ?? ""), params, answer, 0);
+      walk(path, singular(nouns.at(-1) ?? ""), params, answer, 0);
       records.splice(RECORDS_KEPT);
     },
     pick(name, random) {
       const known = values.get(name);
       return known === undefined ? undefined : random.pick(known);
     },
-    together(names, random) {
-      const whole = records.filter((record) => names.every((name) => Object.hasOwn(record, name)));
-      if (whole.length === 0) return undefined;
-      const record = random.pick(whole.slice(0, VALUES_KEPT * 2));
-      return Object.fromEntries(names.map((name) => [name, String(record[name])]));
+    together({ path, names, fits }, random) {
+      const whole = records.filter(({ known }) =>
+        names.every((name) => Object.hasOwn(known, name) && fits(name, known[name] ?? "")),
+      );
+      const nearest = Math.max(0, ...whole.map((told) => alike(told.path, path)));
+      const near = whole.filter((told) => alike(told.path, path) === nearest).slice(0, VALUES_KEPT);
+      if (near.length === 0) return undefined;
+      const { known } = random.pick(near);
+      return Object.fromEntries(names.map((name) => [name, String(known[name])]));
     },
   };
+}
+
+/** How many parts of the paths are the same from the beginning on. */
+function alike(one: string, other: string): number {
+  const [left, right] = [one.split("/"), other.split("/")];
+  const end = left.findIndex((part, place) => part !== right[place]);
+  return end < 0 ? left.length : end;
 }
 
 function scalarsOf(noun: string, value: object, never: readonly unknown[]): Known {
