@@ -22,6 +22,7 @@ import { createIdempotencyStore } from "./http/idempotency.ts";
 import { createApp, listen } from "./http/server.ts";
 import { createStreams } from "./http/streams.ts";
 import type { ImageResolver } from "./images/imageResolver.ts";
+import { connectorsOf } from "./integrations/connectors.ts";
 import { createRateLimits } from "./limits/rateLimits.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
@@ -80,6 +81,8 @@ function routesFor({ role }: Settings): typeof routes | Partial<typeof routes> {
 export async function startService(parts: ServiceParts): Promise<RunningService> {
   const { settings } = parts;
   const registry = noticing(parts.registry, (thrown) => storage.notice(thrown));
+  // One that cannot be read must keep the service from starting, not fail its first request.
+  connectorsOf(parts.settings);
   const own = await startProcess(parts);
   const storage: Storage = createStorage({
     ...{ settings, registry, log: parts.log, lookEveryMs: limits.storageLookEveryMs },
