@@ -76,6 +76,7 @@ module.exports = {
     ]),
     packageOnlyIn("cedar-in-policy", "@cedar-policy/", ["service/policy/"]),
     packageOnlyIn("rate-limiter-in-limits", "rate-limiter-flexible/", ["service/limits/"]),
+    packageOnlyIn("cedar-in-policy", "@cedar-policy/", ["service/policy/cedar"]),
     packageOnlyIn("pg-boss-in-dispatch", "pg-boss/", ["service/dispatch/"]),
     packageOnlyIn("sqlite-in-storage", "better-sqlite3/", ["registry/", "emulator/"]),
     packageOnlyIn("opentelemetry-in-tracing", "@opentelemetry/", ["service/tracing/openTelemetry"]),

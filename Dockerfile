@@ -48,6 +48,7 @@ COPY package.json package-lock.json ./
 COPY components ./components
 COPY contract ./contract
 COPY launcher ./launcher
+COPY policies ./policies
 COPY registry ./registry
 COPY router ./router
 COPY service ./service

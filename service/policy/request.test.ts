@@ -1,10 +1,11 @@
+import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { OPERATION_IDS } from "../../contract/routes.ts";
 import { queryOf } from "../../test/support/policies.ts";
 import { isOnTenant } from "./actions.ts";
 import { requestProblems } from "./cedar.ts";
 import { requestOf } from "./request.ts";
-import { cedarSchema } from "./schema.ts";
+import { cedarSchema, schemaFile } from "./schema.ts";
 
 it("makes requests that fit the schema, for every operation of the API", () => {
   const onTenants = OPERATION_IDS.map((action) => requestOf(queryOf(action, "auditor")));
@@ -23,4 +24,9 @@ it("is told apart from one that does not fit", () => {
 it("declares every operation, and no operation twice", () => {
   const schema = cedarSchema();
   for (const id of OPERATION_IDS) expect(schema.split(`action "${id}" in`)).toHaveLength(2);
+});
+
+it("is written down for authors as it is: run npm run contract", () => {
+  const file = new URL("../../policies/tenantry.cedarschema", import.meta.url);
+  expect(readFileSync(file, "utf8")).toBe(schemaFile());
 });

@@ -101,3 +101,8 @@ export function cedarSchema(): string {
   });
   return `namespace ${NAMESPACE} {${TYPES}\n${[...groups, ...actions].join("\n")}\n}\n`;
 }
+
+/** For authors' own tools, as policies/tenantry.cedarschema. */
+export function schemaFile(): string {
+  return `// Made by npm run contract; do not edit.\n${cedarSchema()}`;
+}
