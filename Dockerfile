@@ -45,6 +45,7 @@ COPY --from=pulumi --chown=node:node /opt/pulumi-home /home/node/.pulumi
 COPY --from=pulumi /opt/rds-ca.pem /etc/tenantry/rds-ca.pem
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json package-lock.json ./
+COPY catalog ./catalog
 COPY components ./components
 COPY contract ./contract
 COPY launcher ./launcher
