@@ -2,8 +2,9 @@ import { type ErrorCode, ProblemError } from "../../contract/errors.ts";
 import { type OperationId, routes } from "../../contract/routes.ts";
 import { isRead } from "../policy/actions.ts";
 import { type PolicyFacts, withoutGaps } from "../policy/facts.ts";
-import { type Gathered, gather } from "../policy/gather.ts";
+import { type Gathered, gather, NEW_TENANT_ID } from "../policy/gather.ts";
 import type { PolicyDecision } from "../policy/query.ts";
+import { noteTenantEnvironments } from "../tracing/scope.ts";
 import type { RequestContext } from "./context.ts";
 import { ownRefusal } from "./ownRefusals.ts";
 
@@ -29,13 +30,25 @@ export async function askPolicies(
   const facts = { ...context.facts, ...withoutGaps(added) };
   const gathered = await gathering(context, action, tenantId, facts);
   if (gathered instanceof ProblemError) return { refusal: gathered };
-  const decision = context.policy.decide(gathered.query);
+  noteTenantEnvironments(gathered.query.tenant?.environments ?? []);
+  const decision = decided(context, gathered);
   if (decision.outcome === "allow") return { decision };
   const refusal = refusalOf(action, decision);
   // Only a denial has another name; what could not be decided is told as that.
   if (decision.outcome !== "deny") return { decision, refusal };
   const own = await ownRefusal({ context, action, tenant: gathered.tenant, facts });
   return { decision, refusal: own === undefined || hides(own, refusal) ? refusal : own };
+}
+
+function decided({ policy, metrics }: RequestContext, { query }: Gathered): PolicyDecision {
+  const startedAt = process.hrtime.bigint();
+  const decision = policy.decide(query);
+  if (query.tenant !== null && query.tenant.tenantId !== NEW_TENANT_ID) {
+    const { tenantId, regions } = query.tenant;
+    const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9;
+    metrics.tenants.policy({ tenantId, region: regions[0] ?? "none", decision: decision.outcome, seconds });
+  }
+  return decision;
 }
 
 /** That a plane is not there, or the window closed, must not hide that it would have been another region's. */

@@ -4,6 +4,7 @@ import {
   note,
   noteEnvironment,
   noteTenant,
+  noteTenantEnvironments,
   outsideScope,
   scopeFacts,
   scopeSpan,
@@ -63,6 +64,15 @@ describe("a scope", () => {
       expect(scopeFacts()).toEqual({});
       note({ tenantId: "t3" });
       expect(scopeFacts()).toEqual({ tenantId: "t3" });
+    });
+  });
+
+  it("is where the tenant is, until it comes to single targets", () => {
+    withinScope({}, () => {
+      noteTenantEnvironments(["prod", "dev", "dev"]);
+      expect(scopeFacts()).toEqual({ environment: "dev,prod" });
+      noteEnvironment("dev");
+      expect(scopeFacts()).toEqual({ environment: "dev" });
     });
   });
 

@@ -27,21 +27,30 @@ export interface ScopeFacts {
 interface Scope {
   readonly facts: ScopeFacts;
   readonly span: Span | undefined;
-  /** Written about, for as long as nothing else says which tenant it is. */
-  readonly tenants: Set<string>;
+  readonly hints: Hints;
 }
+
+/** What holds for as long as nothing says it better. */
+interface Hints {
+  /** Written about. */
+  readonly tenants: Set<string>;
+  /** Where the tenant is. */
+  environment?: string;
+}
+
+const noHints = (): Hints => ({ tenants: new Set() });
 
 const scopes = new AsyncLocalStorage<Scope>();
 
 /** Work with facts of its own; of the scope around it nothing is left. */
 export function withinScope<T>(facts: ScopeFacts, work: () => T): T {
-  return scopes.run({ facts: { ...facts }, span: undefined, tenants: new Set() }, work);
+  return scopes.run({ facts: { ...facts }, span: undefined, hints: noHints() }, work);
 }
 
 /** Work below a span, with more facts, if any. What is noted inside without any is noted on the scope around it too. */
 export function withinSpan<T>(span: Span, more: ScopeFacts | undefined, work: () => T): T {
-  const { facts, tenants } = scopes.getStore() ?? { facts: {}, tenants: new Set<string>() };
-  return scopes.run({ facts: more === undefined ? facts : { ...facts, ...more }, span, tenants }, work);
+  const { facts, hints } = scopes.getStore() ?? { facts: {}, hints: noHints() };
+  return scopes.run({ facts: more === undefined ? facts : { ...facts, ...more }, span, hints }, work);
 }
 
 export function outsideScope<T>(work: () => T): T {
@@ -67,13 +76,26 @@ export function noteEnvironment(environment: string): void {
 
 /** A tenant that something is written about. When there are several, the scope is about none of them. */
 export function noteTenant(tenantId: string): void {
-  scopes.getStore()?.tenants.add(tenantId);
+  scopes.getStore()?.hints.tenants.add(tenantId);
+}
+
+/** Where the tenant is that something is asked about; what is noted of single targets says it better. */
+export function noteTenantEnvironments(environments: readonly string[]): void {
+  const hints = scopes.getStore()?.hints;
+  if (hints !== undefined && environments.length > 0)
+    hints.environment = [...new Set(environments)].sort().join(",");
 }
 
 export function scopeFacts(): Readonly<ScopeFacts> {
-  const { facts, tenants } = scopes.getStore() ?? { facts: {}, tenants: new Set<string>() };
+  const scope = scopes.getStore();
+  if (scope === undefined) return {};
+  const { tenants, environment } = scope.hints;
   const [tenantId] = tenants;
-  return tenantId !== undefined && tenants.size === 1 ? { tenantId, ...facts } : facts;
+  return {
+    ...(tenantId !== undefined && tenants.size === 1 && { tenantId }),
+    ...(environment !== undefined && { environment }),
+    ...scope.facts,
+  };
 }
 
 export function scopeSpan(): Span | undefined {

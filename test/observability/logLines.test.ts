@@ -85,6 +85,16 @@ describe("log lines", () => {
     expect(linesOf("make-1")[0]).toMatchObject({ tenantId: made.body.tenantId, environment: "dev" });
   });
 
+  it("of a change to a tenant name where it is, also when no plane is named", async () => {
+    const headers = { "x-correlation-id": "rename-1" };
+    await service.call("PATCH", `${controlPlane}/tenants/${tenantId}`, {
+      body: { displayName: "A" },
+      headers,
+    });
+    await waitFor("its line", async () => linesOf("rename-1")[0]);
+    expect(linesOf("rename-1")[0]).toMatchObject({ tenantId, environment: "dev", status: 200 });
+  });
+
   it("of a refusal name the tenant that the path names", async () => {
     const missing = "00000000-0000-4000-8000-000000000000";
     const headers = { "x-correlation-id": "gone-1" };
