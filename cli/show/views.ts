@@ -1,6 +1,9 @@
 import type { AuditEvent } from "../../contract/audit.ts";
+import type { Contact } from "../../contract/contact.ts";
+import type { Domain } from "../../contract/domain.ts";
 import type { DriftFinding, DriftScan } from "../../contract/drift.ts";
 import type { Entitlement } from "../../contract/entitlement.ts";
+import type { ExternalId } from "../../contract/externalId.ts";
 import type { TenantHealth } from "../../contract/health.ts";
 import type { LimitOverride } from "../../contract/limitOverride.ts";
 import type { Operation } from "../../contract/operation.ts";
@@ -10,6 +13,7 @@ import type { QuotaState } from "../../contract/quota.ts";
 import type { Release } from "../../contract/release.ts";
 import type { Rollout, RolloutTarget } from "../../contract/rollout.ts";
 import type { RolloutChange } from "../../contract/rolloutChange.ts";
+import type { RoutingVersion } from "../../contract/routing.ts";
 import type { Target } from "../../contract/target.ts";
 import type { Tenant } from "../../contract/tenant.ts";
 import type { UsageTotal } from "../../contract/usage.ts";
@@ -20,9 +24,9 @@ import { ageText } from "./time.ts";
 const TONES: Readonly<Record<string, Tone>> = {
   ...words(
     "good",
-    "active succeeded ready healthy current clean complete ok open_window resolved closed enabled",
+    "active succeeded ready healthy current clean complete ok open_window resolved closed enabled verified",
   ),
-  ...words("bad", "failed down drifted halted deleted open denied broken rolled_back over"),
+  ...words("bad", "failed down drifted halted deleted open denied broken rolled_back over lapsed failing"),
   ...words(
     "busy",
     "queued running waiting previewing previewed paused baking rolling_back suspended degraded",
@@ -55,6 +59,22 @@ function view<T>(...columns: Column<T>[]): readonly Column<unknown>[] {
 
 /** Columns of lists, by the name of the item's schema. What is not here is shown by `plainColumns`. */
 export const VIEWS: Readonly<Record<string, readonly Column<unknown>[]>> = {
+  RoutingVersion: view<RoutingVersion>(
+    { title: "version", value: ({ version }) => version, alignRight: true },
+    { title: "routes", value: ({ routes }) => routes, alignRight: true },
+    { title: "restores", value: ({ restores }) => restores, alignRight: true },
+    age("age", ({ publishedAt }) => publishedAt),
+    { title: "by", value: ({ publishedBy }) => publishedBy },
+    { title: "reason", value: ({ reason }) => reason },
+  ),
+  Domain: view<Domain>(
+    { title: "domain", value: ({ displayName }) => displayName },
+    state("status", ({ status, failingSince }) => (failingSince === null ? status : "failing")),
+    { title: "plane", value: ({ planeName }) => planeName },
+    age("checked", ({ checkedAt }) => checkedAt),
+    { title: "problem", value: ({ problem }) => problem },
+    id("domain id", ({ domainId }) => domainId),
+  ),
   Tenant: view<Tenant>(
     { title: "slug", value: ({ slug }) => slug },
     state("status", ({ status }) => status),
@@ -85,6 +105,18 @@ export const VIEWS: Readonly<Record<string, readonly Column<unknown>[]>> = {
     { title: "when stale", value: ({ onStale }) => onStale },
     { title: "ends", value: ({ expiresAt }) => expiresAt },
     { title: "reason", value: ({ reason }) => reason },
+  ),
+  Contact: view<Contact>(
+    { title: "role", value: ({ role }) => role },
+    { title: "name", value: ({ name }) => name },
+    { title: "email", value: ({ email }) => email },
+    { title: "phone", value: ({ phone }) => phone },
+    id("id", ({ contactId }) => contactId),
+  ),
+  ExternalId: view<ExternalId>(
+    { title: "system", value: ({ system }) => system },
+    id("id", ({ externalId }) => externalId),
+    age("age", ({ updatedAt }) => updatedAt),
   ),
   TenantHealth: view<TenantHealth>(
     { title: "tenant", value: ({ slug }) => slug },

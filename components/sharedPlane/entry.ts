@@ -8,7 +8,8 @@ import type { PlaneBuild } from "./planeArgs.ts";
 
 /**
  * The plane's public entry: one zone, one wildcard certificate, one load balancer. Hosts of the plane's domain go to
- * the router, everything else to a 404. Tenants add nothing here.
+ * the router, everything else to a 404. Tenants add nothing here. Where certificates for domains of tenants' own are given, every
+ * other host goes to the router too, which knows whose they are.
  */
 export interface Entry {
   readonly zone: aws.route53.Zone;
@@ -59,6 +60,7 @@ export function createEntry(build: PlaneBuild, network: Network): Entry {
     },
     build.child({ deleteBeforeReplace: true }),
   );
+  createCustomDomains(build, httpsListener, routerTargets);
   new aws.route53.Record(
     "wildcard",
     {
@@ -70,6 +72,33 @@ export function createEntry(build: PlaneBuild, network: Network): Entry {
     build.child({ deleteBeforeReplace: true }),
   );
   return { zone, certificateArn, loadBalancer, httpsListener, routerTargets, routerRule };
+}
+
+/** After the plane's own names; a name without a certificate gets no further than the TLS handshake. */
+function createCustomDomains(
+  build: PlaneBuild,
+  listener: aws.lb.Listener,
+  targets: aws.lb.TargetGroup,
+): void {
+  const { customDomainCertificateArns: arns, tags } = build.args;
+  if (arns.length === 0) return;
+  for (const certificateArn of arns) {
+    // By the certificate's id, so that taking one away leaves the others alone.
+    const id = certificateArn.slice(certificateArn.lastIndexOf("/") + 1);
+    const of = { listenerArn: listener.arn, certificateArn };
+    new aws.lb.ListenerCertificate(`domain-${id}`, of, build.child());
+  }
+  new aws.lb.ListenerRule(
+    "custom-domains",
+    {
+      listenerArn: listener.arn,
+      priority: 200,
+      conditions: [{ pathPattern: { values: ["/*"] } }],
+      actions: [{ type: "forward", targetGroupArn: targets.arn }],
+      tags,
+    },
+    build.child({ deleteBeforeReplace: true }),
+  );
 }
 
 function createRouterTargets(build: PlaneBuild, network: Network): aws.lb.TargetGroup {

@@ -20,6 +20,8 @@ export interface SharedPlaneArgs {
   readonly network: NetworkArgs;
   readonly database: PostgresSize;
   readonly router: RouterArgs;
+  /** Certificates of tenants' own domains, in the plane's region. */
+  readonly customDomainCertificateArns: readonly string[];
   readonly controller: ControllerArgs;
   readonly containerInsights: boolean;
   readonly logRetentionDays: number;

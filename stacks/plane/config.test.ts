@@ -56,6 +56,7 @@ describe("parsePlaneConfig", () => {
     [{ aws: { region: "eu-west-1", endpoints: "not a url" } }, "tenantry:aws.endpoints"],
     [{ aws: { region: "europe" } }, "aws:region"],
     [{ database: { minCapacity: 0.7 } }, "tenantry:database.minCapacity"],
+    [{ customDomains: { certificateArns: ["arn:aws:iam::1:x"] } }, "tenantry:customDomains.certificateArns"],
     [{ router: { trustedKeys: ["-----BEGIN PRIVATE KEY-----"] } }, "tenantry:router.trustedKeys"],
   ])("refuses %j", (more, key) => {
     expect(() => parsePlaneConfig("dev", { ...GOOD, ...more })).toThrow(key);

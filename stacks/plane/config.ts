@@ -48,6 +48,16 @@ export const PlaneConfig = z.strictObject({
       environment: z.record(z.string(), z.string()).default({}),
     })
     .prefault({}),
+  /** With any, hosts beyond the plane's domain go to the router too. */
+  customDomains: z
+    .strictObject({
+      /** Of ACM, in the plane's region: a load balancer takes 25 besides its own unless AWS raises that. */
+      certificateArns: z
+        .array(z.string().regex(/^arn:aws[a-z-]*:acm:[^:]+:\d{12}:certificate\/\S+$/))
+        .max(100)
+        .default([]),
+    })
+    .prefault({}),
   controller: z
     .strictObject({
       /** Default: the account itself, whose IAM then decides. */

@@ -57,6 +57,20 @@ describe("a dev plane", () => {
     expect(rule.inputs.conditions).toEqual([{ hostHeader: { values: ["*.dev.tenants.example"] } }]);
   });
 
+  it("sends tenants' own domains to the router only with certificates for them", async () => {
+    const of = (id: string) => `arn:aws:acm:eu-west-1:123456789012:certificate/${id}`;
+    const certificateArns = [of("one"), of("two"), of("one")];
+    const open = await run("dev", "eu-west-1", { customDomains: { certificateArns } });
+    const given = ofType(open, "aws:lb/listenerCertificate:ListenerCertificate");
+    expect(given.map(({ inputs }) => inputs.certificateArn).sort()).toEqual([of("one"), of("two")]);
+    const rules = ofType(open, "aws:lb/listenerRule:ListenerRule").map(({ inputs }) => inputs);
+    expect(rules.map(({ priority }) => priority).sort()).toEqual([100, 200]);
+    expect(rules.find(({ priority }) => priority === 200)?.conditions).toEqual([
+      { pathPattern: { values: ["/*"] } },
+    ]);
+    expect(ofType(dev, "aws:lb/listenerCertificate:ListenerCertificate")).toEqual([]);
+  });
+
   it("runs Tenantry's own router from the account's registry, which trusts the keys it is told", async () => {
     const containerOf = (run: Run) => {
       const [definition] = ofType(run, "aws:ecs/taskDefinition:TaskDefinition");

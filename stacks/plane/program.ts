@@ -53,7 +53,7 @@ export function planeArgs(
   location: Location,
   zones: readonly string[],
 ): SharedPlaneArgs {
-  const { environment, network, database, router, controller, retention, dns } = config;
+  const { environment, network, database, router, customDomains, controller, retention, dns } = config;
   const defaults = environmentDefaults(environment);
   const name = planeName(environment, location.region, config.dedicatedTo);
   return {
@@ -85,6 +85,7 @@ export function planeArgs(
       backupRetentionDays: database.backupRetentionDays ?? defaults.backupRetentionDays,
     },
     router: routerArgs(router, location, defaults.routerCount),
+    customDomainCertificateArns: [...new Set(customDomains.certificateArns)],
     controller: {
       trustedPrincipals: controller.trustedPrincipals ?? [iamArn(location, "root")],
       ...(controller.externalId === undefined ? {} : { externalId: controller.externalId }),
