@@ -32,6 +32,8 @@ export const NOUNS: Readonly<Record<string, string>> = {
   plane: "Shared infrastructure of an environment in a region",
   manifest: "Tenants as YAML files",
   reconcile: "What is not as declared",
+  connector: "What tenants can be connected with",
+  integration: "Connectors as tenants have them",
   audit: "The hash-chained trail of everything that was done",
   evidence: "What is on record of a tenant for a period, signed",
   retention: "How long each class of data is kept",
