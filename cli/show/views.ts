@@ -1,10 +1,12 @@
 import type { AuditEvent } from "../../contract/audit.ts";
+import type { Connector } from "../../contract/connector.ts";
 import type { Contact } from "../../contract/contact.ts";
 import type { Domain } from "../../contract/domain.ts";
 import type { DriftFinding, DriftScan } from "../../contract/drift.ts";
 import type { Entitlement } from "../../contract/entitlement.ts";
 import type { ExternalId } from "../../contract/externalId.ts";
 import type { TenantHealth } from "../../contract/health.ts";
+import type { Integration } from "../../contract/integration.ts";
 import type { LimitOverride } from "../../contract/limitOverride.ts";
 import type { Operation } from "../../contract/operation.ts";
 import type { PlanSummary, PlanVersion } from "../../contract/plan.ts";
@@ -227,6 +229,23 @@ export const VIEWS: Readonly<Record<string, readonly Column<unknown>[]>> = {
     { title: "in force", value: ({ inForce }) => (inForce ? "yes" : "no") },
     { title: "until", value: ({ expiresAt }) => expiresAt.slice(0, 16).replace("T", " ") },
     { title: "reason", value: ({ reason }) => reason },
+  ),
+  Connector: view<Connector>(
+    { title: "key", value: ({ connectorKey }) => connectorKey },
+    { title: "name", value: ({ name }) => name },
+    { title: "category", value: ({ category }) => category },
+    { title: "versions", value: ({ versions }) => versions.join(", ") },
+    { title: "capability", value: ({ capability }) => capability },
+    { title: "secrets", value: ({ secretRefs }) => secretRefs.map(({ name }) => name).join(", ") },
+    state("status", ({ status }) => status),
+  ),
+  Integration: view<Integration>(
+    id("id", ({ integrationId }) => integrationId),
+    { title: "name", value: ({ name }) => name },
+    { title: "connector", value: ({ connectorKey }) => connectorKey },
+    { title: "version", value: ({ connectorVersion }) => connectorVersion },
+    state("status", ({ status }) => status),
+    { title: "entitled", value: ({ entitled }) => (entitled ? "yes" : "no") },
   ),
   AuditEvent: view<AuditEvent>(
     { title: "at", value: ({ occurredAt }) => occurredAt.slice(0, 19).replace("T", " ") },
