@@ -189,6 +189,31 @@ describe("a live tenant", () => {
   });
 });
 
+describe("the shared host", () => {
+  it.each([
+    ["its path", "/acme/iam-service/v1?x=1", {}, "/acme/iam-service"],
+    ["the header", "/iam-service/v1?x=1", { "x-tenantry-tenant": "acme" }, "/iam-service"],
+  ])("leads to a tenant's service by %s", async (_what, path, headers, prefix) => {
+    await service("iam-service.acme.internal", echo);
+    const answer = await ask("go.example.com", path, { headers });
+    expect(told(answer)).toMatchObject({
+      url: "/v1?x=1",
+      headers: {
+        host: "go.example.com",
+        "x-forwarded-prefix": prefix,
+        "x-tenantry-target": "target-of-acme",
+      },
+    });
+  });
+
+  it("leads to nobody by two headers, and to no suspended tenant", async () => {
+    await service("iam-service.acme.internal", echo);
+    const two = { "x-tenantry-tenant": ["acme", "asleep"] };
+    expect((await ask("go.example.com", "/iam-service/x", { headers: two })).status).toBe(404);
+    expect((await ask("go.example.com", "/asleep/iam-service/x")).status).toBe(503);
+  });
+});
+
 describe("what the router answers itself", () => {
   it("says 503 tenant_suspended for a suspended tenant, and forwards nothing", async () => {
     let asked = 0;
