@@ -5,6 +5,7 @@ import { ProblemError } from "../../contract/errors.ts";
 import { isMutation, type Route } from "../../contract/route.ts";
 import { validate } from "../../contract/validate.ts";
 import { type IdempotencyRequest, requestDigest } from "../../registry/idempotency.ts";
+import { redactText } from "../../registry/redact.ts";
 import type { Change } from "../../registry/registry.ts";
 import type { Principal, RequestContext } from "../app/context.ts";
 import { FORCE_HEADER } from "../app/managed.ts";
@@ -69,7 +70,10 @@ function finish(deps: HttpDeps, request: Request, response: Response, facts: Req
   if (tenantId !== undefined && isTenants) deps.base.metrics.tenants.request(tenantId, response.statusCode);
   if (facts.allowed !== undefined && response.statusCode !== 403)
     deps.decided(facts.allowed, operation, tenantId);
-  const line = { operation, method: request.method, path: request.path, status: response.statusCode };
+  const status = response.statusCode;
+  // What was answered is no secret; what was refused may be one that somebody has put into the wrong place.
+  const path = status >= 400 ? redactText(request.path) : request.path;
+  const line = { operation, method: request.method, path, status };
   deps.base.log.info({ ...line, ms: Math.round(ms), principal: principal?.id }, "request");
 }
 
