@@ -13,7 +13,10 @@ export const ROUTING_LIMITS = {
   diffRoutes: 500,
 } as const;
 
-const versionSchema = z.int().min(1).max(1_000_000_000).meta({ example: 12 });
+const MOST_VERSIONS = 1_000_000_000;
+const versionSchema = z.int().min(1).max(MOST_VERSIONS).meta({ example: 12 });
+/** In a path or query, where everything is text. */
+const sentVersionSchema = z.coerce.number().int().min(1).max(MOST_VERSIONS).meta({ example: 12 });
 
 export const routingHoldSchema = z
   .object({
@@ -121,14 +124,14 @@ export const routingVersionListQuerySchema = z.strictObject(pageQuery);
 export type RoutingVersionListQuery = z.output<typeof routingVersionListQuerySchema>;
 
 export const routingDiffQuerySchema = z.strictObject({
-  from: z.coerce.number().pipe(versionSchema),
-  to: z.coerce.number().pipe(versionSchema).optional().meta({ description: "The newest when left out" }),
+  from: sentVersionSchema,
+  to: sentVersionSchema.optional().meta({ description: "The newest when left out" }),
 });
 export type RoutingDiffQuery = z.output<typeof routingDiffQuerySchema>;
 
 const base = "/v1/control-plane/planes/:planeName/routing";
 const params = z.strictObject({ planeName: planeNameSchema });
-const versionParams = params.extend({ version: z.coerce.number().pipe(versionSchema) });
+const versionParams = params.extend({ version: sentVersionSchema });
 
 export const routingRoutes = defineRoutes({
   routingLatest: {
