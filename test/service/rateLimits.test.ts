@@ -71,6 +71,7 @@ it("an address gets so many answers without a valid key, and as many as it likes
   for (const key of [null, "tk_wrong", "x", null]) statuses.push((await knock(key)).status);
   expect(statuses).toEqual([401, 401, 401, 429]);
   expect((await service.call("GET", `${controlPlane}/tenants`)).status).toBe(200);
+  expect((await service.call("GET", "/openapi.json", { key: null })).status).toBe(429);
   expect((await service.call("GET", "/health", { key: null })).status).toBe(200);
   const trusting = await start("--rate-limit-address", "2", "--trusted-proxies", "1");
   const from = (address: string) =>
