@@ -21,6 +21,8 @@ describe("readSettings", () => {
     [["--port", "x"], 'got "x"'],
     [["--cloud", "gcp"], "--cloud (or TENANTRY_CLOUD)"],
     [["--concurrency", "0"], "--concurrency"],
+    [["--trace-endpoint", "collector:4318"], "must be an http or https URL"],
+    [["--trace-sample", "2"], "--trace-sample"],
     [["--colour"], "Known flags: --data-dir"],
   ])("refuses %j and says which", (args, message) => {
     expect(() => readSettings(args, {})).toThrow(message);
