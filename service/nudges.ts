@@ -49,3 +49,6 @@ export function createNudges(): Nudges {
     },
   };
 }
+
+/** Of this process alone: whoever holds a request open answers it now. */
+export const STOPPING = "stopping";

@@ -26,7 +26,7 @@ import { connectorsOf } from "./integrations/connectors.ts";
 import { createRateLimits } from "./limits/rateLimits.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
-import { createNudges } from "./nudges.ts";
+import { createNudges, STOPPING } from "./nudges.ts";
 import { startPolicies } from "./policy/keeper.ts";
 import { startProcess } from "./process.ts";
 import { republishAll } from "./routing/publish.ts";
@@ -148,6 +148,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
     async stop() {
       stopping = true;
       streams.endAll();
+      context.nudges.receive(STOPPING);
       await listening.close(limits.closeGraceMs);
       await (work ?? links.dispatch).stop();
       await decisions.stop();

@@ -2,6 +2,7 @@ import { ENTITLEMENT_LIMITS } from "../../contract/entitlement.ts";
 import { bundleFind, bundlesChangedSince, bundlesNewest } from "../../registry/entitlement.ts";
 import type { ServiceContext } from "../app/context.ts";
 import { limits } from "../config.ts";
+import { STOPPING } from "../nudges.ts";
 
 /**
  * Requests that wait for a tenant's next version. A nudge wakes them at once where the change was asked for; whatever else
@@ -58,10 +59,11 @@ function waitingOf({ nudges }: ServiceContext): Waiting {
 function join(context: ServiceContext, waiting: Waiting, tenantId: string, wake: () => void): () => void {
   const set = waiting.byTenant.get(tenantId) ?? new Set();
   waiting.byTenant.set(tenantId, set.add(wake));
-  const off = context.nudges.on(entitlementTopic(tenantId), wake);
+  const { nudges } = context;
+  const offs = [nudges.on(entitlementTopic(tenantId), wake), nudges.on(STOPPING, wake)];
   waiting.timer ??= setInterval(() => void look(context, waiting), limits.entitlementLookMs);
   return () => {
-    off();
+    for (const off of offs) off();
     set.delete(wake);
     if (set.size === 0) waiting.byTenant.delete(tenantId);
     if (waiting.byTenant.size > 0) return;

@@ -192,6 +192,17 @@ it("evaluates what was never evaluated when it is asked for", async () => {
   expect([status, body.version, body.entitlements["api-access"].enabled]).toEqual([200, 1, true]);
 });
 
+it("answers who waits when the service stops", async () => {
+  const etag = (await bundle()).headers.get("etag") ?? "";
+  const held = bundle({ "if-none-match": etag }, "?waitMs=30000");
+  await waitFor("the request to be held", async () => {
+    const { body } = await service.call("GET", "/metrics");
+    return /^tenantry_entitlement_readers_waiting 1$/m.test(body) ? true : undefined;
+  });
+  await service.restart();
+  expect((await held).status).toBe(304);
+});
+
 it("changes nothing for a tenant that is gone", async () => {
   const gone = await createTenant(service, "gone");
   await service.call("DELETE", `${controlPlane}/tenants/${gone}?reason=test`);
