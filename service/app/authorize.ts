@@ -1,5 +1,7 @@
 import { ProblemError } from "../../contract/errors.ts";
+import type { Route } from "../../contract/route.ts";
 import { type OperationId, routes } from "../../contract/routes.ts";
+import type { ApiKeyRole } from "../../contract/vocabulary.ts";
 import { tenantFind } from "../../registry/tenant.ts";
 import type { PolicyFacts } from "../policy/facts.ts";
 import { changeAs, type RequestContext } from "./context.ts";
@@ -37,15 +39,20 @@ export async function refuseRole(
   action: OperationId,
   tenantId?: string,
 ): Promise<void> {
-  const needed = routes[action].role;
-  if (needed === null || roleCovers(context.principal.role, needed)) return;
+  const needed = neededFor(action);
+  if (needed === null || (needed !== undefined && roleCovers(context.principal.role, needed))) return;
   context.metrics.denials.inc({ reason: "forbidden" });
   await recordDenial(context, action, tenantId);
   const { name, role } = context.principal;
   throw new ProblemError("forbidden", {
-    detail: `Cannot do ${action}: it needs the role ${needed}, and the key ${name} has ${role ?? "none"}.`,
-    hint: `Use a key with the role ${needed}, or ask an admin to make one.`,
+    detail: `Cannot do ${action}: it needs ${needed === undefined ? "a role nobody has" : `the role ${needed}`}, and the key ${name} has ${role ?? "none"}.`,
+    hint: `Use a key with the role ${needed ?? "it needs"}, or ask an admin to make one.`,
   });
+}
+
+/** Undefined for what the contract does not have, which is denied to everybody. */
+function neededFor(action: OperationId): ApiKeyRole | null | undefined {
+  return (routes as Partial<Record<OperationId, Route>>)[action]?.role;
 }
 
 /** In the chain of the tenant when one is named; an id that is no tenant's must not begin one. */
@@ -54,7 +61,7 @@ export async function recordDenial(
   action: OperationId,
   tenantId: string | undefined,
   details: Record<string, unknown> = {
-    needed: routes[action].role,
+    needed: neededFor(action) ?? null,
     held: context.principal.role,
   },
 ): Promise<void> {

@@ -64,7 +64,8 @@ const REACHERS: Readonly<Partial<Record<OperationId, Reacher>>> = {
     const { planeName, tenantId } = await windowGet(db, params.windowId as string);
     return placeOr(planeName, () => ofTenant(db, tenantId));
   },
-  breakerReset: async (_db, { params }) => ofPlanes([params.scope]),
+  // `plane/<name>`; a region's has planes of every environment.
+  breakerReset: async (_db, { params }) => ofPlanes([String(params.scope).replace(/^plane\//, "")]),
   rolloutCreate: (db, { body }) => ofCohort(db, body.scope as Fields | undefined),
   driftScanCreate: (db, { body }) => ofCohort(db, body),
   driftRepairCreate: (db, { body }) => ofCohort(db, body),
