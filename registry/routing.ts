@@ -1,6 +1,6 @@
 import type { Selectable } from "kysely";
 import { ProblemError } from "../contract/errors.ts";
-import type { RoutingHold } from "../contract/routing.ts";
+import type { RoutingHold, RoutingVersion } from "../contract/routing.ts";
 import type { RouteState, RoutingSnapshot } from "../contract/routingSnapshot.ts";
 import type { Target } from "../contract/target.ts";
 import { redactText } from "./redact.ts";
@@ -9,7 +9,7 @@ import { type Advance, advance } from "./routingAdvance.ts";
 import { heldRoutes, type LeftOut, type RoutingSigner, routesOf } from "./routingContent.ts";
 import { allowedNow, ownDomains, publishedRoutes } from "./routingFacts.ts";
 import { headOf, holdOf, holdSet, routingVersion } from "./routingHead.ts";
-import { snapshotFind, snapshotGet } from "./routingSnapshot.ts";
+import { routingVersionFind, routingVersionGet, snapshotFind, snapshotGet } from "./routingSnapshot.ts";
 import type { RouteTable } from "./schema.ts";
 
 /**
@@ -42,29 +42,30 @@ export interface RoutingChange {
   readonly leftOut: readonly LeftOut[];
 }
 
+export interface RouteChange {
+  readonly newest: RoutingVersion;
+  readonly hold: RoutingHold | null;
+}
+
 /**
- * Sets the target's route, or takes it away, and gives the plane's snapshot as it is then. Audits `routing.changed`, and
- * `routing.published` when that makes a version.
+ * Sets the target's route, or takes it away, and gives the plane's newest version as it is then. Audits `routing.changed`, and
+ * `routing.published` when that makes a version. A route that is so already costs a few rows however many the plane has.
  */
 export async function routeSet(
   change: Change,
   target: Pick<Target, "targetId" | "tenantId" | "planeName" | "generation">,
   wish: RouteWish | undefined,
   making: RoutingMaking,
-): Promise<RoutingChange> {
+): Promise<RouteChange> {
   const { targetId, tenantId, planeName, generation } = target;
   await change.lock(routingLock(planeName));
   const before = await routeFind(change.db, targetId);
-  if (!sameRoute(before, wish) || (before !== undefined && before.generation !== generation)) {
-    await change.db.deleteFrom("routes").where("targetId", "=", targetId).execute();
-    if (wish !== undefined) {
-      const { host, routingTarget, state } = wish;
-      const row = { targetId, tenantId, planeName, host, routingTarget, state, generation };
-      await change.db
-        .insertInto("routes")
-        .values({ ...row, updatedAt: change.now })
-        .execute();
-    }
+  if (sameRoute(before, wish) && (before === undefined || before.generation === generation)) {
+    const head = await headOf(change.db, planeName);
+    const newest = head && (await routingVersionFind(change.db, planeName, head.version));
+    if (newest !== undefined) return { newest, hold: holdOf(head) };
+  } else {
+    await routeReplace(change, target, wish);
     await change.audit({
       action: "routing.changed",
       target: { type: "target", id: targetId },
@@ -73,7 +74,23 @@ export async function routeSet(
     });
     await change.outbox({ type: "routing.changed", tenantId, payload: { targetId, planeName } });
   }
-  return routingPublish(change, planeName, making, { reason: null });
+  const { snapshot, hold } = await routingPublish(change, planeName, making, { reason: null });
+  return { newest: await routingVersionGet(change.db, planeName, snapshot.version), hold };
+}
+
+async function routeReplace(
+  change: Change,
+  { targetId, tenantId, planeName, generation }: Parameters<typeof routeSet>[1],
+  wish: RouteWish | undefined,
+): Promise<void> {
+  await change.db.deleteFrom("routes").where("targetId", "=", targetId).execute();
+  if (wish === undefined) return;
+  const { host, routingTarget, state } = wish;
+  const row = { targetId, tenantId, planeName, host, routingTarget, state, generation };
+  await change.db
+    .insertInto("routes")
+    .values({ ...row, updatedAt: change.now })
+    .execute();
 }
 
 /** Computes the plane's routing, and makes a version of it when it differs from the newest. */

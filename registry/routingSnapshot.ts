@@ -2,7 +2,7 @@ import type { Selectable } from "kysely";
 import type { Page } from "../contract/common.ts";
 import { ProblemError } from "../contract/errors.ts";
 import type { RoutingVersion, RoutingVersionListQuery } from "../contract/routing.ts";
-import type { Route, RoutingSnapshot } from "../contract/routingSnapshot.ts";
+import type { Route, RouteState, RoutingSnapshot } from "../contract/routingSnapshot.ts";
 import { pageAfterNumber, toPage } from "./cursor.ts";
 import { fromJson, toJson } from "./json.ts";
 import type { Change, Reader } from "./registry.ts";
@@ -71,6 +71,18 @@ export async function routesAt(db: Reader, planeName: string, version: number): 
   const routes = await routesAtQuery(db, planeName, version).execute();
   // By code units, as everywhere: a database may sort by the words of a language.
   return routes.sort((left, right) => (left.host < right.host ? -1 : 1));
+}
+
+/** What a version answers for a target: absent where it knows it not. */
+export async function routeStateAt(
+  db: Reader,
+  { planeName, version }: Pick<RoutingVersion, "planeName" | "version">,
+  targetId: string,
+): Promise<RouteState | "absent"> {
+  const route = await routesAtQuery(db, planeName, version)
+    .where("targetId", "=", targetId)
+    .executeTakeFirst();
+  return route?.state ?? "absent";
 }
 
 export function routesAtQuery(db: Reader, planeName: string, version: number) {

@@ -1,10 +1,11 @@
-import type { RoutingHold } from "../../contract/routing.ts";
-import type { RouteState, RoutingSnapshot } from "../../contract/routingSnapshot.ts";
+import type { RoutingHold, RoutingVersion } from "../../contract/routing.ts";
+import type { RouteState } from "../../contract/routingSnapshot.ts";
 import type { Target } from "../../contract/target.ts";
-import { type RouteWish, routeSet } from "../../registry/routing.ts";
+import { type RouteChange, type RouteWish, routeSet } from "../../registry/routing.ts";
+import { routeStateAt } from "../../registry/routingSnapshot.ts";
 import { controllerFor } from "../app/context.ts";
 import { routingMaking } from "../routing/making.ts";
-import { publishSnapshot } from "../routing/publish.ts";
+import { publishNewest } from "../routing/publish.ts";
 import { oldStateOf, type Step, type StepRun } from "./saga.ts";
 
 /**
@@ -14,17 +15,17 @@ import { oldStateOf, type Step, type StepRun } from "./saga.ts";
  */
 export const publishRoutingStep: Step = {
   name: "publish_routing",
-  idempotence: "A route that is set already is set again to the same, and the snapshot is published anew.",
+  idempotence:
+    "A route that is set already stays, and the snapshot is put into the store unless it was seen to get there.",
   undo: restoreRouting,
   async run(run) {
     const { target } = run;
     const wish = wishOf(target.requestedState, placeOf(run));
     const state = wish?.state ?? "absent";
-    const { snapshot, hold } = await route(run, wish);
-    const { version, checksum } = snapshot;
-    await run.say(
-      `Routing version ${version} of ${target.planeName} ${saying(snapshot, target, state, hold)}`,
-    );
+    const { newest, hold } = await route(run, wish);
+    const { version, checksum } = newest;
+    const said = hold === null ? `says ${state}` : await heldSaying(run, newest, state, hold);
+    await run.say(`Routing version ${version} of ${target.planeName} ${said}`);
     return { version, checksum, host: wish?.host ?? null, state };
   },
 };
@@ -36,24 +37,24 @@ export async function restoreRouting(run: StepRun): Promise<void> {
   await route(run, before?.deploymentState === "absent" ? undefined : wish);
 }
 
-async function route(run: StepRun, wish: RouteWish | undefined) {
+async function route(run: StepRun, wish: RouteWish | undefined): Promise<RouteChange> {
   const { service, target, operation } = run;
   const making = await routingMaking(service, target.planeName);
-  const { snapshot, hold } = await service.registry.change(controllerFor(operation), (change) =>
+  const { newest, hold } = await service.registry.change(controllerFor(operation), (change) =>
     routeSet(change, target, wish, making),
   );
-  return { snapshot: await publishSnapshot(service, snapshot), hold };
+  await publishNewest(service, newest);
+  return { newest, hold };
 }
 
 /** While the plane is held, what is wanted may have to wait: then it says for what. */
-function saying(
-  { routes }: RoutingSnapshot,
-  { targetId }: Target,
+async function heldSaying(
+  { service, target }: StepRun,
+  newest: RoutingVersion,
   wanted: RouteState | "absent",
-  hold: RoutingHold | null,
-): string {
-  if (hold === null) return `says ${wanted}`;
-  const published = routes.find((one) => one.targetId === targetId)?.state ?? "absent";
+  hold: RoutingHold,
+): Promise<string> {
+  const published = await service.registry.read((db) => routeStateAt(db, newest, target.targetId));
   const held = `is held at version ${hold.version} (${hold.reason})`;
   return published === wanted
     ? `says ${wanted} and ${held}`

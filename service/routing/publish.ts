@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { RoutingVersion } from "../../contract/routing.ts";
 import { type RoutingSnapshot, routingText } from "../../contract/routingSnapshot.ts";
 import { planeGet } from "../../registry/plane.ts";
 import { routingLatest, routingPublish } from "../../registry/routing.ts";
@@ -34,12 +35,30 @@ export async function publishSnapshot(
   let newest = snapshot;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     await store.put(newest);
+    storedBy(service).set(planeName, newest.signature);
     // A slower writer may have put an older version over a newer one, and whoever did so comes through here.
     const version = await service.registry.read((db) => routingVersion(db, planeName));
     if (version <= newest.version) return newest;
     newest = (await service.registry.read((db) => routingLatest(db, planeName))) ?? newest;
   }
   return newest;
+}
+
+/** What this process has last put for each plane: a deployment that changes no route need not put the whole plane again. */
+const storedOf = new WeakMap<ServiceContext["registry"], Map<string, string>>();
+
+function storedBy({ registry }: ServiceContext): Map<string, string> {
+  const known = storedOf.get(registry) ?? new Map<string, string>();
+  storedOf.set(registry, known);
+  return known;
+}
+
+/** Puts the version, or a newer one, unless this process has put it. */
+export async function publishNewest(service: ServiceContext, newest: RoutingVersion): Promise<void> {
+  const { planeName, signature } = newest;
+  if (storedBy(service).get(planeName) === signature) return;
+  const snapshot = await service.registry.read((db) => routingLatest(db, planeName));
+  if (snapshot !== undefined) await publishSnapshot(service, snapshot);
 }
 
 /**

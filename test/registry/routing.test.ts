@@ -4,13 +4,7 @@ import { expect, it } from "vitest";
 import type { RouteState, RoutingSnapshot } from "../../contract/routingSnapshot.ts";
 import type { Target } from "../../contract/target.ts";
 import type { Registry } from "../../registry/registry.ts";
-import {
-  type RoutingChange,
-  routeSet,
-  routingLatest,
-  routingRelease,
-  routingRollback,
-} from "../../registry/routing.ts";
+import { routeSet, routingLatest, routingRelease, routingRollback } from "../../registry/routing.ts";
 import { sealed } from "../../registry/routingContent.ts";
 import { routingVersion } from "../../registry/routingHead.ts";
 import {
@@ -32,7 +26,12 @@ const wish = (slug: string, state: RouteState = "live") => ({
   state,
 });
 const set = (registry: Registry, target: Target, wanted: ReturnType<typeof wish> | undefined) =>
-  registry.change(context, (change) => routeSet(change, target, wanted, making));
+  registry.change(context, async (change) => {
+    const before = await routingVersion(change.db, PLANE);
+    const { newest } = await routeSet(change, target, wanted, making);
+    const snapshot = await snapshotGet(change.db, PLANE, newest.version);
+    return { snapshot, changed: newest.version > before };
+  });
 const snapshotOf = (registry: Registry) =>
   registry.read(async (db) => (await routingLatest(db, PLANE)) ?? expect.unreachable("there is no snapshot"));
 
@@ -92,7 +91,7 @@ describeDialects("a plane's routing", (create, dialect) => {
     for (const slug of ["one", "two", "three"]) targets.push((await addTarget(registry, slug)).target);
     const random = fc.sample(fc.tuple(fc.nat(2), fc.nat(3)), { numRuns: 25, seed: 7 });
     const signed = new Map<number, RoutingSnapshot>();
-    const keep = ({ snapshot }: RoutingChange) => void signed.set(snapshot.version, snapshot);
+    const keep = ({ snapshot }: { snapshot: RoutingSnapshot }) => void signed.set(snapshot.version, snapshot);
     for (const [place, what] of random) {
       const target = targets[place] ?? expect.unreachable();
       const wanted = [undefined, wish(`t${place}`), wish(`t${place}`, "suspended"), wish("shared")][what];
