@@ -2,7 +2,7 @@ import { outsideScope } from "./tracing/scope.ts";
 
 /**
  * Wakes those who wait for something to have changed. A nudge carries no data: whoever is woken reads what is true now, so
- * a nudge too many is harmless. Topics: `operations`, `jobs`, `cancels`, `rollouts`, `scans`, `drift`, `health`, `reconcile`, `limits`, and `operation:<id>`
+ * a nudge too many is harmless. Topics: `operations`, `jobs`, `cancels`, `rollouts`, `scans`, `drift`, `health`, `reconcile`, `limits`, `routing`, and `operation:<id>`
  * for its journal. Where several processes share a registry they reach the others too (dispatch/remoteNudges.ts).
  */
 export interface Nudges {
