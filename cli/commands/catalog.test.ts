@@ -9,6 +9,7 @@ import { fieldsOf } from "./fields.ts";
 
 /** What is done by a command of another name, or has no use in a terminal. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
+  tenantEvidence: "evidence take",
   operationEvents: "operation watch",
   manifestList: "manifest export",
   rolloutPreviewGet: "rollout preview",
