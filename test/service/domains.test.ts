@@ -151,7 +151,7 @@ describe("a domain that two tenants claim", () => {
     await verify(first);
     dns.behave("servfail");
     const second = await claimed(await createTenant(service, "buyer"), "shop.test");
-    expect(await verify(second)).toMatchObject({ status: 502, body: { code: "dns_unavailable" } });
+    expect(await verify(second)).toMatchObject({ status: 409, body: { code: "dns_unavailable" } });
     expect((await service.call("GET", at(acme, `/${first.domainId}`))).body.status).toBe("verified");
   });
 });

@@ -56,6 +56,8 @@ export async function startTestService(
     // Drift is repaired by the tests that are about it.
     const drift = ["--drift-policy", "dev=report"];
     const grace = ["--decommission-grace-ms", "0"];
+    // A port nobody listens on: no test asks the machine's DNS.
+    const dns = ["--dns-servers", "127.0.0.1:9"];
     const settings = readSettings(
       [
         "--data-dir",
@@ -67,6 +69,7 @@ export async function startTestService(
         ...quick,
         ...drift,
         ...grace,
+        ...dns,
         ...flags,
         ...more,
       ],
