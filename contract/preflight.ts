@@ -58,7 +58,7 @@ export const preflightRoutes = defineRoutes({
     }),
     status: 200,
     response: preflightSchema,
-    errors: ["plane_not_found", "plane_incomplete"],
+    errors: ["plane_not_found", "plane_incomplete", "unknown_plan"],
   },
   tenantPreflight: {
     method: "post",
