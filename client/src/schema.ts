@@ -13234,7 +13234,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid_request`: The request is not valid */
+            /** @description `unknown_plan`: No such plan; `invalid_request`: The request is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
