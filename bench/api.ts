@@ -4,7 +4,7 @@
  * Registries of each size are filled, and the service is started on each as it is shipped: keys, policies, limits, audit trail,
  * log and metrics included. Load comes from this process over connections that stay open, as fast as answers come. On
  * SQLite the same requests go to a bare Express + better-sqlite3 program on the same file (bench/api/bare.ts), right after;
- * `share` is what the service does of the bare program's requests per second.
+ * `share` is what the service does of the bare program's requests per second, `cpu_ms` what a request costs its process.
  *
  * Then filtered pages are asked for one at a time, of the smallest and the largest registry in turns; `ratio` is the larger's median
  * time by the smaller's.
@@ -60,7 +60,7 @@ async function measure(database: (typeof DATABASES)[number]): Promise<void> {
   const served: Served[] = [];
   try {
     for (const size of sizes) served.push(await serve(database, size, postgres));
-    console.log("database  tenants  what     per_s  bare_per_s  share  p50_ms  p99_ms");
+    console.log("database  tenants  what     per_s  bare_per_s  share  p50_ms  p99_ms  cpu_ms  bare_cpu_ms");
     for (const one of served) await measureLoads(database, one);
     await comparePages(database, served);
   } finally {
@@ -89,7 +89,16 @@ async function serve(database: string, size: number, postgres: OwnPostgres | und
   const tenantIds = await fillRegistry(url === undefined ? { file } : { url }, size);
   replica.start();
   await replica.untilReady();
-  return { size, dataDir, file, tenantIds, replica, url: replica.url, key: replica.adminKey ?? "" };
+  return {
+    size,
+    dataDir,
+    file,
+    tenantIds,
+    replica,
+    url: replica.url,
+    key: replica.adminKey ?? "",
+    pid: replica.pid ?? 0,
+  };
 }
 
 async function measureLoads(database: string, served: Served): Promise<void> {
@@ -116,6 +125,8 @@ async function measureOne(
     (plain?.perSecond.toFixed(0) ?? "-").padStart(11),
     (plain === undefined ? "-" : `${((ours.perSecond / plain.perSecond) * 100).toFixed(0)}%`).padStart(6),
     ...[ours.p50Ms, ours.p99Ms].map((ms) => ms.toFixed(0).padStart(7)),
+    ours.cpuMs.toFixed(2).padStart(7),
+    (plain?.cpuMs.toFixed(2) ?? "-").padStart(12),
   ];
   console.log(line.join(" "));
 }

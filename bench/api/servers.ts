@@ -29,7 +29,11 @@ export async function startBare(served: Served): Promise<Bare> {
   const flags = ["--disable-warning=ExperimentalWarning", PROGRAM, served.file, own];
   const child = spawn(process.execPath, flags, { stdio: ["ignore", "pipe", "inherit"] });
   const [said] = (await once(child.stdout, "data")) as [Buffer];
-  const bare = { url: `http://127.0.0.1:${said.toString().trim().split(" ")[1]}`, key: "none" };
+  const bare = {
+    url: `http://127.0.0.1:${said.toString().trim().split(" ")[1]}`,
+    key: "none",
+    pid: child.pid ?? 0,
+  };
   const path = `/v1/control-plane/tenants/${served.tenantIds[0]}`;
   const [ours, theirs] = await Promise.all([textOf(served, path), textOf(bare, path)]);
   if (ours !== theirs) {
@@ -39,7 +43,7 @@ export async function startBare(served: Served): Promise<Bare> {
   return { ...bare, stop: () => void child.kill() };
 }
 
-async function textOf({ url, key }: Endpoint, path: string): Promise<string> {
+async function textOf({ url, key }: Pick<Endpoint, "url" | "key">, path: string): Promise<string> {
   const answer = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${key}` } });
   const record = (await answer.json()) as Record<string, unknown>;
   return JSON.stringify(Object.entries(record).sort(([one], [other]) => (one < other ? -1 : 1)));
