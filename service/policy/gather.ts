@@ -26,6 +26,9 @@ export interface Question {
   readonly now: Date;
 }
 
+/** Of a tenant that is not there yet. */
+export const NEW_TENANT_ID = "new";
+
 /** What was read, besides the query, for whoever has to say more about it. */
 export interface Gathered {
   readonly query: PolicyQuery;
@@ -127,7 +130,7 @@ function planWishOf(newTenant: NewTenant, facts: PolicyFacts) {
 }
 
 function draftOf({ slug, plan, isolation, regions, labels, dataClassification }: NewTenant) {
-  const draft = { tenantId: "new", status: "draft", managedBy: "api", legalHold: null } as const;
+  const draft = { tenantId: NEW_TENANT_ID, status: "draft", managedBy: "api", legalHold: null } as const;
   return { ...draft, slug, plan, isolation, regions, labels, dataClassification };
 }
 
