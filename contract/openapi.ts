@@ -144,7 +144,8 @@ function describeSuccess(route: Route) {
   }
   if (route.produces === undefined) return { description };
   const type = route.produces === "application/json" ? "object" : "string";
-  return { description, content: { [route.produces]: { schema: { type } } } };
+  const also = route.alsoProduces && { [route.alsoProduces]: { schema: { type: "string" } } };
+  return { description, content: { [route.produces]: { schema: { type } }, ...also } };
 }
 
 /** One answer a status; its codes are named in the description, with an example for each. */

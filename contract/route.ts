@@ -34,6 +34,8 @@ export interface Route {
     | "application/yaml"
     | "application/x-ndjson"
     | "application/zip";
+  /** What it answers in instead when the query asks for it. */
+  readonly alsoProduces?: "text/csv";
   /** Beyond those every route can answer with. */
   readonly errors: readonly ErrorCode[];
   /** If-Match is the version of the tenant in the path; where it is of the record that is written, the route's function asks. */

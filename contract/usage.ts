@@ -260,6 +260,7 @@ export const usageRoutes = defineRoutes({
     query: usageExportQuerySchema,
     status: 200,
     produces: "application/x-ndjson",
+    alsoProduces: "text/csv",
     errors: ["tenant_not_found", "meter_not_found"],
   },
 });
