@@ -119,9 +119,11 @@ async function read<T>(response: Response, origin: string): Promise<Answer<T>> {
   });
   const type = response.headers.get("content-type") ?? "";
   const { status, headers } = response;
-  const body = type.includes("json") ? parsed(text) : undefined;
+  // Lines of JSON are no JSON document.
+  const isJson = /^application\/([\w.-]+\+)?json\b/.test(type);
+  const body = isJson ? parsed(text) : undefined;
   const isOurs = type.includes("problem+json") && isProblem(body);
-  const readable = body !== undefined || !/json|html/.test(type);
+  const readable = body !== undefined || !(isJson || type.includes("html"));
   if (response.ok && readable) return { status, headers, type, text, body: body as T };
   const waitMs = retryAfterMs(headers.get("retry-after"), Date.now());
   if (isOurs) {

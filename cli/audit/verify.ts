@@ -17,7 +17,13 @@ import { harmless } from "../io.ts";
 export async function verifyFile(file: string, options: LinesOptions): Promise<LinesVerification> {
   const verifier = new LinesVerifier(options);
   for await (const value of valuesOf(file)) verifier.add(value);
-  return verifier.end();
+  const verification = verifier.end();
+  // Nothing is no proof of anything.
+  if (verification.chains > 0) return verification;
+  throw new Failure(
+    EXIT.failed,
+    `Cannot verify ${file}: there must be audit events in it, and there are none.`,
+  );
 }
 
 /** What the caller has kept to hold the export against. */

@@ -207,21 +207,55 @@ describe("the rest of the command line", () => {
     expect(whole).toMatchObject({ code: 0, out: expect.stringContaining("all verified") });
     const [, head = ""] = /fleet head: (\S+)/.exec(whole.out) ?? [];
     expect((await verify(events, "--head", head)).code).toBe(0);
-    const edited = events.map((line, place) =>
-      place === 1 ? line.replace("plane.recorded", "plane.removed") : line,
-    );
+    const edited = events.map((line) => line.replace("plane.recorded", "plane.removed"));
+    const second = events.findIndex((line) => line.includes('"sequence":2,'));
     expect(await verify(edited)).toMatchObject({ code: 2, out: expect.stringContaining("edited") });
-    expect(await verify(events.toSpliced(2, 1))).toMatchObject({
+    expect(await verify(events.toSpliced(second, 1))).toMatchObject({
       code: 2,
       out: expect.stringContaining("missing"),
     });
-    const cut = events.slice(0, -1);
+    // The chain's head is the last line; whoever cuts the end off would leave that out too.
+    expect(await verify(events.toSpliced(-2, 1))).toMatchObject({ code: 2 });
+    const cut = events.slice(0, -2);
     expect((await verify(cut)).code).toBe(0);
     expect(await verify(cut, "--head", head)).toMatchObject({
       code: 2,
       out: expect.stringContaining("truncated"),
     });
+    expect(await verify([])).toMatchObject({ code: 1, err: expect.stringContaining("there are none") });
     expect(await verify(["no event"])).toMatchObject({ code: 1, err: expect.stringContaining("line 1") });
+  });
+
+  it("holds the audit trail against a checkpoint that was kept, and takes evidence that verifies", async () => {
+    const folder = emptyConfig();
+    const at = (name: string) => join(folder, name);
+    expect((await cli(["audit", "checkpoint", "--reason", "before the audit"])).code).toBe(0);
+    writeFileSync(at("checkpoint"), (await cli(["audit", "checkpoint-export", "1"])).out);
+    writeFileSync(at("keys"), (await cli(["signing-key", "list", "--json"])).out);
+    const against = ["--checkpoint", at("checkpoint"), "--keys", at("keys")];
+    const { out } = await cli(["audit", "export", "--chain", "all"]);
+    writeFileSync(at("all"), out);
+    expect(await cli(["audit", "verify", at("all"), ...against])).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("held against checkpoint 1"),
+    });
+    const fleet = out
+      .split("\n")
+      .filter((line) => line.includes('"chain":"fleet"') && line.includes("eventId"));
+    writeFileSync(at("cut"), out.replace(`${fleet.at(-1)}\n`, ""));
+    expect((await cli(["audit", "verify", at("cut"), ...against])).code).toBe(2);
+
+    const [from, to] = [new Date(Date.now() - 3_600_000), new Date(Date.now() + 3_600_000)];
+    const period = ["--from", from.toISOString(), "--to", to.toISOString()];
+    const [tenant] = (await json(["tenant", "list", "--limit", "1"])).items;
+    const take = () => cli(["evidence", "take", tenant.tenantId, ...period, "-o", at("pack.zip")]);
+    expect(await take()).toMatchObject({ code: 0, err: "" });
+    expect((await take()).code).toBe(1);
+    expect(await cli(["evidence", "verify", at("pack.zip"), "--keys", at("keys")])).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("genuine: evidence of"),
+    });
+    expect((await cli(["evidence", "verify", at("all"), "--keys", at("keys")])).code).toBe(1);
   });
 
   it("sends any request", async () => {
