@@ -1,4 +1,4 @@
-import type { Domain } from "../../contract/domain.ts";
+import { DOMAIN_LIMITS, type Domain } from "../../contract/domain.ts";
 import type { RoutingSnapshot } from "../../contract/routingSnapshot.ts";
 import * as registry from "../../registry/domain.ts";
 import type { Change } from "../../registry/registry.ts";
@@ -7,7 +7,7 @@ import { tenantGet } from "../../registry/tenant.ts";
 import type { ServiceContext } from "../app/context.ts";
 import { routingMaking } from "../routing/making.ts";
 import { publishSnapshot } from "../routing/publish.ts";
-import { judge, type Verdict } from "./judge.ts";
+import { judge, later, type Verdict } from "./judge.ts";
 import { type TxtAnswer, txtLookupOf } from "./txt.ts";
 
 /**
@@ -80,8 +80,12 @@ async function decide(
   const takenBy = await takeOver(change, domain, answer);
   if (takenBy !== undefined) {
     const problem = "another tenant has it verified, and that tenant's record is there too";
-    await registry.domainSeen(change, domain.domainId, { problem, nextCheckAt: domain.nextCheckAt });
-    return { domain: { ...domain, problem }, answer, takenBy };
+    const waits = domain.status === "pending";
+    const isOver = waits && change.now >= later(domain.createdAt, DOMAIN_LIMITS.claimMs);
+    if (isOver) return { ...(await set({ status: "expired" }, "expired", { problem })), takenBy };
+    const nextCheckAt = waits ? later(change.now, DOMAIN_LIMITS.claimLookMaxMs) : null;
+    await registry.domainSeen(change, domain.domainId, { problem, nextCheckAt });
+    return { domain: { ...domain, problem, nextCheckAt }, answer, takenBy };
   }
   const seen = judge({ ...domain, status: "verified", failingSince: null }, answer, 0, change.now);
   const event = domain.status === "verified" ? "recovered" : "verified";
@@ -110,7 +114,6 @@ export async function makingsOf(
   return makings;
 }
 
-/** Planes without any routing yet stay without: a first version comes with the first target. */
 export async function publishAll(
   change: Change,
   makings: ReadonlyMap<string, RoutingMaking>,
