@@ -71,10 +71,11 @@ describe("completion", () => {
     expect(await candidates([""])).toEqual(expect.arrayContaining(["tenant", "rollout", "completion"]));
     expect(await candidates(["rollout", "re"])).toEqual(["resume", "retry", "retarget"]);
     expect(await candidates(["tenant", "create", "--dis"])).toEqual(["--display-name"]);
-    expect(await candidates(["tenant", "create", "--plan", ""])).toEqual([
-      "starter",
-      "business",
-      "enterprise",
+    expect(await candidates(["tenant", "create", "--isolation", ""])).toEqual([
+      "pooled",
+      "hybrid",
+      "dedicated",
+      "account",
     ]);
     expect(await candidates(["tenant", "create", "--slug", ""])).toEqual([]);
     expect(await candidates(["completion", "f"])).toEqual(["fish"]);

@@ -12,6 +12,9 @@ import type { CommandSpec } from "./spec.ts";
  */
 export const NOUNS: Readonly<Record<string, string>> = {
   tenant: "Customers, from draft to deletion",
+  contact: "Whom to tell of a tenant: technical, billing, incident",
+  "external-id": "Tenants by the ids that other systems have for them",
+  domain: "Names of tenants' own, proven by DNS",
   target: "A tenant on one plane",
   operation: "Durable changes: follow, cancel, try again",
   release: "Immutable sets of images and settings",
@@ -34,6 +37,9 @@ export const NOUNS: Readonly<Record<string, string>> = {
   reconcile: "What is not as declared",
   connector: "What tenants can be connected with",
   integration: "Connectors as tenants have them",
+  routing: "What routers go by, version by version",
+  policy: "What is asked before every change",
+  residency: "Where tenants' data may be",
   audit: "The hash-chained trail of everything that was done",
   evidence: "What is on record of a tenant for a period, signed",
   retention: "How long each class of data is kept",

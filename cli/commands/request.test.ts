@@ -86,8 +86,8 @@ describe("a request made of options", () => {
     expect(refusal(() => request("tenantCreate", { slug: "acme" }))).toContain(
       "--display-name, --plan must be given",
     );
-    const plan = { slug: "acme", "display-name": "A", plan: "startr" };
-    expect(refusal(() => request("tenantCreate", plan))).toContain("did you mean starter?");
+    const isolation = { slug: "acme", "display-name": "A", plan: "starter", isolation: "poled" };
+    expect(refusal(() => request("tenantCreate", isolation))).toContain("did you mean pooled?");
     expect(refusal(() => request("tenantDeploy", { release: "two" }))).toContain(
       "--release: it must be a whole number",
     );

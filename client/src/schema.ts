@@ -24168,6 +24168,8 @@ export interface operations {
                      *     {"line":"second"}
                      */
                     "application/x-ndjson": string;
+                    /** @example tenantId,meter,quantity */
+                    "text/csv": string;
                 };
             };
             /** @description `unauthenticated`: No valid API key */
