@@ -25,11 +25,9 @@ export const integrationSchema = z
     status: z.enum(INTEGRATION_STATUSES).meta({ id: "IntegrationStatus" }),
     settings: z.record(z.string(), z.string()),
     secretRefs: z.record(z.string(), z.string()).meta({ description: "Where each secret is kept" }),
-    entitled: z
-      .boolean()
-      .meta({
-        description: "False: the tenant has lost the connector's capability, and services must not use it",
-      }),
+    entitled: z.boolean().meta({
+      description: "False: the tenant has lost the connector's capability, and services must not use it",
+    }),
     recordVersion: z.int().meta({ description: "Grows by one with each change; also the ETag", example: 1 }),
     createdBy: z.string(),
     createdAt: at,

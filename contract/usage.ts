@@ -48,13 +48,9 @@ const eventIdSchema = z
   .regex(/^[\x21-\x7e]+$/, { error: "must be visible ASCII characters without spaces" })
   .meta({ description: "The sender's own, unique within the tenant for ever", example: "run-81/step-3" });
 
-const quantitySchema = z
-  .number()
-  .min(-USAGE_LIMITS.quantity)
-  .max(USAGE_LIMITS.quantity)
-  .meta({
-    description: "In the meter's unit. Below zero only in a correction, of which it is the difference",
-  });
+const quantitySchema = z.number().min(-USAGE_LIMITS.quantity).max(USAGE_LIMITS.quantity).meta({
+  description: "In the meter's unit. Below zero only in a correction, of which it is the difference",
+});
 
 export const usageEventSchema = z
   .strictObject({
@@ -93,12 +89,9 @@ export const usageIngestSchema = z
       .array(z.union([usageEventSchema, z.unknown()]))
       .min(1)
       .max(USAGE_LIMITS.eventsPerBatch),
-    overQuota: z
-      .enum(["count", "refuse"])
-      .default("count")
-      .meta({
-        description: "`refuse` leaves events out that would exceed a quota; for use before the work is done",
-      }),
+    overQuota: z.enum(["count", "refuse"]).default("count").meta({
+      description: "`refuse` leaves events out that would exceed a quota; for use before the work is done",
+    }),
   })
   .meta({
     id: "UsageIngest",

@@ -1,4 +1,5 @@
-import type { AuditEvent } from "../../contract/audit.ts";
+import type { AuditDecision, AuditEvent } from "../../contract/audit.ts";
+import type { AuditCheckpoint } from "../../contract/auditCheckpoint.ts";
 import type { Connector } from "../../contract/connector.ts";
 import type { Contact } from "../../contract/contact.ts";
 import type { Domain } from "../../contract/domain.ts";
@@ -13,6 +14,7 @@ import type { PlanSummary, PlanVersion } from "../../contract/plan.ts";
 import type { Plane } from "../../contract/plane.ts";
 import type { QuotaState } from "../../contract/quota.ts";
 import type { Release } from "../../contract/release.ts";
+import type { Retention } from "../../contract/retention.ts";
 import type { Rollout, RolloutTarget } from "../../contract/rollout.ts";
 import type { RolloutChange } from "../../contract/rolloutChange.ts";
 import type { RoutingVersion } from "../../contract/routing.ts";
@@ -246,6 +248,27 @@ export const VIEWS: Readonly<Record<string, readonly Column<unknown>[]>> = {
     { title: "version", value: ({ connectorVersion }) => connectorVersion },
     state("status", ({ status }) => status),
     { title: "entitled", value: ({ entitled }) => (entitled ? "yes" : "no") },
+  ),
+  AuditDecision: view<AuditDecision>(
+    { title: "at", value: ({ decidedAt }) => decidedAt.slice(0, 19).replace("T", " ") },
+    { title: "key", value: ({ principal }) => principal.name },
+    { title: "role", value: ({ role }) => role },
+    { title: "action", value: ({ action }) => action },
+    id("tenant", ({ tenantId }) => tenantId),
+  ),
+  AuditCheckpoint: view<AuditCheckpoint>(
+    { title: "number", value: ({ statement }) => statement.number },
+    { title: "at", value: ({ statement }) => statement.createdAt.slice(0, 19).replace("T", " ") },
+    { title: "chains", value: ({ statement }) => statement.chains },
+    { title: "events", value: ({ statement }) => statement.events },
+    { title: "anchored", value: ({ anchors }) => anchors.map(({ place }) => place).join(", ") },
+    { title: "digest", value: ({ digest }) => digest },
+  ),
+  Retention: view<Retention>(
+    { title: "class", value: ({ dataClass }) => dataClass },
+    { title: "days", value: ({ keepDays }) => keepDays ?? "for ever" },
+    { title: "by", value: ({ source }) => source },
+    { title: "what", value: ({ description }) => description },
   ),
   AuditEvent: view<AuditEvent>(
     { title: "at", value: ({ occurredAt }) => occurredAt.slice(0, 19).replace("T", " ") },
