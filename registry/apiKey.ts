@@ -6,6 +6,7 @@ import { ProblemError } from "../contract/errors.ts";
 import type { Bookkeeping } from "./bookkeeping.ts";
 import { pageAfter, toPage } from "./cursor.ts";
 import { fromJson, toJson } from "./json.ts";
+import { prepared } from "./prepared.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { ApiKeyTable } from "./schema.ts";
 import { later } from "./stackLease.ts";
@@ -92,6 +93,10 @@ function ended({ keyId, revokedAt }: ApiKey): ProblemError {
   });
 }
 
+const keyWithHashes = prepared((db, keyId: string) =>
+  keys(db).select(["secretHash", "previousSecretHash"]).where("apiKeys.keyId", "=", keyId),
+);
+
 /**
  * The key behind what a caller presents, or undefined for one that is malformed, unknown, wrong, expired or revoked: the
  * caller is not told which. An unknown id costs the same comparison as a wrong secret.
@@ -103,10 +108,7 @@ export async function apiKeyAuthenticate(
 ): Promise<ApiKey | undefined> {
   const [, keyId, secretPart] = KEY_SHAPE.exec(presented) ?? [];
   if (keyId === undefined || secretPart === undefined) return undefined;
-  const row = await keys(db)
-    .select(["secretHash", "previousSecretHash"])
-    .where("apiKeys.keyId", "=", keyId)
-    .executeTakeFirst();
+  const [row] = await keyWithHashes(db, keyId);
   const hash = hashSecret(secretPart);
   // Both are compared whatever the first gives, so that the time taken tells nothing.
   const isCurrent = sameHash(hash, row?.secretHash);

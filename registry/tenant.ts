@@ -8,6 +8,7 @@ import { entitlementsFirst, entitlementsRefresh } from "./entitlement.ts";
 import { fromJson, toJson } from "./json.ts";
 import { requirePlaceable } from "./placement.ts";
 import { planBind, requireIsolationInPlan } from "./planBinding.ts";
+import { prepared } from "./prepared.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { TenantTable, TenantVersionTable } from "./schema.ts";
 import { sortTextOf } from "./searchText.ts";
@@ -182,8 +183,12 @@ export async function tenantGet(db: Reader, tenantId: string): Promise<Tenant> {
   throw tenantNotFound(tenantId);
 }
 
+const tenantById = prepared((db, tenantId: string) =>
+  db.selectFrom("tenants").selectAll().where("tenantId", "=", tenantId),
+);
+
 export async function tenantFind(db: Reader, tenantId: string): Promise<Tenant | undefined> {
-  const row = await db.selectFrom("tenants").selectAll().where("tenantId", "=", tenantId).executeTakeFirst();
+  const [row] = await tenantById(db, tenantId);
   return row && tenantFromRow(row);
 }
 
