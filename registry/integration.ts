@@ -104,7 +104,11 @@ export async function integrationRemove(
   refuseOtherVersion("integration", before, expectedVersion);
   const { integrationId, settings, secretRefs } = before;
   await change.db.deleteFrom("integrations").where("integrationId", "=", integrationId).execute();
-  await announce(change, before, "integration.removed", reason, { settings, references: secretRefs });
+  await announce(change, before, "integration.removed", reason, {
+    settings,
+    // Without their names: what stands under a name such as TOKEN is taken for a token and blotted out.
+    keptAt: Object.values(secretRefs),
+  });
 }
 
 export async function integrationGet(

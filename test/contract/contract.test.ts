@@ -16,7 +16,7 @@ import { asCurl, closeConnections, type Received, send } from "./request.ts";
 const seed = Number(process.env.CONTRACT_SEED ?? Date.now() % 1_000_000);
 /** Calls of each operation: first valid ones, so that there is something to name, then mostly broken ones. */
 const VALID_ROUNDS = 3;
-const LEAST_ROUNDS = 8;
+const LEAST_ROUNDS = 6;
 /** No further round is begun after this; a longer hunt is asked for with CONTRACT_SECONDS. */
 const ENOUGH_MS = Number(process.env.CONTRACT_SECONDS ?? 20) * 1_000;
 const MOST_ROUNDS = ENOUGH_MS / 1_000;

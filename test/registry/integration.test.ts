@@ -81,6 +81,10 @@ describeDialects("integrations", (create) => {
       "integration.removed",
       "integration.updated",
     ]);
+    expect(told.find(({ action }) => action === "integration.removed")).toMatchObject({
+      reason: "over",
+      details: { keptAt: ["/prod/tenants/acme/slack"] },
+    });
     expect(told.find(({ action }) => action === "integration.updated")?.details).toMatchObject({
       changed: { name: { from: "Support", to: "Sales" }, settings: { names: [] } },
     });
