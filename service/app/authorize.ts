@@ -4,8 +4,8 @@ import { type OperationId, routes } from "../../contract/routes.ts";
 import type { ApiKeyRole } from "../../contract/vocabulary.ts";
 import { tenantFind } from "../../registry/tenant.ts";
 import type { PolicyFacts } from "../policy/facts.ts";
-import { changeAs, type RequestContext } from "./context.ts";
-import { askPolicies } from "./policyGate.ts";
+import { besideRequest, changeAs, type RequestContext } from "./context.ts";
+import { askPolicies, Overtaken } from "./policyGate.ts";
 import { roleCovers } from "./roleCovers.ts";
 
 /**
@@ -19,11 +19,13 @@ export async function authorize(
   facts: PolicyFacts = {},
 ): Promise<void> {
   await refuseRole(context, action, tenantId);
-  const { decision, refusal } = await askPolicies(context, action, tenantId, facts);
+  const { decision, refusal, stillHolds } = await askPolicies(context, action, tenantId, facts);
   if (context.decision !== undefined) {
     const { role } = context.principal;
     const { policies = [], version = null } = decision ?? {};
     context.decision.made = { action, role, policies, policyVersion: version };
+    if (stillHolds === undefined) delete context.decision.stillHolds;
+    else context.decision.stillHolds = stillHolds;
   }
   if (refusal === undefined) return;
   context.metrics.denials.inc({ reason: decision?.outcome === "deny" ? "policy" : "policy_error" });
@@ -65,8 +67,7 @@ export async function recordDenial(
     held: context.principal.role,
   },
 ): Promise<void> {
-  const { keepAnswer: _denialsAreNoAnswers, precondition: _neitherAsked, ...asker } = context;
-  await changeAs(asker, async (change) => {
+  await changeAs(besideRequest(context), async (change) => {
     const known = tenantId !== undefined && (await tenantFind(change.db, tenantId)) !== undefined;
     await change.audit({
       action: "access.denied",
@@ -76,4 +77,17 @@ export async function recordDenial(
       details: { action, ...details },
     });
   });
+}
+
+/** Of a refusal that came inside the change, and so could not be recorded there. */
+export async function recordOvertaken(
+  context: RequestContext,
+  thrown: unknown,
+  tenantId: unknown,
+): Promise<void> {
+  if (!(thrown instanceof Overtaken) || context.decision?.made === undefined) return;
+  context.metrics.denials.inc({ reason: "policy" });
+  const { code, options } = thrown;
+  const known = typeof tenantId === "string" ? tenantId : undefined;
+  await recordDenial(context, context.decision.made.action, known, { code, reasons: options.reasons ?? [] });
 }

@@ -62,7 +62,11 @@ export interface RequestContext extends ServiceContext {
   readonly requestId: string;
   readonly correlationId: string;
   /** Filled by `authorize`, for `changeAs` to put on each audit event of the request. */
-  readonly decision?: { made?: AuthorizationDecision };
+  readonly decision?: {
+    made?: AuthorizationDecision;
+    /** Inside the change: throws when the tenant has changed since, and the policies no longer allow it. */
+    stillHolds?: (change: Change) => Promise<void>;
+  };
   /** What the request says that policies look at. */
   readonly facts?: PolicyFacts;
   /** Why an edit is to go past the tenant's manifest; see managed.ts. */
@@ -93,6 +97,7 @@ export function changeAs<T>(
       return change.audit(withDecision(entry, context.decision?.made));
     };
     await context.precondition?.(change);
+    await context.decision?.stillHolds?.(change);
     const answer = await work({ ...change, audit });
     await context.keepAnswer?.(change, answer);
     return answer;
@@ -101,6 +106,12 @@ export function changeAs<T>(
   if (scope !== undefined && scope !== USAGE_SCOPE) note({ tenantId: scope.tenantId });
   const cause = { actor, requestId, correlationId, ...traceparentNow() };
   return context.registry.change(cause, keeping, scope);
+}
+
+/** For a change beside the request's own, such as the record of its refusal: it is no answer, and nothing is asked before it. */
+export function besideRequest(context: RequestContext): RequestContext {
+  const { keepAnswer: _noAnswer, precondition: _neitherAsked, decision, ...rest } = context;
+  return { ...rest, decision: decision?.made === undefined ? {} : { made: decision.made } };
 }
 
 function withDecision(entry: AuditEntry, authorization: AuthorizationDecision | undefined): AuditEntry {

@@ -1,5 +1,8 @@
 import { type ErrorCode, ProblemError } from "../../contract/errors.ts";
 import { type OperationId, routes } from "../../contract/routes.ts";
+import type { Tenant } from "../../contract/tenant.ts";
+import type { Change } from "../../registry/registry.ts";
+import { tenantFind } from "../../registry/tenant.ts";
 import { isRead } from "../policy/actions.ts";
 import { type PolicyFacts, withoutGaps } from "../policy/facts.ts";
 import { type Gathered, gather, NEW_TENANT_ID } from "../policy/gather.ts";
@@ -17,7 +20,12 @@ export interface PolicyAnswer {
   /** Undefined where nothing was asked. */
   readonly decision?: PolicyDecision;
   readonly refusal?: ProblemError;
+  /** For a change of a tenant that was allowed: throws in the change when another record than was looked at is not. */
+  readonly stillHolds?: (change: Change) => Promise<void>;
 }
+
+/** A refusal that came only inside the change, which took everything back, its record included. */
+export class Overtaken extends ProblemError {}
 
 export async function askPolicies(
   context: RequestContext,
@@ -32,12 +40,36 @@ export async function askPolicies(
   if (gathered instanceof ProblemError) return { refusal: gathered };
   noteTenantEnvironments(gathered.query.tenant?.environments ?? []);
   const decision = decided(context, gathered);
-  if (decision.outcome === "allow") return { decision };
+  if (decision.outcome === "allow") return { decision, ...recheck(context, action, gathered.tenant, facts) };
   const refusal = refusalOf(action, decision);
   // Only a denial has another name; what could not be decided is told as that.
   if (decision.outcome !== "deny") return { decision, refusal };
   const own = await ownRefusal({ context, action, tenant: gathered.tenant, facts });
   return { decision, refusal: own === undefined || hides(own, refusal) ? refusal : own };
+}
+
+/**
+ * The tenant was read before the change was opened. Should somebody have written to it since, the question is put again on what is
+ * there now, which nobody can change any more.
+ */
+function recheck(
+  context: RequestContext,
+  action: OperationId,
+  tenant: Tenant | null,
+  facts: PolicyFacts,
+): Pick<PolicyAnswer, "stillHolds"> {
+  if (tenant === null || isRead(action)) return {};
+  const { tenantId, recordVersion } = tenant;
+  const stillHolds = async ({ db }: Change) => {
+    const now = await tenantFind(db, tenantId);
+    if (now === undefined || now.recordVersion === recordVersion) return;
+    const question = { principal: context.principal, action, tenantId, facts, now: new Date() };
+    const decision = decided(context, await gather(db, question));
+    if (decision.outcome === "allow") return;
+    const { code, options } = refusalOf(action, decision);
+    throw new Overtaken(code, options);
+  };
+  return { stillHolds };
 }
 
 function decided({ policy, metrics }: RequestContext, { query }: Gathered): PolicyDecision {

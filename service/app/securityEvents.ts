@@ -1,7 +1,7 @@
 import { type ErrorCode, ProblemError } from "../../contract/errors.ts";
 import { tenantFind } from "../../registry/tenant.ts";
 import type { SecurityKind } from "../policy/query.ts";
-import { changeAs, type RequestContext } from "./context.ts";
+import { besideRequest, changeAs, type RequestContext } from "./context.ts";
 
 /**
  * Refusals that somebody should look at, because they may be an attempt and not a mistake. Each is an audit event on the tenant's
@@ -16,9 +16,8 @@ export async function noteRefusal(context: RequestContext, thrown: unknown, para
   const kind = thrown instanceof ProblemError ? KIND[thrown.code] : undefined;
   if (!(thrown instanceof ProblemError) || kind === undefined) return;
   context.metrics.securityEvents.inc({ kind });
-  const { keepAnswer: _refusalsAreNoAnswers, precondition: _neitherAsked, ...asker } = context;
   const { tenantId } = (params ?? {}) as { tenantId?: string };
-  await changeAs(asker, async (change) => {
+  await changeAs(besideRequest(context), async (change) => {
     const tenant = tenantId === undefined ? undefined : await tenantFind(change.db, tenantId);
     const chain = tenant === undefined ? {} : { tenantId: tenant.tenantId };
     const action = "security.cross_region_denied";

@@ -1,3 +1,4 @@
+import { recordOvertaken } from "../app/authorize.ts";
 import { noteRefusal } from "../app/securityEvents.ts";
 import { factsOf } from "../policy/facts.ts";
 import type { AnyHandler, HttpDeps } from "./deps.ts";
@@ -13,6 +14,7 @@ function around(handler: AnyHandler): AnyHandler {
     try {
       return await handler(input, { ...tools, context });
     } catch (thrown) {
+      await recordOvertaken(context, thrown, (input.params as { tenantId?: unknown } | undefined)?.tenantId);
       await noteRefusal(context, thrown, input.params);
       throw thrown;
     }
