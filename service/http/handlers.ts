@@ -15,8 +15,8 @@ import * as driftCause from "../app/driftCause.ts";
 import * as driftRepair from "../app/driftRepair.ts";
 import * as driftSchedule from "../app/driftSchedule.ts";
 import * as entitlement from "../app/entitlement.ts";
-import * as externalId from "../app/externalId.ts";
 import * as evidence from "../app/evidence.ts";
+import * as externalId from "../app/externalId.ts";
 import * as flag from "../app/flag.ts";
 import * as health from "../app/health.ts";
 import * as impact from "../app/impact.ts";
@@ -162,7 +162,8 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     tenantPreflight: ({ params, body }, { context }) =>
       preflight.tenantPreflight(context, params.tenantId, body),
 
-    routingLatest: ({ params, query }, tools) => sendRoutingLatest(tools, params.planeName, query.waitMs, isStopping),
+    routingLatest: ({ params, query }, tools) =>
+      sendRoutingLatest(tools, params.planeName, query.waitMs, isStopping),
     routingStatus: ({ params }, { context }) => routing.routingStatus(context, params.planeName),
     routingVersionList: ({ params, query }, { context }) =>
       routing.routingVersionList(context, params.planeName, query),
@@ -391,8 +392,7 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
       await sendPieces(response, "application/x-ndjson", lines);
     },
     retentionList: (_input, { context }) => retention.retentionList(context),
-    retentionSet: ({ params, body }, { context }) =>
-      retention.retentionSet(context, params.dataClass, body),
+    retentionSet: ({ params, body }, { context }) => retention.retentionSet(context, params.dataClass, body),
     tenantEvidence: async ({ params, query }, { context, response }) => {
       const { name, bytes } = await evidence.tenantEvidence(context, params.tenantId, query);
       response.set("Content-Disposition", `attachment; filename="${name}"`);
