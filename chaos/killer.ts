@@ -61,6 +61,8 @@ const MANY_MISSING = 0.9;
 const ENGINE_PATIENCE_MS = 6_000;
 const ANY_MOMENT_AFTER_MS = 90_000;
 const TURNED_EARLY = 0.2;
+/** Less than the last steps take. */
+const TAKEN_WITHIN_MS = 200;
 /** Of the operations that could be turned round for a needed undoing, those that are while nothing is killed. */
 const TURNED_IN_PEACE = 0.7;
 
@@ -137,12 +139,28 @@ export function createKiller(parts: KillerParts): Killer {
       release(shot);
       return void turnSome(aims);
     }
+    const late = aims.filter((step) => isLastStep(step.step) && isToBeTurned(step));
+    if (late.length > 0) return turnLate(shot, late);
     const delayMs = Math.min(...aims.filter(counts).map(typicalOf));
     if (delayMs <= BRIEF_MS) return fire(shot, aims);
     release(shot);
     await sleep(random.next() * Math.min(delayMs, LONGEST_DELAY_MS));
     const met = await standing(shot);
     return worth(met) < Math.max(1, least) ? release(shot) : fire(shot, met);
+  }
+
+  /**
+   * Cancelled in its last step an operation succeeds all the same, unless the step is cut off: then whoever takes it up knows of the
+   * cancellation before anything else, and turns round.
+   */
+  async function turnLate(shot: Shot, late: readonly RunningStep[]): Promise<RunningStep[] | undefined> {
+    release(shot);
+    late.forEach(turn);
+    const taken = Promise.all(late.map(({ operationId }) => cancelled.get(operationId)));
+    await Promise.race([taken, sleep(TAKEN_WITHIN_MS)]);
+    const met = await standing(shot);
+    const isStill = late.some((step) => met.some((one) => keyOf(one) === keyOf(step)));
+    return isStill ? fire(shot, met) : release(shot);
   }
 
   function typicalOf({ step }: RunningStep): number {
