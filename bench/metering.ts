@@ -79,7 +79,8 @@ async function measure(url: string, key: string): Promise<void> {
   const again = await timed(async (took) => {
     for (let events = next.pop(); events !== undefined; events = next.pop()) {
       const { duplicates } = await post(url, key, events, took);
-      if (duplicates !== BATCH) throw new Error(`Cannot go on: all events must be duplicates, got ${duplicates}`);
+      if (duplicates !== BATCH)
+        throw new Error(`Cannot go on: all events must be duplicates, got ${duplicates}`);
     }
   });
   await checkTotals(url, key, tenantIds, sent.flat());

@@ -477,7 +477,8 @@ const help: Readonly<Record<FlagName, string>> = {
   "audit-checkpoint-ms": "how often the audit trail is signed, 0 for only when asked (3600000)",
   "audit-anchor":
     "folder, s3://bucket/prefix?region=… or https address that signed checkpoints are written to as well",
-  "connector-catalog": "YAML file of the connectors that tenants can be connected with (catalog/connectors.yaml)",
+  "connector-catalog":
+    "YAML file of the connectors that tenants can be connected with (catalog/connectors.yaml)",
   "signing-key": "PEM, or its file, of the certificates' Ed25519 key (signing-key.pem in the data folder)",
   "trace-endpoint": "OTLP/HTTP address that spans are sent to, such as http://127.0.0.1:4318/v1/traces (off)",
   "trace-sample": "share of the traces begun here that is kept, 0 to 1 (1)",
