@@ -87,10 +87,12 @@ async function evaluated(change: Change, tenant: Bound) {
 
 /** Old and new of what a caller is allowed; a new source alone is no change of that. */
 function changedEntries(before: BundleEntries, after: BundleEntries): Record<string, unknown> {
-  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+  // Maps: a key such as `constructor` names nothing but what was written.
+  const [old, now] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
+  const keys = [...new Set([...old.keys(), ...now.keys()])].sort();
   const changed: Record<string, unknown> = {};
   for (const key of keys) {
-    const [from, to] = [before[key], after[key]];
+    const [from, to] = [old.get(key), now.get(key)];
     if (canonicalJson(from ?? null) === canonicalJson(to ?? null)) continue;
     changed[key] = { from: from?.enabled ?? null, to: to?.enabled ?? null, source: to?.source ?? null };
   }

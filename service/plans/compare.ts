@@ -11,7 +11,7 @@ export function specOf(version: PlanVersion): PlanSpec {
 export function planChanges(before: object | undefined, after: object | undefined, path = ""): PlanChange[] {
   const [old, now] = [(before ?? {}) as Members, (after ?? {}) as Members];
   return [...new Set([...Object.keys(old), ...Object.keys(now)])].sort().flatMap((name) => {
-    const [from, to] = [old[name], now[name]];
+    const [from, to] = [own(old, name), own(now, name)];
     if (canonicalJson(from ?? null) === canonicalJson(to ?? null)) return [];
     const at = path === "" ? name : `${path}.${name}`;
     const isInside = (isObject(from) || isObject(to)) && isObjectOrNothing(from) && isObjectOrNothing(to);
@@ -21,6 +21,11 @@ export function planChanges(before: object | undefined, after: object | undefine
 }
 
 type Members = Readonly<Record<string, unknown>>;
+
+/** A key such as `constructor` names nothing but what was written. */
+function own(members: Members, name: string): unknown {
+  return Object.hasOwn(members, name) ? members[name] : undefined;
+}
 
 function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);

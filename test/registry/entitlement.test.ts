@@ -9,8 +9,10 @@ import {
   entitlementOverridesExpire,
 } from "../../registry/entitlementOverride.ts";
 import { outboxPending } from "../../registry/outbox.ts";
+import { planGet, planVersionCreate } from "../../registry/plan.ts";
 import type { Change, Registry } from "../../registry/registry.ts";
 import { tenantGet } from "../../registry/tenant.ts";
+import { specOf } from "../../service/plans/compare.ts";
 import { addTenant, context, settableClock } from "./fixtures.ts";
 import { describeDialects } from "./support.ts";
 
@@ -104,5 +106,21 @@ describeDialects("entitlements", (create) => {
     const { tenantId } = await addTenant(registry, "acme");
     await expect(set(registry, tenantId, { capabilityKey: "teleport" })).rejects.toThrow();
     expect(await registry.read((db) => entitlementOverrides(db, tenantId))).toEqual([]);
+  });
+
+  it("may be called as what every object has", async () => {
+    const registry = await (await create()).open();
+    const { tenantId, plan, planVersion } = await addTenant(registry, "acme");
+    await registry.change(context, async (change) => {
+      const { features, ...spec } = specOf(await planGet(change.db, plan, planVersion));
+      const feature = { enabled: true, onStale: "closed" } as const;
+      const next = { ...spec, features: { ...features, constructor: feature } };
+      const { version } = await planVersionCreate(change, plan, next);
+      await entitlementsRefresh(change, { tenantId, plan, planVersion: version }, "test");
+    });
+    const told = (await registry.read((db) => outboxPending(db, 100))).find(
+      ({ type }) => type === "entitlement.changed",
+    );
+    expect(told?.payload.changed).toEqual({ constructor: { from: null, to: true, source: "plan" } });
   });
 });
