@@ -160,7 +160,7 @@ function targetFilter(query: TenantListQuery): TenantFilters {
       .where("targets.deletedAt", "is", null);
     if (region) targets = targets.where("targets.region", "=", region);
     if (environment) targets = targets.where("targets.environment", "=", environment);
-    if (release) targets = targets.where("targets.currentReleaseNumber", "=", release);
+    if (release) targets = targets.where(sql<SqlBool>`targets.current_release_number + 0 = ${release}`);
     if (version) targets = targets.where(versionIs(version));
     if (health) targets = targets.where("seen.health", "=", health);
     if (drift) targets = targets.where("seen.drift", "=", drift);

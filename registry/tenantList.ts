@@ -32,7 +32,7 @@ export interface TenantListBounds {
   readonly walked: number;
 }
 
-export const TENANT_LIST_BOUNDS: TenantListBounds = { collected: 1_000, walked: 2_000 };
+export const TENANT_LIST_BOUNDS: TenantListBounds = { collected: 300, walked: 500 };
 
 /** Newest first unless said otherwise. Deleted tenants are listed only when asked for by status. */
 export async function tenantList(
