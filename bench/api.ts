@@ -50,6 +50,7 @@ try {
     if (values.databases.split(",").includes(database)) await measure(database);
   }
 } finally {
+  await rm(databaseDir, { recursive: true, force: true });
   if (values.keep === undefined) await rm(folder, { recursive: true, force: true });
 }
 
