@@ -1,10 +1,13 @@
-import { expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import type { ProblemError } from "../../contract/errors.ts";
 import type { Registry } from "../../registry/registry.ts";
+import { limits } from "../config.ts";
 import { createMetrics } from "../metrics.ts";
 import { createNudges } from "../nudges.ts";
 import { type Counters, memoryCounters } from "./counters.ts";
 import { createRateLimits } from "./rateLimits.ts";
+
+afterEach(() => vi.useRealTimers());
 
 /** A store that can be taken away. */
 function flaky(): Counters & { gone: boolean; asked: number } {
@@ -21,23 +24,23 @@ function flaky(): Counters & { gone: boolean; asked: number } {
   };
 }
 
-function setUp(rateLimit: number) {
+const unread = () => Promise.reject(new Error("not asked about tenants here"));
+
+function setUp(rateLimit: number, read: () => Promise<unknown> = unread) {
   const counters = flaky();
   const warnings: string[] = [];
   const metrics = createMetrics();
   const headers: Record<string, string> = {};
-  const limits = createRateLimits({
+  const rates = createRateLimits({
     settings: { rateLimit, rateLimitAddress: 0, databaseUrl: undefined },
-    registry: {
-      read: () => Promise.reject(new Error("not asked about tenants here")),
-    } as unknown as Registry,
+    registry: { read } as unknown as Registry,
     log: { warn: (_facts: unknown, text: string) => warnings.push(text) } as never,
     metrics,
     nudges: createNudges(),
     counters,
   });
   const consume = (isRead: boolean, tenantId?: string) =>
-    limits
+    rates
       .consume(
         { principal: { id: "key" }, operationId: "tenantList", tenantId, isRead },
         { set: (more) => Object.assign(headers, more) },
@@ -82,5 +85,26 @@ it("lets reads pass and counts changes alone while its store is away, and leaves
 
 it("is no reason to refuse when a tenant's bound cannot be read", async () => {
   const { consume } = setUp(10);
-  expect(await consume(true, "0b9f6c0e-5a0c-4b7e-9f59-0d6a1f6c2f11")).toBe("answered");
+  expect(await consume(true, TENANT)).toBe("answered");
 });
+
+const TENANT = "0b9f6c0e-5a0c-4b7e-9f59-0d6a1f6c2f11";
+
+it.each([
+  ["more of the same window", { requests: 10, windowSeconds: 86_400 }],
+  ["a shorter window", { requests: 2, windowSeconds: 60 }],
+])(
+  "answers again whoever has used up a bound and is given %s, though nobody says so",
+  async (_name, next) => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const bound = { tenantId: TENANT, operationId: "tenantList", requests: 2, windowSeconds: 86_400 };
+    let bounds = [bound];
+    const { consume, headers } = setUp(0, async () => bounds);
+    const outcomes = () => Promise.all([1, 2, 3].map(() => consume(true, TENANT)));
+    expect(await outcomes()).toEqual(["answered", "answered", "rate_limited"]);
+    bounds = [{ ...bound, ...next }];
+    vi.setSystemTime(Date.now() + limits.rateLimitFreshMs + 1);
+    expect(await consume(true, TENANT)).toBe("answered");
+    expect(headers["RateLimit-Policy"]).toBe(`"tenant";q=${next.requests};w=${next.windowSeconds}`);
+  },
+);

@@ -85,7 +85,7 @@ export function createRateLimits(parts: RateLimitParts): RateLimits {
     }
     const bound = tenantId === undefined ? undefined : await tenantLimit(tenantId, operationId);
     if (bound !== undefined)
-      rules.push({ name: "tenant", key: `t/${tenantId}/${principal.id}/${operationId}`, ...bound });
+      rules.push({ name: "tenant", key: tenantKey(tenantId, principal.id, operationId, bound), ...bound });
     return rules;
   }
 
@@ -101,7 +101,7 @@ export function createRateLimits(parts: RateLimitParts): RateLimits {
   function refuse(standing: Standing, answer: Headers): never {
     const { rule, resetMs } = standing;
     metrics.rateLimited.inc({ limit: rule.name });
-    exhausted.add(rule.key, resetMs);
+    exhausted.add(rule, resetMs);
     tell(answer, [standing]);
     const afterS = Math.max(1, Math.ceil(resetMs / 1_000));
     answer.set({ "Retry-After": String(afterS) });
@@ -112,7 +112,7 @@ export function createRateLimits(parts: RateLimitParts): RateLimits {
     async consume(call, answer) {
       const standings: Standing[] = [];
       for (const rule of await rulesFor(call)) {
-        const known = exhausted.leftMs(rule.key);
+        const known = exhausted.leftMs(rule);
         if (known > 0) refuse({ rule, left: 0, resetMs: known }, answer);
         const counted = await store.add(rule.key, rule.windowSeconds, call.isRead);
         if (counted === undefined) continue;
@@ -125,7 +125,7 @@ export function createRateLimits(parts: RateLimitParts): RateLimits {
 
     refuseAddress(address, answer) {
       const rule = addressRule(settings, address);
-      const known = rule === undefined ? 0 : exhausted.leftMs(rule.key);
+      const known = rule === undefined ? 0 : exhausted.leftMs(rule);
       if (rule !== undefined && known > 0) refuse({ rule, left: 0, resetMs: known }, answer);
     },
 
@@ -134,7 +134,7 @@ export function createRateLimits(parts: RateLimitParts): RateLimits {
       const rule = addressRule(settings, address);
       if (rule === undefined) return;
       const { count, resetMs } = await own.add(rule.key, rule.windowSeconds);
-      if (count >= rule.requests) exhausted.add(rule.key, resetMs);
+      if (count >= rule.requests) exhausted.add(rule, resetMs);
     },
 
     async close() {
@@ -142,6 +142,16 @@ export function createRateLimits(parts: RateLimitParts): RateLimits {
       await shared.close();
     },
   };
+}
+
+/** A bound of another window has a count of its own, or what is over in a minute would be held to the end of a day. */
+function tenantKey(
+  tenantId: string | undefined,
+  principalId: string,
+  operationId: string,
+  { windowSeconds }: RateLimit,
+): string {
+  return `t/${tenantId}/${principalId}/${operationId}/${windowSeconds}`;
 }
 
 function addressRule(
@@ -181,23 +191,24 @@ function fallingBack({ shared, own, log, metrics }: Fallback) {
   };
 }
 
+/** Of the bound that was reached: whoever has been given another is counted again. */
 class Exhausted {
-  readonly #untilMs = new Map<string, number>();
+  readonly #until = new Map<string, { readonly ms: number; readonly requests: number }>();
 
-  add(key: string, ms: number): void {
-    if (this.#untilMs.size >= limits.rateLimitTenants) this.#untilMs.clear();
-    this.#untilMs.set(key, Date.now() + ms);
+  add({ key, requests }: Rule, ms: number): void {
+    if (this.#until.size >= limits.rateLimitTenants) this.#until.clear();
+    this.#until.set(key, { ms: Date.now() + ms, requests });
   }
 
   clear(): void {
-    this.#untilMs.clear();
+    this.#until.clear();
   }
 
-  leftMs(key: string): number {
-    const untilMs = this.#untilMs.get(key);
-    if (untilMs === undefined) return 0;
-    const left = untilMs - Date.now();
-    if (left <= 0) this.#untilMs.delete(key);
+  leftMs({ key, requests }: Rule): number {
+    const until = this.#until.get(key);
+    if (until === undefined || until.requests !== requests) return 0;
+    const left = until.ms - Date.now();
+    if (left <= 0) this.#until.delete(key);
     return left;
   }
 }

@@ -24,7 +24,7 @@ export function createTenantLimits(registry: Registry, now: () => number = Date.
   const bindings = new Map<string, { readonly binding: Binding | undefined; readonly untilMs: number }>();
   // A version of a plan never changes, so it is read once.
   const plans = new Map<string, Planned | undefined>();
-  let overrides: ReadonlyMap<string, RateLimit> = new Map();
+  let overrides: Promise<Overrides> = Promise.resolve(new Map());
   let overridesUntilMs = 0;
 
   async function bindingOf(tenantId: string): Promise<Binding | undefined> {
@@ -52,11 +52,18 @@ export function createTenantLimits(registry: Registry, now: () => number = Date.
     return plans.get(key);
   }
 
-  async function refreshOverrides(): Promise<void> {
-    if (overridesUntilMs > now()) return;
+  /** Whoever comes while they are read waits for the same answer; what cannot be read is what it was. */
+  function overridesNow(): Promise<Overrides> {
+    if (overridesUntilMs > now()) return overrides;
     overridesUntilMs = now() + limits.rateLimitFreshMs;
+    const before = overrides;
+    overrides = readOverrides().catch(() => before);
+    return overrides;
+  }
+
+  async function readOverrides(): Promise<Overrides> {
     const found = await registry.read((db) => rateOverridesInForce(db, new Date(now()).toISOString()));
-    overrides = new Map(
+    return new Map(
       found.map(({ tenantId, operationId, requests, windowSeconds }) => [
         `${tenantId}/${operationId ?? "*"}`,
         { requests, windowSeconds },
@@ -70,15 +77,17 @@ export function createTenantLimits(registry: Registry, now: () => number = Date.
       overridesUntilMs = 0;
     },
     async limitFor(tenantId, operationId) {
-      await refreshOverrides();
-      const exact = overrides.get(`${tenantId}/${operationId}`);
+      const own = await overridesNow();
+      const exact = own.get(`${tenantId}/${operationId}`);
       if (exact !== undefined) return exact;
       const binding = await bindingOf(tenantId);
       const planned = binding && (await planOf(binding));
-      return planned?.endpoints[operationId] ?? overrides.get(`${tenantId}/*`) ?? planned?.default;
+      return planned?.endpoints[operationId] ?? own.get(`${tenantId}/*`) ?? planned?.default;
     },
   };
 }
+
+type Overrides = ReadonlyMap<string, RateLimit>;
 
 interface Binding {
   readonly plan: string;
