@@ -53,14 +53,14 @@ export async function usageIngest(
   options: UsageIngestOptions,
 ): Promise<UsageBatch> {
   const judgement = judgeUsage(events, await readFacts(change, events, options));
-  const { verdicts, counted, crossings } = judgement;
+  const { verdicts, counted } = judgement;
   if (counted.length === 0) return { batchId: null, verdicts, signals: false };
   const batchId = newId();
   await writeEvents(change, batchId, counted);
   await writeTotals(change, judgement.changes);
-  await writeSignals(change, judgement);
+  const signals = await writeSignals(change, judgement);
   await audit(change, batchId, judgement);
-  return { batchId, verdicts, signals: crossings.length > 0 };
+  return { batchId, verdicts, signals };
 }
 
 /** What `now` allows; an event from before what was purged last is too late for ever, whatever the settings become. */
@@ -243,18 +243,20 @@ async function upsertTotals(
     .execute();
 }
 
-/** A threshold that a window has come to before, fallen below by a correction and come to again, is not told twice. */
-async function writeSignals({ db, now }: Change, { crossings }: UsageJudgement): Promise<void> {
-  if (crossings.length === 0) return;
-  const rows = crossings.map(({ tenantId, quota, windowStart, threshold, window, used, limit }) => ({
+/** Whether one is new: what a window has come to before is not told again, such as after a correction. */
+async function writeSignals({ db, now }: Change, { reached }: UsageJudgement): Promise<boolean> {
+  if (reached.length === 0) return false;
+  const rows = reached.map(({ tenantId, quota, windowStart, threshold, window, used, limit }) => ({
     ...{ tenantId, quota, windowStart, threshold, createdAt: now, toldAt: null },
     facts: toJson<Record<string, unknown>>({ window, used, limit }),
   }));
-  await db
+  const written = await db
     .insertInto("usageSignals")
     .values(rows)
     .onConflict((conflict) => conflict.doNothing())
+    .returning("threshold")
     .execute();
+  return written.length > 0;
 }
 
 /** Corrections that are named one by one in the audit event; all are kept as events besides. */

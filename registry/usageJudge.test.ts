@@ -100,16 +100,16 @@ it.each([
   ["below", 50, 29, []],
   ["at 80 percent", 50, 30, [80]],
   ["past all of it", 0, 200, [80, 100]],
-  ["already past", 120, 1, []],
-])("tells of each threshold when it is crossed: %s", (_name, before, quantity, thresholds) => {
+  ["already past, which may not have been told", 120, 1, [80, 100]],
+])("knows each threshold that is reached: %s", (_name, before, quantity, thresholds) => {
   const totals = new Map([[`${TENANT}/day/2026-03-01T00:00:00.000Z/${METER}`, before]]);
   const event = { eventId: "e", tenantId: TENANT, meter: METER, quantity, occurredAt: AT };
   const judged = judgeUsage([event], factsWith({ totals, limitOf: () => 100 }));
-  expect(judged.crossings.map(({ threshold }) => threshold)).toEqual(thresholds);
+  expect(judged.reached.map(({ threshold }) => threshold)).toEqual(thresholds);
 });
 
 it("takes a quota of nothing for used up by the first event", () => {
   const event = { eventId: "e", tenantId: TENANT, meter: METER, quantity: 1, occurredAt: AT };
   const judged = judgeUsage([event], factsWith({ limitOf: () => 0 }));
-  expect(judged.crossings.map(({ threshold }) => threshold)).toEqual([80, 100]);
+  expect(judged.reached.map(({ threshold }) => threshold)).toEqual([80, 100]);
 });

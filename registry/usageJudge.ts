@@ -60,7 +60,7 @@ export interface TotalChange {
   corrections: number;
 }
 
-export interface Crossing {
+export interface Reached {
   readonly tenantId: string;
   readonly quota: QuotaKey;
   readonly window: UsageWindow;
@@ -75,7 +75,7 @@ export interface UsageJudgement {
   readonly verdicts: readonly UsageVerdict[];
   readonly counted: readonly CountedEvent[];
   readonly changes: readonly TotalChange[];
-  readonly crossings: readonly Crossing[];
+  readonly reached: readonly Reached[];
 }
 
 export function eventKey(tenantId: string, eventId: string): string {
@@ -95,7 +95,7 @@ export function judgeUsage(events: readonly UsageEvent[], facts: UsageFacts): Us
     });
   }
   const { counted, changes } = ledger;
-  return { verdicts, counted, changes: [...changes.values()], crossings: crossingsOf(facts, changes) };
+  return { verdicts, counted, changes: [...changes.values()], reached: reachedOf(facts, changes) };
 }
 
 class Ledger {
@@ -235,25 +235,26 @@ function totalAfter(
   return aggregation === "sum" ? before + changed + quantity : Math.max(before, changed, quantity);
 }
 
-/** A quota of zero is used up by the first event. */
-function crossingsOf(facts: UsageFacts, changes: ReadonlyMap<string, TotalChange>): Crossing[] {
-  const crossings: Crossing[] = [];
+/**
+ * Every threshold that a window is at or past by what was added, not only one that it crosses now: a bound may have become
+ * smaller than what was used. Which of them has been told already is for the registry to say.
+ */
+function reachedOf(facts: UsageFacts, changes: ReadonlyMap<string, TotalChange>): Reached[] {
+  const reached: Reached[] = [];
   for (const [key, change] of changes) {
     const { tenantId, meterKey, window, start, aggregation } = change;
     const decimals = facts.meters.get(meterKey)?.decimals ?? 0;
-    const before = fromSteps(facts.totals.get(key) ?? 0, decimals);
     const used = fromSteps(totalAfter(facts, key, change, aggregation, 0), decimals);
     for (const { quota } of quotasOfMeter(meterKey).filter((one) => one.window === window)) {
       const limit = facts.limitOf(tenantId, quota);
-      if (limit === undefined || used <= 0) continue;
+      if (limit === undefined || used <= 0 || change.quantity <= 0) continue;
       for (const threshold of QUOTA_THRESHOLDS) {
-        const mark = (limit * threshold) / 100;
-        const crosses = used >= mark && (before < mark || (mark === 0 && before === 0));
-        if (crosses) crossings.push({ tenantId, quota, window, windowStart: start, threshold, used, limit });
+        if (used < (limit * threshold) / 100) continue;
+        reached.push({ tenantId, quota, window, windowStart: start, threshold, used, limit });
       }
     }
   }
-  return crossings;
+  return reached;
 }
 
 function isSame(earlier: CountedEvent, event: UsageEvent, quantity: number | undefined): boolean {

@@ -104,4 +104,15 @@ describeDialects("quotas", (create) => {
       { stream: tenantId, type: "quota.exceeded", payload: { threshold: 100, used: 130, window: "day" } },
     ]);
   });
+
+  it("signal what became too much by a smaller bound, and no second time", async () => {
+    const { registry, override, event } = await begin();
+    await override(100);
+    expect((await send(registry, [event(60)])).signals).toBe(false);
+    await override(50);
+    expect((await send(registry, [event(1)])).signals).toBe(true);
+    const untold = await registry.read((db) => usageSignalsUntold(db, 10));
+    expect(untold.map((one) => one.threshold)).toEqual([80, 100]);
+    expect((await send(registry, [event(1)])).signals).toBe(false);
+  });
 });
