@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { policyLoadNewest, policyLoadRecord } from "../../registry/policy.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { type Settings, SettingsError } from "../config.ts";
+import { SettingsError } from "../config/settingsError.ts";
+import type { Settings } from "../config.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { createPoll, type Poll } from "../poll.ts";
@@ -79,23 +80,43 @@ export function createPolicyKeeper({ settings, registry, metrics, log }: KeeperP
   let status: PolicyStatus = { source: source.location, loadedAt: null, checkedAt: null, problem: null };
   let reading: Promise<boolean> | undefined;
 
+  /** What the source gave last: it says no more than "as before" when that was not taken. */
+  let given: readonly PolicyFile[] | undefined;
+  /** The last to be refused: what is wrong with it is not looked for again at every look. */
+  let refused: { readonly version: string; readonly problem: PolicySetProblem } | undefined;
+  /** Of the set that is on record: one that holds and could not be written down is written at the next look. */
+  let recorded: string | undefined;
+
   const take = async (files: readonly PolicyFile[], from: string) => {
     const set = readPolicySet(files);
     engine.take(set);
     for (const warning of set.warnings) log.warn({ version: set.version, warning }, "a policy looks wrong");
     const load = { version: set.version, source: from, files };
     const { loadedAt } = await registry.change(actor, (change) => policyLoadRecord(change, load));
+    recorded = set.version;
     status = { ...status, loadedAt };
     metrics.policyReloads.inc({ outcome: "taken" });
     log.info({ version: set.version, policies: set.policies.size, source: from }, "policies taken");
   };
 
+  const takeOther = async (files: readonly PolicyFile[]): Promise<boolean> => {
+    const version = versionOf(files);
+    if (version === engine.current?.version && version === recorded) return false;
+    if (version === refused?.version) throw refused.problem;
+    try {
+      await take(files, source.location);
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof PolicySetProblem) refused = { version, problem: thrown };
+      throw thrown;
+    }
+  };
+
   const look = async (): Promise<boolean> => {
     const at = new Date().toISOString();
     try {
-      const files = await source.read();
-      const isOther = files !== undefined && versionOf(files) !== engine.current?.version;
-      if (isOther) await take(files, source.location);
+      given = (await source.read()) ?? given;
+      const isOther = given !== undefined && (await takeOther(given));
       status = { ...status, checkedAt: at, problem: null };
       metrics.policyStale.set(0);
       return isOther;
