@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { readSettings } from "./config.ts";
+import { flagNames, readSettings, usage } from "./config.ts";
 
 describe("readSettings", () => {
   it("has a default for everything", () => {
@@ -26,5 +27,13 @@ describe("readSettings", () => {
     [["--colour"], "Known flags: --data-dir"],
   ])("refuses %j and says which", (args, message) => {
     expect(() => readSettings(args, {})).toThrow(message);
+  });
+});
+
+describe("the flags", () => {
+  it("are all in --help and in docs/configuration.md", () => {
+    const page = readFileSync(new URL("../docs/configuration.md", import.meta.url), "utf8");
+    expect(flagNames.filter((flag) => !page.includes(`\`--${flag}\``))).toEqual([]);
+    expect(flagNames.filter((flag) => !usage().includes(`  --${flag} `))).toEqual([]);
   });
 });

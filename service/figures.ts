@@ -4,7 +4,7 @@ import { observeBreakers } from "./app/breaker.ts";
 import type { ServiceContext } from "./app/context.ts";
 import { observeQueue } from "./app/health.ts";
 import { observeRouting } from "./app/routing.ts";
-import { limits } from "./config.ts";
+import { limits } from "./config/limits.ts";
 import { monotonicMs } from "./engine/monotonic.ts";
 
 /**

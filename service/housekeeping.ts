@@ -7,7 +7,7 @@ import { usagePurge } from "../registry/usagePurge.ts";
 import { controllerFor, type ServiceContext } from "./app/context.ts";
 import { purgeAudit } from "./audit/purge.ts";
 import { keepDays } from "./audit/retention.ts";
-import { limits } from "./config.ts";
+import { limits } from "./config/limits.ts";
 
 /**
  * Removes what has been kept for as long as it should be, in small transactions, so that nobody waits for it. What one pass

@@ -1,5 +1,5 @@
 import type { ServiceContext } from "./app/context.ts";
-import { limits } from "./config.ts";
+import { limits } from "./config/limits.ts";
 import { measuredPass } from "./measuredPass.ts";
 
 export interface Waker {

@@ -3,7 +3,7 @@ import { idempotencyPurge } from "../registry/idempotency.ts";
 import { checkpointByItself } from "./app/auditCheckpoint.ts";
 import type { ServiceContext } from "./app/context.ts";
 import { observeFleet } from "./app/health.ts";
-import { limits } from "./config.ts";
+import { limits } from "./config/limits.ts";
 import type { Dispatch } from "./dispatch/dispatch.ts";
 import { lookAtDueDomains } from "./domains/keeper.ts";
 import { createDriftKeeper, purgeScans } from "./drift/keeper.ts";

@@ -16,7 +16,7 @@ import {
 import { driftFindingList } from "../../registry/driftFindingRead.ts";
 import * as registry from "../../registry/driftIgnore.ts";
 import { driftSeen } from "../../registry/driftSeen.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { authorize } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
 import { requireKnownCohort } from "./fleetScope.ts";

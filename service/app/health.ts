@@ -13,7 +13,7 @@ import {
   targetsMatching,
 } from "../../registry/target.ts";
 import type { ServiceHealth } from "../cloud/cloudRuntime.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { cloudPlace } from "../operations/dataPlace.ts";
 import { authorize } from "./authorize.ts";
 import type { RequestContext, ServiceContext } from "./context.ts";

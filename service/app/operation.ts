@@ -14,7 +14,7 @@ import { isFinished } from "../../registry/operationFold.ts";
 import type { Change } from "../../registry/registry.ts";
 import { targetFind, targetGet } from "../../registry/target.ts";
 import { tenantTransitionRequest } from "../../registry/tenantLifecycle.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { type OperationInput, oldStateOf } from "../operations/saga.ts";
 import { sagas } from "../operations/sagas.ts";
 import { authorize } from "./authorize.ts";

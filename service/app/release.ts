@@ -4,7 +4,7 @@ import type { Release, ReleaseCreate, ReleaseDiff } from "../../contract/release
 import { diffReleases } from "../../contract/releaseDiff.ts";
 import { SERVICE_NAMES } from "../../contract/vocabulary.ts";
 import * as registry from "../../registry/release.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { registriesOf } from "../images/createImages.ts";
 import { resolveImages } from "../images/resolveImages.ts";
 import { authorize } from "./authorize.ts";

@@ -6,7 +6,7 @@ import { operationCreate } from "../../registry/operation.ts";
 import type { Change } from "../../registry/registry.ts";
 import { type TargetPatch, targetUpdate } from "../../registry/target.ts";
 import type { TransitionAction } from "../../registry/tenantLifecycle.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { placeOf } from "../operations/place.ts";
 import type { OperationInput } from "../operations/saga.ts";
 import { noteEnvironment } from "../tracing/scope.ts";

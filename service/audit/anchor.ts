@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { anchorNote, checkpointGet, checkpointsToAnchor } from "../../registry/auditCheckpointStore.ts";
 import { checkpointLines } from "../../registry/auditExport.ts";
 import type { ServiceContext } from "../app/context.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 
 /**
  * Writes each checkpoint with its heads outside of the registry: whoever can rewrite the registry should not be able to

@@ -2,7 +2,7 @@ import type { AuditDecision } from "../../contract/audit.ts";
 import { decisionsWrite } from "../../registry/decisionLog.ts";
 import { newId } from "../../registry/id.ts";
 import type { RequestContext, ServiceContext } from "../app/context.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 
 /**
  * What was allowed, on its way into the registry: kept in memory and written every few seconds, so that a read costs no

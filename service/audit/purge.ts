@@ -8,7 +8,7 @@ import { auditChainCut } from "../../registry/auditStart.ts";
 import type { Change } from "../../registry/registry.ts";
 import { tenantFind } from "../../registry/tenant.ts";
 import type { ServiceContext } from "../app/context.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { signerOf } from "../signing/signer.ts";
 
 /**

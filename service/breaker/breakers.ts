@@ -9,7 +9,8 @@ import {
 } from "../../registry/breaker.ts";
 import type { Change, Reader } from "../../registry/registry.ts";
 import type { ServiceContext } from "../app/context.ts";
-import { limits, type Settings } from "../config.ts";
+import { limits } from "../config/limits.ts";
+import type { Settings } from "../config.ts";
 import { type BreakerFacts, CLOSED, isCounted, judge } from "./judge.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import type { Nudges } from "../nudges.ts";
 import type { Dispatch } from "./dispatch.ts";
 

@@ -1,7 +1,7 @@
 import { PgBoss } from "pg-boss";
 import { operationsMarkDispatched, operationsUndispatched } from "../../registry/queue.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import type { Logger } from "../log.ts";
 import type { Nudges } from "../nudges.ts";
 import type { Dispatch, DispatchWorker } from "./dispatch.ts";

@@ -3,7 +3,7 @@ import pLimit from "p-limit";
 import { type DueDomain, domainSet, domainsDue } from "../../registry/domain.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { lookAtDomain, type MakeChange, makingsOf, publishAll, putOrSay } from "./look.ts";
 
 /**

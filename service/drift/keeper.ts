@@ -4,7 +4,7 @@ import { driftIgnoreEnd, driftIgnoresExpired } from "../../registry/driftIgnore.
 import { driftScansPurge } from "../../registry/driftScan.ts";
 import { driftSchedulesDue } from "../../registry/driftSchedule.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { doAlone } from "../jobs.ts";
 import { createWaker, type Waker } from "../waker.ts";
 import { runSchedules } from "./schedules.ts";

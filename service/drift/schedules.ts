@@ -5,7 +5,7 @@ import { driftScheduleRan, driftSchedulesDue } from "../../registry/driftSchedul
 import { driftPlacesIn } from "../../registry/driftScope.ts";
 import { SCANNABLE } from "../../registry/driftSeen.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { scheduleOf } from "../windows/schedule.ts";
 
 /**

@@ -4,19 +4,25 @@ import { entitlementOverridesExpire } from "../../registry/entitlementOverride.t
 import type { Change } from "../../registry/registry.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { entitlementTopic } from "./waits.ts";
 
-/** Ends the overrides whose time is over, of as many tenants as there are: the version moves, audited and told like any change. */
+/**
+ * Ends the overrides whose time is over, of as many tenants as there are: the version moves, audited and told like any change. One
+ * tenant that cannot be written keeps no other's from ending; it fails the pass when all others are done.
+ */
 export async function endOverrides(service: ServiceContext): Promise<void> {
   const { registry } = service;
   const now = new Date().toISOString();
   for (;;) {
     const due = await registry.read((db) => bundlesDue(db, now, limits.entitlementsDueAtOnce));
-    let ended = 0;
-    for (const tenantId of due) ended += (await expireOf(service, tenantId)) ? 1 : 0;
+    const outcomes: PromiseSettledResult<boolean>[] = [];
+    for (const tenantId of due) outcomes.push(...(await Promise.allSettled([expireOf(service, tenantId)])));
+    if (outcomes.some((one) => one.status === "fulfilled" && one.value)) continue;
+    const failed = outcomes.find((one) => one.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
     // Where the registry's clock is behind ours, nothing is over yet by its time.
-    if (ended === 0) return;
+    return;
   }
 }
 

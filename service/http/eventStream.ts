@@ -1,6 +1,6 @@
 import type { Request, Response } from "express";
 import type { EventFeed, FeedEvent } from "../app/eventFeed.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 
 /**
  * Server-Sent Events from a source that can be read again from any point. Nothing is queued per client: a slow client is

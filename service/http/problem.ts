@@ -1,6 +1,6 @@
 import type { Response } from "express";
 import { ERRORS, type ErrorCode, ProblemError } from "../../contract/errors.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 
 /** When it is worth asking again. */
 const RETRY_AFTER_S: Partial<Record<ErrorCode, number>> = {

@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import express, { type Express, type Response } from "express";
 import { canonicalPath } from "../../contract/alias.ts";
 import { ProblemError } from "../../contract/errors.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import type { HttpDeps } from "./deps.ts";
 import { docsRouter } from "./docs.ts";
 import { answerErrors, begin, wrap } from "./wrap.ts";

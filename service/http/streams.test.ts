@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import type { Response } from "express";
 import { describe, expect, it } from "vitest";
 import { ProblemError } from "../../contract/errors.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { createMetrics } from "../metrics.ts";
 import { createStreams } from "./streams.ts";
 

@@ -1,6 +1,6 @@
 import type { Response } from "express";
 import { ProblemError } from "../../contract/errors.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import type { Metrics } from "../metrics.ts";
 
 /** The open event streams of this service: counted, bounded, and ended when it stops. */

@@ -9,7 +9,7 @@ import { redactText } from "../../registry/redact.ts";
 import type { Change } from "../../registry/registry.ts";
 import type { Principal, RequestContext } from "../app/context.ts";
 import { FORCE_HEADER } from "../app/managed.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { bindScope, scopeFacts, withinScope } from "../tracing/scope.ts";
 import type { AnyHandler, CallTools, HttpDeps, ValidInput } from "./deps.ts";
 import type { KeptAnswer } from "./idempotency.ts";

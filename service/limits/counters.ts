@@ -1,6 +1,6 @@
 import pg from "pg";
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterPostgres } from "rate-limiter-flexible";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 
 /**
  * Where requests are counted: in memory, or in PostgreSQL where several services must count together. Each count belongs to a key

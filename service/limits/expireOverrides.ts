@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { limitOverrideExpire, limitOverridesDue } from "../../registry/limitOverride.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 
 /** Writes down which overrides have come to their end. They decide nothing since then, whether this has run or not. */
 export async function expireOverrides({ registry }: Pick<ServiceContext, "registry">): Promise<void> {

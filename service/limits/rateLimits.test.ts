@@ -1,7 +1,7 @@
 import { afterEach, expect, it, vi } from "vitest";
 import type { ProblemError } from "../../contract/errors.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { createMetrics } from "../metrics.ts";
 import { createNudges } from "../nudges.ts";
 import { type Counters, memoryCounters } from "./counters.ts";

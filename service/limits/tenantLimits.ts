@@ -2,7 +2,7 @@ import type { RateLimit } from "../../contract/plan.ts";
 import { rateOverridesInForce } from "../../registry/limitOverride.ts";
 import { planFind } from "../../registry/plan.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 
 /**
  * How many requests may be made about a tenant: an override's, else its plan's. Remembered for seconds, as it is asked with every

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { usageSignalsUntold, usageSignalTell } from "../../registry/usageSignal.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 
 type Parts = Pick<ServiceContext, "registry" | "log">;
 

@@ -3,7 +3,7 @@ import { archiveGet, archiveMark, archivesExpired } from "../../registry/archive
 import { planeGet } from "../../registry/plane.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { cloudPlace } from "./dataPlace.ts";
 
 /**

@@ -12,7 +12,7 @@ import { targetsOfTenant } from "../../registry/target.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
 import { requestOperations } from "../app/requestOperations.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { finishDecommission } from "./certificate.ts";
 
 /**

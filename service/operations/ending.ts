@@ -4,7 +4,7 @@ import type { OperationErrorValue } from "../../registry/schema.ts";
 import { targetGet } from "../../registry/target.ts";
 import { controllerFor } from "../app/context.ts";
 import { breakersCount, endedOperation } from "../breaker/breakers.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { append, type Execution } from "./execution.ts";
 import { recordUnfinished } from "./observed.ts";
 import type { PastRun } from "./pastRun.ts";

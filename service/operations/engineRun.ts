@@ -1,6 +1,6 @@
 import { planeGet } from "../../registry/plane.ts";
 import type { CloudPlace } from "../cloud/cloudRuntime.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import type { StackTarget } from "../engine/engine.ts";
 import { monotonicMs } from "../engine/monotonic.ts";
 import { hasCode, isLockedHere, lockOwnerIsGone } from "./failure.ts";

@@ -3,7 +3,7 @@ import { type JournalAppend, journalAppend, LeaseLostError } from "../../registr
 import type { OperationErrorValue } from "../../registry/schema.ts";
 import { targetGet } from "../../registry/target.ts";
 import type { ServiceContext } from "../app/context.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import type { EngineEvent } from "../engine/engine.ts";
 import { inSpan } from "../tracing/tracing.ts";
 import { describeFailure } from "./failure.ts";

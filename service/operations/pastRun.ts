@@ -3,7 +3,7 @@ import { journalList } from "../../registry/journal.ts";
 import { operationInput } from "../../registry/operation.ts";
 import type { Reader } from "../../registry/registry.ts";
 import type { OperationErrorValue } from "../../registry/schema.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import type { OperationInput } from "./saga.ts";
 
 /** Why an operation is being undone, and how it will end. */

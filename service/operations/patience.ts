@@ -1,5 +1,5 @@
 import { RegistryProblem } from "../../registry/registryProblem.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { pause } from "./retry.ts";
 import type { OperationStop } from "./stop.ts";
 

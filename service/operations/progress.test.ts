@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import type { EngineEvent } from "../engine/engine.ts";
 import { createProgress, type ProgressEntry } from "./progress.ts";
 

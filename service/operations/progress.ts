@@ -1,4 +1,4 @@
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import type { EngineEvent } from "../engine/engine.ts";
 
 export interface ProgressEntry {

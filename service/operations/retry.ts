@@ -1,4 +1,4 @@
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 
 export interface RetryPolicy {
   readonly attempts: number;

@@ -4,7 +4,7 @@ import {
   operationsToCancel,
 } from "../../registry/operationLease.ts";
 import type { ServiceContext } from "../app/context.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { monotonicMs } from "../engine/monotonic.ts";
 import { outsideScope, type ScopeFacts, withinScope } from "../tracing/scope.ts";
 import { createAdmission, freeMemoryBytes } from "./admission.ts";

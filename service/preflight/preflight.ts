@@ -4,7 +4,7 @@ import type { Preflight, PreflightWarnings } from "../../contract/preflight.ts";
 import { parsePlaneOutputs } from "../../stacks/plane/outputs.ts";
 import type { ServiceContext } from "../app/context.ts";
 import type { Usage } from "../cloud/cloudRuntime.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { cloudPlace } from "../operations/dataPlace.ts";
 import { findingsOf, isWarning, worst } from "./findings.ts";
 import { type Needs, needsOfTenants } from "./needs.ts";

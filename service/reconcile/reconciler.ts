@@ -16,7 +16,7 @@ import {
 } from "../../registry/reconcile.ts";
 import { tenantList } from "../../registry/tenantList.ts";
 import type { ServiceContext } from "../app/context.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { pause } from "../operations/retry.ts";
 import { withinScope } from "../tracing/scope.ts";
 import { act, StaleFacts } from "./act.ts";

@@ -17,7 +17,7 @@ import {
   type Span as SdkSpan,
   TraceIdRatioBasedSampler,
 } from "@opentelemetry/sdk-trace-base";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import type { Logger } from "../log.ts";
 import { scopeSpan } from "./scope.ts";
 import type { Attributes, Span, Tracing } from "./tracing.ts";

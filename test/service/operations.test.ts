@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { limits } from "../../service/config.ts";
+import { limits } from "../../service/config/limits.ts";
 import { EngineError } from "../../service/engine/errors.ts";
 import { stepRetry } from "../../service/operations/retry.ts";
 import {

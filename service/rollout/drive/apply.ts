@@ -17,7 +17,7 @@ import {
 } from "../../../registry/rolloutWave.ts";
 import { targetGet, targetUpdate } from "../../../registry/target.ts";
 import type { ServiceContext } from "../../app/context.ts";
-import { limits } from "../../config.ts";
+import { limits } from "../../config/limits.ts";
 import type { Action } from "../decide/action.ts";
 import { beginTargets } from "./begin.ts";
 import { takeBackTargets } from "./takeBack.ts";

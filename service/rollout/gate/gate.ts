@@ -4,7 +4,7 @@ import type { Tenant } from "../../../contract/tenant.ts";
 import { planeGet } from "../../../registry/plane.ts";
 import type { ServiceContext } from "../../app/context.ts";
 import { healthOf } from "../../app/health.ts";
-import { limits } from "../../config.ts";
+import { limits } from "../../config/limits.ts";
 import { cloudPlace } from "../../operations/dataPlace.ts";
 import { describeFailure } from "../../operations/failure.ts";
 import { askGate, GateRefusal } from "./gateHttp.ts";

@@ -6,7 +6,7 @@ import { rolloutTargetLooked } from "../../../registry/rolloutTarget.ts";
 import { targetFind } from "../../../registry/target.ts";
 import { tenantGet } from "../../../registry/tenant.ts";
 import type { ServiceContext } from "../../app/context.ts";
-import { limits } from "../../config.ts";
+import { limits } from "../../config/limits.ts";
 import { whyUnwell } from "./gate.ts";
 
 /**

@@ -13,7 +13,7 @@ import {
 import { type PreviewedFacts, rolloutPreviewedTargets } from "../../../registry/rolloutPreviewed.ts";
 import { rolloutTargetsSet } from "../../../registry/rolloutTarget.ts";
 import { controllerFor, type ServiceContext } from "../../app/context.ts";
-import { limits } from "../../config.ts";
+import { limits } from "../../config/limits.ts";
 import { planOf } from "../../engine/changes.ts";
 import type { PreviewResult } from "../../engine/engine.ts";
 import { monotonicMs } from "../../engine/monotonic.ts";
