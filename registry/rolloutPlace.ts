@@ -1,6 +1,7 @@
 import type { Cohort, CohortSelector } from "../contract/cohort.ts";
 import type { Target } from "../contract/target.ts";
 import type { Tenant } from "../contract/tenant.ts";
+import type { EnvironmentName } from "../contract/vocabulary.ts";
 import { fromJson } from "./json.ts";
 import type { Reader } from "./registry.ts";
 
@@ -75,4 +76,25 @@ function places(db: Reader) {
 
 function fromRow(row: Awaited<ReturnType<ReturnType<typeof places>["execute"]>>[number]): RolloutPlace {
   return { ...row, labels: fromJson(row.labels) };
+}
+
+/** All environments of all tenants that have something on these planes: what a change of their records reaches. */
+export async function environmentsOfTenantsOn(
+  db: Reader,
+  planes: readonly string[],
+): Promise<EnvironmentName[]> {
+  const rows = await db
+    .selectFrom("targets")
+    .select("environment")
+    .distinct()
+    .where("deletedAt", "is", null)
+    .where("tenantId", "in", (eb) =>
+      eb
+        .selectFrom("targets as there")
+        .select("there.tenantId")
+        .where("there.planeName", "in", planes)
+        .where("there.deletedAt", "is", null),
+    )
+    .execute();
+  return rows.map(({ environment }) => environment);
 }

@@ -1,5 +1,6 @@
 import { ProblemError } from "../../contract/errors.ts";
 import type { ManifestBody } from "../../contract/manifest.ts";
+import type { RolloutChange } from "../../contract/rolloutChange.ts";
 import { isMutation, type Route } from "../../contract/route.ts";
 import { type OperationId, routes } from "../../contract/routes.ts";
 import { ENVIRONMENTS, type EnvironmentName } from "../../contract/vocabulary.ts";
@@ -9,10 +10,12 @@ import { operationGet } from "../../registry/operation.ts";
 import { pinGet } from "../../registry/pin.ts";
 import type { Reader } from "../../registry/registry.ts";
 import { rolloutGet } from "../../registry/rollout.ts";
+import { environmentsOfTenantsOn } from "../../registry/rolloutPlace.ts";
 import { targetFind, targetsOfTenant } from "../../registry/target.ts";
-import { tenantFind, tenantFindBySlug } from "../../registry/tenant.ts";
+import { tenantFind, tenantFindBySlug, tenantVersionGet } from "../../registry/tenant.ts";
 import { windowGet } from "../../registry/window.ts";
 import { parseManifests } from "../manifest/parse.ts";
+import { isOfTenant } from "../rollout/drive/record.ts";
 import { recordDenial } from "./authorize.ts";
 import type { RequestContext } from "./context.ts";
 
@@ -52,6 +55,12 @@ const REACHERS: Readonly<Partial<Record<OperationId, Reacher>>> = {
   tenantCreate: async (_db, { body }) => ofPlanes(body.planes),
   tenantUpdate: async (db, { params, body }) =>
     union([await ofTenant(db, params.tenantId), ofPlanes(body.planes)]),
+  tenantReconfigure: async (db, { params, body }) =>
+    union([await ofTenant(db, params.tenantId), ofPlanes((body.change as Fields | undefined)?.planes)]),
+  tenantVersionRestore: async (db, { params }) => {
+    const { tenant } = await tenantVersionGet(db, params.tenantId as string, Number(params.recordVersion));
+    return union([await ofTenant(db, params.tenantId), ofPlanes(tenant.planes)]);
+  },
   planeRecord: async (_db, { body }) => [body.environment as EnvironmentName],
   pinCreate: async (db, { body }) => placeOr(body.planeName, () => ofTenant(db, body.tenantId)),
   pinRelease: async (db, { params }) => {
@@ -66,7 +75,10 @@ const REACHERS: Readonly<Partial<Record<OperationId, Reacher>>> = {
   },
   // `plane/<name>`; a region's has planes of every environment.
   breakerReset: async (_db, { params }) => ofPlanes([String(params.scope).replace(/^plane\//, "")]),
-  rolloutCreate: (db, { body }) => ofCohort(db, body.scope as Fields | undefined),
+  rolloutCreate: async (db, { body }) => {
+    const scope = body.scope as Fields | undefined;
+    return ofRollout(db, body.change as RolloutChange, await ofCohort(db, scope), scope?.planes);
+  },
   driftScanCreate: (db, { body }) => ofCohort(db, body),
   driftRepairCreate: (db, { body }) => ofCohort(db, body),
   driftIgnoreCreate: (db, { body }) => ofCohort(db, body.scope as Fields | undefined),
@@ -124,8 +136,10 @@ async function reachOf(
   if (BY_PLANES.has(action) && isNamed(body.planes)) return ofPlanes(body.planes);
   if (params.tenantId !== undefined) return ofTenant(db, params.tenantId);
   if (params.planeName !== undefined) return ofPlanes([params.planeName]);
-  if (params.rolloutId !== undefined)
-    return ofPlanes((await rolloutGet(db, params.rolloutId as string)).planes);
+  if (params.rolloutId !== undefined) {
+    const { planes, change } = await rolloutGet(db, params.rolloutId as string);
+    return ofRollout(db, change, ofPlanes(planes), planes);
+  }
   if (params.operationId !== undefined) {
     const { planeName, tenantId } = await operationGet(db, params.operationId as string);
     return placeOr(planeName, () => ofTenant(db, tenantId));
@@ -175,6 +189,12 @@ async function ofCohort(db: Reader, cohort: Fields | undefined): Promise<Reach> 
   if (isNamed(planes)) return ofPlanes(planes);
   if (!isNamed(tenantIds)) return everything;
   return union(await Promise.all(tenantIds.map((tenantId) => ofTenant(db, tenantId))));
+}
+
+/** Of a rollout. One that writes to tenants' records or flags changes what all environments of a tenant share. */
+async function ofRollout(db: Reader, what: RolloutChange, reach: Reach, planes: unknown): Promise<Reach> {
+  if (!isOfTenant(what) || !isNamed(planes)) return reach;
+  return union([reach, await environmentsOfTenantsOn(db, planes.map(String))]);
 }
 
 async function ofManifests(db: Reader, body: ManifestBody): Promise<Reach> {

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { MANIFEST_API_VERSION } from "../../contract/manifest.ts";
 import { isMutation, type Route } from "../../contract/route.ts";
 import { type OperationId, routes } from "../../contract/routes.ts";
+import { tenantGet } from "../../registry/tenant.ts";
 import { scopeRuleOf } from "../../service/app/environmentScope.ts";
-import { addPlane } from "../registry/fixtures.ts";
+import { addPlane, context, newTarget } from "../registry/fixtures.ts";
 import {
   controlPlane,
   createRelease,
@@ -20,15 +21,22 @@ const PROD = "prod-eu-west-1";
 let service: TestService;
 let key: string;
 let adminOfDev: string;
-const ids: Record<"dev" | "prod" | "both", string> = { dev: "", prod: "", both: "" };
+const ids: Record<"dev" | "prod" | "both" | "once", string> = { dev: "", prod: "", both: "", once: "" };
 
 beforeAll(async () => {
   service = await startTestService(["--reconcile", "off"]);
   await createRelease(service, "1.0.0");
-  await addPlane(service.registry(), "prod");
+  const prod = await addPlane(service.registry(), "prod");
   ids.dev = await createTenant(service, "in-dev", { planes: [plane] });
   ids.prod = await createTenant(service, "in-prod", { planes: [PROD] });
   ids.both = await createTenant(service, "in-both", { planes: [plane, PROD] });
+  const there = await run(service, `/tenants/${ids.both}/activate`, { planes: [plane] });
+  expect(there).toMatchObject([{ status: "succeeded" }]);
+  await service.registry().change(context, async (change) => {
+    await newTarget(change, await tenantGet(change.db, ids.both), prod);
+  });
+  ids.once = await createTenant(service, "once-in-prod", { planes: [PROD] });
+  await service.call("PATCH", `${controlPlane}/tenants/${ids.once}`, { body: { planes: [plane] } });
   key = await make("fleet_operator");
   adminOfDev = await make("fleet_admin");
   // Its first use is written down; here it would look like a change.
@@ -59,7 +67,7 @@ describe("a key for some environments", () => {
     const [operation] = await run(service, `/tenants/${ids.dev}/activate`);
     expect(operation.status).toBe("succeeded");
     expect((await send("POST", `/tenants/${ids.dev}/deploy`, { force: true })).status).toBe(202);
-    expect((await send("POST", `/tenants/${ids.both}/activate`, { planes: [plane] })).status).toBe(202);
+    expect((await send("POST", `/tenants/${ids.both}/deploy`, { planes: [plane] })).status).toBe(202);
     expect(
       (await send("POST", "/pins", { tenantId: ids.both, planeName: plane, reason: "held" })).status,
     ).toBe(201);
@@ -93,6 +101,24 @@ describe("a key for some environments", () => {
       },
     ],
     ["a rollout to the whole fleet", "POST", "/rollouts", { change: { kind: "release", releaseNumber: 1 } }],
+    [
+      "what the tenants of a plane share with elsewhere, in waves",
+      "POST",
+      "/rollouts",
+      { change: { kind: "field", field: "settings.LOG_LEVEL", value: "debug" }, scope: { planes: [plane] } },
+    ],
+    [
+      "where a tenant is, by reconfiguring",
+      "POST",
+      "/tenants/{dev}/reconfigure",
+      { change: { planes: [PROD] } },
+    ],
+    [
+      "where a tenant is, by going back to what it was",
+      "POST",
+      "/tenants/{once}/versions/1/restore",
+      { reason: "as it was" },
+    ],
     ["a scan of planes elsewhere", "POST", "/drift/scans", { planes: [plane, PROD] }],
     ["a scan of the whole fleet", "POST", "/drift/scans", {}],
     ["a repair elsewhere", "POST", "/drift/repairs", { tenantIds: ["{prod}"] }],
@@ -109,7 +135,7 @@ describe("a key for some environments", () => {
     ],
   ])("does not change %s, and leaves a trace", async (_what, method, path, body) => {
     const fill = (text: string) =>
-      text.replace(/\{(dev|prod|both)\}/g, (_all, name: keyof typeof ids) => ids[name]);
+      text.replace(/\{(dev|prod|both|once)\}/g, (_all, name: keyof typeof ids) => ids[name]);
     const before = await withoutTrail();
     const sent = body === undefined ? undefined : JSON.parse(fill(JSON.stringify(body)));
     expect(await send(method, fill(path), sent)).toMatchObject(refused);
