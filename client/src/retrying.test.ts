@@ -1,5 +1,8 @@
-import { expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { createTenantryClient, pageItems, TenantryError, taken } from "./index.ts";
+import { LIMITS } from "./retry.ts";
+
+afterEach(() => vi.useRealTimers());
 
 const url = "http://tenantry.example:7070";
 const tenants = "/v1/control-plane/tenants" as const;
@@ -71,4 +74,33 @@ it("goes through all pages", async () => {
   for await (const { slug } of pageItems(page)) slugs.push(slug);
   expect(slugs).toEqual(["a", "b", "c"]);
   expect(asked[1]?.url).toContain("cursor=n");
+});
+
+it("gives up a wait when the caller does", async () => {
+  const { asked, client } = scripted(json(429, problem, { "retry-after": "30" }), json(200, { items: [] }));
+  const caller = new AbortController();
+  const outcome = client.GET(tenants, { signal: caller.signal }).catch((error: unknown) => error);
+  await vi.waitFor(() => expect(asked).toHaveLength(1));
+  await new Promise((resolve) => setImmediate(resolve));
+  caller.abort(new Error("enough"));
+  expect(await outcome).toMatchObject({ message: "enough" });
+  expect(asked).toHaveLength(1);
+});
+
+it("limits how long an answer takes to begin, not how long it is", async () => {
+  vi.useFakeTimers();
+  const { asked, client } = scripted(json(200, { items: [] }));
+  await client.GET(tenants);
+  vi.advanceTimersByTime(2 * LIMITS.requestTimeoutMs);
+  expect(asked[0]?.signal.aborted).toBe(false);
+
+  const silent = createTenantryClient({
+    url,
+    apiKey: "tk_a_b",
+    fetch: ({ signal }) =>
+      new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+  });
+  const outcome = silent.GET(tenants).catch((error: unknown) => error);
+  await vi.advanceTimersByTimeAsync(5 * LIMITS.requestTimeoutMs);
+  expect(await outcome).toMatchObject({ name: "TimeoutError" });
 });

@@ -5,7 +5,8 @@ const WORTH_ANOTHER_TRY = new Set([429, 502, 503, 504]);
 
 /**
  * Tries again what was not answered or not yet: with the same Idempotency-Key, so a mutation whose answer was lost is done once. Tries
- * and waits are bounded (retry.ts); each try has its own time limit.
+ * and waits are bounded (retry.ts), and end at once when the caller gives up. Each try has its own time limit until its answer begins; how long
+ * an answer may take is the caller's to say, as exports and event streams are long.
  */
 export function retrying(
   send: (request: Request) => Promise<Response>,
@@ -17,10 +18,7 @@ export function retrying(
       request.headers.set("idempotency-key", crypto.randomUUID());
     }
     for (let tries = 1; ; tries += 1) {
-      const attempt = new Request(request.clone(), {
-        signal: AbortSignal.any([request.signal, AbortSignal.timeout(LIMITS.requestTimeoutMs)]),
-      });
-      const outcome = await send(attempt).catch((error: unknown) => ({ error }));
+      const outcome = await once(send, request).catch((error: unknown) => ({ error }));
       const connected = outcome instanceof Response;
       if (connected && !WORTH_ANOTHER_TRY.has(outcome.status)) return outcome;
       const asked = connected ? retryAfterMs(outcome.headers.get("retry-after"), Date.now()) : undefined;
@@ -31,7 +29,39 @@ export function retrying(
         if (connected) return outcome;
         throw outcome.error;
       }
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      // Unread, it would hold its connection.
+      if (connected) await outcome.body?.cancel().catch(() => undefined);
+      await wait(waitMs, request.signal);
     }
   };
+}
+
+async function once(send: (request: Request) => Promise<Response>, request: Request): Promise<Response> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(timedOut()), LIMITS.requestTimeoutMs);
+  try {
+    const signal = AbortSignal.any([request.signal, late.signal]);
+    return await send(new Request(request.clone(), { signal }));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function timedOut(): DOMException {
+  return new DOMException(`No answer within ${LIMITS.requestTimeoutMs} ms.`, "TimeoutError");
+}
+
+function wait(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const end = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", end);
+      resolve();
+    }, ms);
+    signal.addEventListener("abort", end, { once: true });
+  });
 }
