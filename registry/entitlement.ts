@@ -121,15 +121,15 @@ export async function bundlesDue(db: Reader, now: string, limit: number): Promis
   return rows.map(({ tenantId }) => tenantId);
 }
 
-/** The versions that came to be at or after a time. */
-export async function bundlesChangedSince(
+/** The versions that came to be after a time, the newest last. */
+export async function bundlesChangedAfter(
   db: Reader,
-  since: string,
+  after: string,
 ): Promise<readonly Pick<KeptBundle, "tenantId" | "version" | "changedAt">[]> {
   return await db
     .selectFrom("entitlementBundles")
     .select(["tenantId", "version", "changedAt"])
-    .where("changedAt", ">=", since)
+    .where("changedAt", ">", after)
     .orderBy("changedAt")
     .execute();
 }

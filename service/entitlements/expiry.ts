@@ -18,10 +18,10 @@ export async function endOverrides(service: ServiceContext): Promise<void> {
     const due = await registry.read((db) => bundlesDue(db, now, limits.entitlementsDueAtOnce));
     const outcomes: PromiseSettledResult<boolean>[] = [];
     for (const tenantId of due) outcomes.push(...(await Promise.allSettled([expireOf(service, tenantId)])));
+    // None may have: where the registry's clock is behind ours, nothing is over yet by its time.
     if (outcomes.some((one) => one.status === "fulfilled" && one.value)) continue;
     const failed = outcomes.find((one) => one.status === "rejected");
     if (failed !== undefined) throw failed.reason;
-    // Where the registry's clock is behind ours, nothing is over yet by its time.
     return;
   }
 }

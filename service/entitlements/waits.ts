@@ -1,7 +1,7 @@
 import { ENTITLEMENT_LIMITS } from "../../contract/entitlement.ts";
-import { bundleFind, bundlesChangedSince, bundlesNewest } from "../../registry/entitlement.ts";
+import { bundleFind, bundlesChangedAfter, bundlesNewest } from "../../registry/entitlement.ts";
 import type { ServiceContext } from "../app/context.ts";
-import { limits } from "../config.ts";
+import { limits } from "../config/limits.ts";
 import { STOPPING } from "../nudges.ts";
 
 /**
@@ -9,10 +9,18 @@ import { STOPPING } from "../nudges.ts";
  * changes (a rollout, a manifest, another process) is found by one look a second for all that wait, not one for each.
  */
 interface Waiting {
-  readonly byTenant: Map<string, Set<() => void>>;
+  readonly byTenant: Map<string, Set<Waiter>>;
   count: number;
   timer: NodeJS.Timeout | undefined;
+  /** The newest change that was seen, and when by this process's clock that was. */
   since: string | undefined;
+  seenAtMs: number;
+}
+
+interface Waiter {
+  /** What whoever waits has. */
+  readonly version: number;
+  wake(): void;
 }
 
 const waits = new WeakMap<ServiceContext["nudges"], Waiting>();
@@ -34,7 +42,7 @@ export async function waitForVersion(
   context.metrics.entitlementReaders.inc();
   const { promise, resolve } = Promise.withResolvers<void>();
   const end = setTimeout(resolve, waitMs);
-  const leave = join(context, waiting, tenantId, resolve);
+  const leave = join(context, waiting, tenantId, { version, wake: resolve });
   gone.addEventListener("abort", () => resolve(), { once: true });
   try {
     // Listening has begun: a version that comes during this look wakes.
@@ -51,20 +59,21 @@ export async function waitForVersion(
 function waitingOf({ nudges }: ServiceContext): Waiting {
   const known = waits.get(nudges);
   if (known !== undefined) return known;
-  const fresh: Waiting = { byTenant: new Map(), count: 0, timer: undefined, since: undefined };
+  const fresh: Waiting = { byTenant: new Map(), count: 0, timer: undefined, since: undefined, seenAtMs: 0 };
   waits.set(nudges, fresh);
   return fresh;
 }
 
-function join(context: ServiceContext, waiting: Waiting, tenantId: string, wake: () => void): () => void {
+function join(context: ServiceContext, waiting: Waiting, tenantId: string, waiter: Waiter): () => void {
   const set = waiting.byTenant.get(tenantId) ?? new Set();
-  waiting.byTenant.set(tenantId, set.add(wake));
+  waiting.byTenant.set(tenantId, set.add(waiter));
   const { nudges } = context;
+  const { wake } = waiter;
   const offs = [nudges.on(entitlementTopic(tenantId), wake), nudges.on(STOPPING, wake)];
   waiting.timer ??= setInterval(() => void look(context, waiting), limits.entitlementLookMs);
   return () => {
     for (const off of offs) off();
-    set.delete(wake);
+    set.delete(waiter);
     if (set.size === 0) waiting.byTenant.delete(tenantId);
     if (waiting.byTenant.size > 0) return;
     clearInterval(waiting.timer);
@@ -73,16 +82,25 @@ function join(context: ServiceContext, waiting: Waiting, tenantId: string, wake:
   };
 }
 
-/** Looks a little further back than it must: changes that began earlier may be committed later. */
+/**
+ * Looks a little further back than it must, as changes that began earlier may be committed later; and no longer once nothing
+ * has come for as long, or the last changes of many tenants would be read again every second.
+ */
 async function look({ registry, log }: ServiceContext, waiting: Waiting): Promise<void> {
   try {
     const since = waiting.since ?? (await registry.read(bundlesNewest));
     if (since === undefined) return;
-    const overlap = new Date(Date.parse(since) - limits.entitlementLookBackMs).toISOString();
-    const changed = await registry.read((db) => bundlesChangedSince(db, overlap));
-    waiting.since = changed.at(-1)?.changedAt ?? since;
-    for (const { tenantId } of changed) {
-      for (const wake of waiting.byTenant.get(tenantId) ?? []) wake();
+    if (waiting.since === undefined) waiting.seenAtMs = performance.now();
+    waiting.since = since;
+    const isQuiet = performance.now() - waiting.seenAtMs > limits.entitlementLookBackMs;
+    const after = new Date(Date.parse(since) - (isQuiet ? 0 : limits.entitlementLookBackMs)).toISOString();
+    const changed = await registry.read((db) => bundlesChangedAfter(db, after));
+    const newest = changed.at(-1)?.changedAt ?? since;
+    if (newest > since) [waiting.since, waiting.seenAtMs] = [newest, performance.now()];
+    for (const { tenantId, version } of changed) {
+      for (const waiter of waiting.byTenant.get(tenantId) ?? []) {
+        if (waiter.version !== version) waiter.wake();
+      }
     }
   } catch (thrown) {
     log.debug({ err: thrown }, "cannot look for changed entitlements");

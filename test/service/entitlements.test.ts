@@ -135,6 +135,47 @@ it("ends an override by itself: the version moves, an event tells, and the bundl
   expect(JSON.parse(told.at(-1)?.payload ?? "{}")).toMatchObject({ version: before.version + 1 });
 });
 
+it("ends an override though an earlier one cannot be ended", async () => {
+  const broken = await createTenant(service, "broken");
+  const boundTo = (planVersion: number) =>
+    service
+      .registry()
+      .change(
+        { actor: { kind: "system", id: "test", name: "test" }, requestId: "r", correlationId: "r" },
+        async (change) => {
+          await change.db
+            .updateTable("tenants")
+            .set({ planVersion })
+            .where("tenantId", "=", broken)
+            .execute();
+          await change.audit({
+            action: "test.bound",
+            target: { type: "tenant", id: broken },
+            tenantId: broken,
+          });
+        },
+      );
+  const soon = Date.now() + 1_000;
+  const wish = { capabilityKey: "custom-domains", enabled: true, reason: "trial" };
+  const first = await service.call("POST", at(broken), {
+    body: { ...wish, expiresAt: new Date(soon).toISOString() },
+  });
+  expect(first.status).toBe(200);
+  await boundTo(999);
+  try {
+    await set({ ...wish, expiresAt: new Date(soon + 100).toISOString() });
+    await waitFor("the end of the later override", async () => {
+      const ended = await events("entitlement.override_expired");
+      return ended.find(
+        (one: { details: object }) =>
+          "capabilityKey" in one.details && one.details.capabilityKey === wish.capabilityKey,
+      );
+    });
+  } finally {
+    await boundTo(1);
+  }
+});
+
 it("brings a change to a verified reader within the bound, whatever caused it, and measures it", async () => {
   const reader = createEntitlementReader({
     ...{ url: service.url(), apiKey: service.adminKey, tenantId, keys: [await publicKey()] },
