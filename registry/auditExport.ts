@@ -44,6 +44,7 @@ export async function* auditExport(
     }
     if (head !== null) yield { line: "head", head: headText({ chain: name, ...head }) };
   }
+  yield { line: "end" };
 }
 
 function placeOf(cursor: string): [string, number] {
@@ -144,6 +145,7 @@ export async function auditProof(
       isFirst = false;
       yield event;
     }
+    yield { line: "end" };
   }
   return lines();
 }

@@ -62,6 +62,7 @@ function keptOf(number: number, heads: readonly string[], by = ours): KeptCheckp
   return { signed: checkpoint(number, heads, by), heads, keys: [by.key] };
 }
 
+const end: AuditLine = { line: "end" };
 const scope = (chain: string): AuditLine => ({ line: "export", formatVersion: 1, chain, exportedAt: at });
 
 function verify(lines: readonly (AuditEvent | AuditLine)[], options: LinesOptions = {}) {
@@ -76,7 +77,7 @@ const tenant = chainOf(TENANT, words(5));
 const heads = [endOf(tenant), endOf(fleet)];
 const whole: (AuditEvent | AuditLine)[] = [
   ...[scope("all"), ...tenant, { line: "head" as const, head: endOf(tenant) }],
-  ...[...fleet, { line: "head" as const, head: endOf(fleet) }],
+  ...[...fleet, { line: "head" as const, head: endOf(fleet) }, end],
 ];
 
 describe("an export of the audit trail", () => {
@@ -104,27 +105,42 @@ describe("an export of the audit trail", () => {
   it("shows a tail that was cut off by the chain's head, and by a checkpoint where the head went with it", () => {
     const cut = whole.toSpliced(5, 1);
     expect(verify(cut).breaks).toEqual([expect.objectContaining({ chain: TENANT, kind: "truncated" })]);
-    const without = [scope("all"), ...tenant.slice(0, 3), ...fleet];
+    const without = [scope("all"), ...tenant.slice(0, 3), ...fleet, end];
     expect(verify(without).verified).toBe(true);
     expect(verify(without, { checkpoints: [keptOf(1, heads)] }).breaks).toEqual([
       expect.objectContaining({ chain: TENANT, kind: "truncated", sequence: 4 }),
     ]);
   });
 
+  it("shows an end that was cut off with everything that told of it, or that never came", () => {
+    for (const lines of whole.keys()) {
+      const { breaks } = verify(whole.slice(0, lines));
+      if (lines > 0) expect(breaks).toContainEqual(expect.objectContaining({ kind: "truncated" }));
+    }
+    expect(verify([...whole, tenant[0] as AuditEvent]).verified).toBe(false);
+  });
+
+  it("shows a chain that is gone together with the line that said what is in the export", () => {
+    expect(verify(whole.slice(1)).verified).toBe(true);
+    const { breaks } = verify([...fleet, end], { checkpoints: [keptOf(1, heads)] });
+    expect(breaks).toEqual([expect.objectContaining({ kind: "truncated" })]);
+    expect(verify([scope("fleet"), ...fleet, end])).toMatchObject({ verified: true, scope: "fleet" });
+  });
+
   it("shows a chain that is gone altogether", () => {
-    const { breaks } = verify([scope("all"), ...fleet], { checkpoints: [keptOf(1, heads)] });
+    const { breaks } = verify([scope("all"), ...fleet, end], { checkpoints: [keptOf(1, heads)] });
     expect(breaks).toEqual([expect.objectContaining({ chain: TENANT, kind: "truncated", sequence: 1 })]);
-    expect(verify([scope("fleet"), ...fleet], { checkpoints: [keptOf(1, heads)] }).verified).toBe(true);
+    expect(verify([scope("fleet"), ...fleet, end], { checkpoints: [keptOf(1, heads)] }).verified).toBe(true);
   });
 
   it("shows a past that was written anew with all its hashes, against an older checkpoint only", () => {
     const anew = chainOf(TENANT, [...words(2), "another story", ...words(5)]);
-    const lines = [scope("all"), ...anew, ...fleet];
+    const lines = [scope("all"), ...anew, ...fleet, end];
     expect(verify(lines).verified).toBe(true);
     expect(verify(lines, { checkpoints: [keptOf(1, heads)] }).breaks).toEqual([
       expect.objectContaining({ chain: TENANT, kind: "rewritten", sequence: 5 }),
     ]);
-    const longer = [scope("all"), ...chainOf(TENANT, [...words(5), "later"]), ...fleet];
+    const longer = [scope("all"), ...chainOf(TENANT, [...words(5), "later"]), ...fleet, end];
     expect(verify(longer, { checkpoints: [keptOf(1, heads)] }).verified).toBe(true);
   });
 
@@ -162,9 +178,9 @@ describe("a chain whose beginning has outlived its retention", () => {
   it("verifies from its signed start on", () => {
     const lines = [start(2, tenant[1]?.hash ?? ""), ...kept];
     expect(verify(lines, options)).toMatchObject({ verified: true, events: 3 });
-    expect(verify([scope(TENANT), ...lines], { ...options, checkpoints: [keptOf(1, heads)] }).verified).toBe(
-      true,
-    );
+    expect(
+      verify([scope(TENANT), ...lines, end], { ...options, checkpoints: [keptOf(1, heads)] }).verified,
+    ).toBe(true);
   });
 
   it("is broken without one, with one that somebody else signed, or with that of another event or chain", () => {
@@ -184,7 +200,10 @@ describe("a chain whose beginning has outlived its retention", () => {
     const forged = chainOf(TENANT, ["other", "other"]);
     const rest = chainOf(TENANT, ["other", "other", ...words(1)]).slice(2);
     const checkpoints = [keptOf(1, [endOf(tenant.slice(0, 2))])];
-    const { breaks } = verify([start(2, forged[1]?.hash ?? ""), ...rest], { ...options, checkpoints });
+    const { breaks } = verify([scope(TENANT), start(2, forged[1]?.hash ?? ""), ...rest, end], {
+      ...options,
+      checkpoints,
+    });
     expect(breaks).toEqual([expect.objectContaining({ kind: "rewritten", sequence: 2 })]);
   });
 });
@@ -200,7 +219,7 @@ describe("the proof of one tenant's chain", () => {
   const path = merkleTree(all).path(1);
 
   it("is verified by the public key alone, and shows no other tenant", () => {
-    const lines = [...proof(1, path), ...tenant];
+    const lines = [...proof(1, path), ...tenant, end];
     expect(verify(lines, { keys: [ours.key] })).toMatchObject({
       verified: true,
       checkpoints: [1],
@@ -214,13 +233,14 @@ describe("the proof of one tenant's chain", () => {
       ...{ line: "segment", chain: TENANT, sequence: 2 },
       hash: tenant[1]?.hash ?? "",
     };
-    const verification = verify([...proof(1, path), segment, ...tenant.slice(2)], { keys: [ours.key] });
+    const verification = verify([...proof(1, path), segment, ...tenant.slice(2), end], { keys: [ours.key] });
     expect(verification).toMatchObject({ verified: true, segments: [{ chain: TENANT, sequence: 2 }] });
   });
 
   it("fails with another head, another place, another path, a missing tail or an edited event", () => {
     const broken = (lines: readonly (AuditEvent | AuditLine)[]) =>
-      !verify(lines, { keys: [ours.key] }).verified;
+      !verify([...lines, end], { keys: [ours.key] }).verified;
+    expect(broken([...proof(1, path), ...tenant])).toBe(false);
     expect(broken([...proof(1, path, endOf(tenant.slice(0, 4))), ...tenant.slice(0, 4)])).toBe(true);
     expect(broken([...proof(2, path), ...tenant])).toBe(true);
     expect(broken([...proof(1, path.slice(1)), ...tenant])).toBe(true);

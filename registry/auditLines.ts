@@ -40,7 +40,9 @@ export type AuditLine =
   | ({ readonly line: "start" } & SignedStart)
   | { readonly line: "segment"; readonly chain: string; readonly sequence: number; readonly hash: string }
   | { readonly line: "head"; readonly head: string }
-  | { readonly line: "next"; readonly cursor: string };
+  | { readonly line: "next"; readonly cursor: string }
+  /** The last: without it something of what was exported is missing, be it lost on the way or cut off. */
+  | { readonly line: "end" };
 
 /** A checkpoint that was kept outside, with all its heads. */
 export interface KeptCheckpoint {
@@ -59,6 +61,8 @@ export interface LinesOptions {
 
 export interface LinesVerification {
   readonly verified: boolean;
+  /** What the export says is in it: `all`, `fleet` or a tenant's id; null where events stand alone. */
+  readonly scope: string | null;
   readonly chains: number;
   readonly events: number;
   readonly breaks: readonly AuditBreak[];
@@ -94,6 +98,7 @@ export class LinesVerifier {
   #events = 0;
   #headSeen = false;
   #isCut = false;
+  #isEnded = false;
 
   constructor(options: LinesOptions = {}) {
     this.#options = options;
@@ -102,6 +107,7 @@ export class LinesVerifier {
 
   add(value: AuditEvent | AuditLine): void {
     this.#isCut = "line" in value && value.line === "next";
+    this.#isEnded = "line" in value && value.line === "end";
     if ("line" in value) this.#takeLine(value);
     else this.#takeEvent(value);
   }
@@ -119,6 +125,7 @@ export class LinesVerifier {
     return {
       ...{
         verified: breaks.length === 0,
+        scope: this.#scope ?? null,
         chains: this.#chains.size,
         events: this.#events,
         breaks,
@@ -136,8 +143,12 @@ export class LinesVerifier {
   }
 
   #holdWhole(): void {
-    if (this.#isCut)
-      this.#found(this.#scope ?? FLEET, 0, "truncated", "the export ends with a cursor, its rest is missing");
+    const about = this.#scope ?? FLEET;
+    if (this.#isCut) this.#found(about, 0, "truncated", "the export ends with a cursor, its rest is missing");
+    else if (this.#scope !== undefined && !this.#isEnded)
+      this.#found(about, 0, "truncated", "the line that ends an export is not its last");
+    if (this.#scope === undefined && this.#vouched.size > 0)
+      this.#found(about, 0, "truncated", "the line that says which chains are in the export is missing");
     const { head } = this.#options;
     if (head === undefined || this.#headSeen) return;
     const [name = FLEET] = this.#chains.keys();
@@ -203,6 +214,7 @@ export class LinesVerifier {
         break;
       case "checkpoint_head":
       case "next":
+      case "end":
         break;
       default:
         // What a later version may say besides changes nothing of what is held here.

@@ -82,9 +82,11 @@ export function headOf(said: string | undefined): ChainHead | undefined {
 }
 
 export function told(verification: LinesVerification): string {
-  const { verified, events, chains, breaks, fleetHead, checkpoints, keysGiven, segments } = verification;
+  const { verified, scope, events, chains, breaks, fleetHead, checkpoints, keysGiven, segments } =
+    verification;
   const lines = [
     `${events} events in ${chains} chains: ${verified ? "all verified" : `${breaks.length} broken`}`,
+    scope === null ? "events alone: nothing says which there should be" : `an export of: ${scope}`,
     ...breaks.map(({ chain, kind, message }) => `  ${chain}: ${kind}: ${message}`),
     ...segments.map(({ chain, sequence }) => `  ${chain}: events 1 to ${sequence} are not in the export`),
     ...checkpoints.map((number) => `held against checkpoint ${number}`),
