@@ -153,6 +153,7 @@ describe("a queue message", () => {
   it.each([
     ["a password", { password: "hunter2" }, "payload.password"],
     ["a password that is a number", { login: { pwd: 1234 } }, "payload.login.pwd"],
+    ["a password in a wrapping", { password: { value: "hunter2", algorithm: "none" } }, "payload.password"],
     ["one of several tokens", { items: [{}, { apiKey: ["x"] }] }, "payload.items.1.apiKey"],
     ["a secret as a name", { [["AK", "IAIOSFODNN7EXAMPLE"].join("")]: 1 }, "payload"],
   ])("with %s is refused at its place", (_name, payload, path) => {
@@ -166,6 +167,7 @@ describe("a queue message", () => {
     { secretArn: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:tenants/acme/smtp" },
     { clientSecret: "/prod/tenants/acme/integrations/okta" },
     { tokens: 4096, maxTokens: "4096", nextToken: "abc", promptTokens: 12 },
+    { secret: { value: "/prod/tenants/acme/smtp", version: "3" }, token: { kind: "opaque" } },
     { digest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", apiKey: "" },
   ])("may say %j", (payload) => {
     expect(reader.read(writer.write(entry(payload as QueueEntry["payload"]))).payload).toEqual(payload);

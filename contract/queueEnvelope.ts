@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { at, tenantIdSchema, uuid } from "./common.ts";
-import { namesSecret, secretShapeOf } from "./secretShape.ts";
+import { namesSecret, saysNothing, secretShapeOf } from "./secretShape.ts";
 import { isSecretReference } from "./tenantConfig.ts";
 
 /**
@@ -226,6 +226,8 @@ export function secretIn(value: unknown, path: string): { path: string; what: st
 
 function isNamedSecret(name: string, member: unknown): boolean {
   if (Array.isArray(member)) return member.some((one) => isNamedSecret(name, one));
+  if (typeof member === "object" && member !== null)
+    return Object.entries(member).some(([inner, one]) => saysNothing(inner) && isNamedSecret(name, one));
   if (typeof member === "number") return /(?:password|passwd|pwd)$/i.test(name);
   if (typeof member !== "string" || member === "" || !namesSecret(name)) return false;
   return !isSecretReference(member);

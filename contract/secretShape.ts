@@ -121,6 +121,24 @@ const SECRET_LAST_WORDS = new Set([
 const HARMLESS_QUALIFIERS = new Set(["next", "page", "continuation", "sync", "cursor", "change"]);
 const KEY_QUALIFIERS = new Set(["api", "private", "access", "secret", "encryption", "signing", "master"]);
 
+/** Members that say nothing of their own: what `password: { value: … }` holds is the password. */
+const EMPTY_NAMES = new Set([
+  "value",
+  "values",
+  "plain",
+  "plaintext",
+  "text",
+  "data",
+  "current",
+  "previous",
+  "old",
+  "new",
+]);
+
+export function saysNothing(name: string): boolean {
+  return EMPTY_NAMES.has(name.toLowerCase());
+}
+
 /** True for names such as DB_PASSWORD and stripeApiKey; false for MAX_TOKENS and TOKEN_TTL_SECONDS. */
 export function namesSecret(name: string): boolean {
   const words = name

@@ -28,6 +28,17 @@ describe("redaction", () => {
     });
   });
 
+  it("looks into what a secret is wrapped in, and leaves what is said about it", () => {
+    const given = {
+      credentials: { value: "x", rotatedAt: "2026-03-01", token: "y" },
+      apiKey: ["z", { old: "q" }],
+    };
+    expect(redact(given)).toEqual({
+      credentials: { value: "[redacted]", rotatedAt: "2026-03-01", token: "[redacted]" },
+      apiKey: ["[redacted]", { old: "[redacted]" }],
+    });
+  });
+
   it("gives a plain copy without undefined members", () => {
     const value = { a: undefined, b: { c: 1 } };
     const copy = redact(value);

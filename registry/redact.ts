@@ -1,4 +1,4 @@
-import { namesSecret, secretShapeOf } from "../contract/secretShape.ts";
+import { namesSecret, saysNothing, secretShapeOf } from "../contract/secretShape.ts";
 
 /**
  * The last guard before anything is stored: audit details, events, journals, findings and errors pass through here.
@@ -33,7 +33,20 @@ function redactValue(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => [
       name,
-      namesSecret(name) && typeof member === "string" ? REDACTED : redactValue(member),
+      namesSecret(name) ? redactNamed(member) : redactValue(member),
+    ]),
+  );
+}
+
+/** What stands under a name such as password. Facts about it, such as when it was rotated, may stay. */
+function redactNamed(member: unknown): unknown {
+  if (typeof member === "string") return REDACTED;
+  if (Array.isArray(member)) return member.map(redactNamed);
+  if (typeof member !== "object" || member === null) return member;
+  return Object.fromEntries(
+    Object.entries(member).map(([name, one]) => [
+      name,
+      saysNothing(name) || namesSecret(name) ? redactNamed(one) : redactValue(one),
     ]),
   );
 }
