@@ -78,7 +78,8 @@ function decided({ policy, metrics }: RequestContext, { query }: Gathered): Poli
   if (query.tenant !== null && query.tenant.tenantId !== NEW_TENANT_ID) {
     const { tenantId, regions } = query.tenant;
     const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9;
-    metrics.tenants.policy({ tenantId, region: regions[0] ?? "none", decision: decision.outcome, seconds });
+    const region = regions.length > 1 ? "several" : (regions[0] ?? "none");
+    metrics.tenants.policy({ tenantId, region, decision: decision.outcome, seconds });
   }
   return decision;
 }

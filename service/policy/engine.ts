@@ -22,11 +22,11 @@ export interface Policies {
   take(set: PolicySet): void;
 }
 
-type PolicyMetrics = Pick<Metrics, "policySeconds" | "tenants">;
+type PolicyMetrics = Pick<Metrics, "policySeconds">;
 
 let made = 0;
 
-export function createPolicies({ policySeconds, tenants }: PolicyMetrics): Policies {
+export function createPolicies({ policySeconds }: PolicyMetrics): Policies {
   // Of several services in one process each has its own place in Cedar's memory.
   made += 1;
   const name = `policies-${made}`;
@@ -47,11 +47,6 @@ export function createPolicies({ policySeconds, tenants }: PolicyMetrics): Polic
       const decision = decided(name, current, query);
       const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9;
       policySeconds.observe({ outcome: decision.outcome }, seconds);
-      if (query.tenant !== null) {
-        const { tenantId, regions } = query.tenant;
-        const region = regions.length > 1 ? "several" : (regions[0] ?? "none");
-        tenants.policy({ tenantId, region, decision: decision.outcome, seconds });
-      }
       return decision;
     },
   };

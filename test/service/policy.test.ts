@@ -55,6 +55,15 @@ describe("a change", () => {
     expect(record.files.map(({ name }: { name: string }) => name)).toContain("residency.cedar");
   });
 
+  it("is one decision about its tenant, and a dry run is none", async () => {
+    const tenantId = await createTenant(service, "counted");
+    await patch(tenantId, { displayName: "Counted" });
+    await post("/policy/evaluations", {
+      ...{ principal: { role: "auditor" }, action: "tenantUpdate", tenantId },
+    });
+    expect(await metric(`tenantry_tenant_policy_decisions_total{tenant="${tenantId}"`)).toBe(1);
+  });
+
   it("that a policy forbids says which, why and what to change, is recorded, and changes nothing", async () => {
     const tenantId = await createTenant(service, "smaller", { plan: "enterprise" });
     const before = await get(`/tenants/${tenantId}`);
