@@ -100,8 +100,11 @@ export function createTenantSeries(registers: Registry[], limit: number): Tenant
   }
 
   return {
-    request: (tenantId, status) =>
-      count(tenantId, [requests, { status: `${Math.floor(status / 100)}xx` }, 1]),
+    request(tenantId, status) {
+      // What was refused may name a tenant that there never was; it must not take a tenant's place.
+      if (status < 400 || held.has(tenantId))
+        count(tenantId, [requests, { status: `${Math.floor(status / 100)}xx` }, 1]);
+    },
     operation({ tenantId, environment, region, kind, status, seconds }) {
       const at = { environment, region, kind };
       count(tenantId, [operations, { ...at, status }, 1], [operationSeconds, at, seconds]);

@@ -65,9 +65,8 @@ function finish(deps: HttpDeps, request: Request, response: Response, facts: Req
   const { operation, principal } = facts;
   deps.base.metrics.requestSeconds.observe({ operation, status: String(response.statusCode) }, ms / 1000);
   const { tenantId } = scopeFacts();
-  // An id that is no tenant's must not take a tenant's place.
-  const isTenants = principal !== undefined && response.statusCode !== 404;
-  if (tenantId !== undefined && isTenants) deps.base.metrics.tenants.request(tenantId, response.statusCode);
+  if (tenantId !== undefined && principal !== undefined)
+    deps.base.metrics.tenants.request(tenantId, response.statusCode);
   if (facts.allowed !== undefined && response.statusCode !== 403)
     deps.decided(facts.allowed, operation, tenantId);
   const status = response.statusCode;

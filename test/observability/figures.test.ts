@@ -59,6 +59,8 @@ describe("/metrics", () => {
     const nobody = "00000000-0000-4000-8000-000000000000";
     await service.call("GET", `${controlPlane}/tenants/${nobody}`);
     await service.call("GET", `${controlPlane}/tenants/${nobody}`, { key: null });
+    const body = { limit: "no number" };
+    await service.call("PATCH", `${controlPlane}/tenants/${nobody}`, { body });
     expect(await metrics()).not.toContain(nobody);
   });
 });
