@@ -142,7 +142,9 @@ describe("what needs no key", () => {
     const { status, body, headers } = await service.call("GET", "/docs", { key: null });
     expect(status).toBe(200);
     expect(body).not.toMatch(/https?:\/\//);
-    expect(headers.get("content-security-policy")).toContain("default-src 'self'");
+    const policy = headers.get("content-security-policy");
+    for (const rule of ["default-src 'none'", "script-src 'self'", "connect-src 'self'"])
+      expect(policy).toContain(rule);
     for (const asset of ["swagger-ui.css", "swagger-ui-bundle.js", "start.js"]) {
       expect((await service.call("GET", `/docs/${asset}`, { key: null })).status).toBe(200);
     }
