@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Selectable } from "kysely";
 import type { ApiKey, ApiKeyCreate, ApiKeyRotate } from "../contract/apiKey.ts";
 import type { Page, PageRequest } from "../contract/common.ts";
@@ -7,7 +7,7 @@ import type { Bookkeeping } from "./bookkeeping.ts";
 import { pageAfter, toPage } from "./cursor.ts";
 import { fromJson, toJson } from "./json.ts";
 import { prepared } from "./prepared.ts";
-import type { Change, Reader } from "./registry.ts";
+import type { Change, Reader, Registry } from "./registry.ts";
 import type { ApiKeyTable } from "./schema.ts";
 import { later } from "./stackLease.ts";
 
@@ -17,6 +17,7 @@ const KEY_SHAPE = /^tk_([a-z0-9]{12})_([A-Za-z0-9_-]{43})$/;
 /** `lastUsedAt` is this coarse, so that a busy key does not write at every request. */
 const USE_RESOLUTION_MS = 60_000;
 const NO_HASH = "0".repeat(64);
+const KEYS_REMEMBERED = 10_000;
 
 /** Gives the whole key, `tk_<keyId>_<secret>`, this once; only a hash is kept. Audits `api_key.created`. */
 export async function apiKeyCreate(
@@ -81,7 +82,7 @@ function wholeKey(keyId: string, secretPart: string): string {
   return `tk_${keyId}_${secretPart}`;
 }
 
-function isEnded({ revokedAt, expiresAt }: ApiKey, now: string): boolean {
+function isEnded({ revokedAt, expiresAt }: Pick<ApiKey, "revokedAt" | "expiresAt">, now: string): boolean {
   return revokedAt !== null || (expiresAt !== null && expiresAt <= now);
 }
 
@@ -97,30 +98,54 @@ const keyWithHashes = prepared((db, keyId: string) =>
   keys(db).select(["secretHash", "previousSecretHash"]).where("apiKeys.keyId", "=", keyId),
 );
 
+/** What is known of a key, the hashes of its secrets included. */
+type KnownKey = KeyRow & Pick<Selectable<ApiKeyTable>, "secretHash" | "previousSecretHash">;
+export type KeyLookup = (keyId: string) => Promise<KnownKey | undefined>;
+
+/**
+ * Looks keys up, and remembers those there are until something is written (`registry.writes`): a revoked key opens nothing from the moment
+ * its revocation is answered. Whether one has expired is asked each time.
+ */
+export function rememberedKeys(registry: Pick<Registry, "read" | "writes">): KeyLookup {
+  const known = new Map<string, KnownKey>();
+  let knownAt: number | undefined;
+  return async (keyId) => {
+    const writes = registry.writes();
+    if (writes === undefined || writes !== knownAt) known.clear();
+    knownAt = writes;
+    const before = known.get(keyId);
+    if (before !== undefined) return before;
+    const [row] = await registry.read((db) => keyWithHashes(db, keyId));
+    const holds = writes !== undefined && registry.writes() === writes;
+    if (row !== undefined && holds && known.size < KEYS_REMEMBERED) known.set(keyId, row);
+    return row;
+  };
+}
+
 /**
  * The key behind what a caller presents, or undefined for one that is malformed, unknown, wrong, expired or revoked: the
  * caller is not told which. An unknown id costs the same comparison as a wrong secret.
  */
 export async function apiKeyAuthenticate(
-  db: Reader,
+  find: KeyLookup,
   presented: string,
   now: Date = new Date(),
 ): Promise<ApiKey | undefined> {
   const [, keyId, secretPart] = KEY_SHAPE.exec(presented) ?? [];
   if (keyId === undefined || secretPart === undefined) return undefined;
-  const [row] = await keyWithHashes(db, keyId);
-  const hash = hashSecret(secretPart);
+  const row = await find(keyId);
+  const sent = hashSecret(secretPart);
   // Both are compared whatever the first gives, so that the time taken tells nothing.
-  const isCurrent = sameHash(hash, row?.secretHash);
-  const isPrevious = sameHash(hash, row?.previousSecretHash);
-  if (row === undefined || isEnded(toApiKey(row), now.toISOString())) return undefined;
-  if (isCurrent) return toApiKey(row);
-  const overlaps = row.previousExpiresAt !== null && row.previousExpiresAt > now.toISOString();
-  return isPrevious && overlaps ? toApiKey(row) : undefined;
+  const isCurrent = sameHash(sent, row?.secretHash);
+  const isPrevious = sameHash(sent, row?.previousSecretHash);
+  const at = now.toISOString();
+  if (row === undefined || isEnded(row, at)) return undefined;
+  const overlaps = row.previousExpiresAt !== null && row.previousExpiresAt > at;
+  return isCurrent || (isPrevious && overlaps) ? toApiKey(row) : undefined;
 }
 
-function sameHash(hash: string, kept: string | null | undefined): boolean {
-  return timingSafeEqual(Buffer.from(hash, "hex"), Buffer.from(kept ?? NO_HASH, "hex"));
+function sameHash(sent: string, kept: string | null | undefined): boolean {
+  return timingSafeEqual(Buffer.from(sent, "hex"), Buffer.from(kept ?? NO_HASH, "hex"));
 }
 
 /** Whether the key's last use is old enough to be written again. */
@@ -242,7 +267,7 @@ function toApiKey(row: KeyRow): ApiKey {
 
 /** SHA-256 is enough for 256 random bits: there is nothing to guess, so nothing to slow down. */
 function hashSecret(secretPart: string): string {
-  return createHash("sha256").update(secretPart).digest("hex");
+  return hash("sha256", secretPart, "hex");
 }
 
 function randomKeyId(): string {

@@ -34,6 +34,11 @@ export interface Registry {
   record<T>(work: (record: Bookkeeping) => Promise<T>): Promise<T>;
   /** Each statement sees the newest committed state; two statements may see different ones. */
   read<T>(work: (db: Reader) => Promise<T>): Promise<T>;
+  /**
+   * Another number after whatever was written, before its writer is told: what was read at one number holds for as long as it is the same.
+   * Undefined where other processes write too, so that nothing read can be known to hold.
+   */
+  writes(): number | undefined;
   /** The plan of a query; see RegistryDialect.explain. */
   explain(query: { readonly sql: string; readonly parameters: readonly unknown[] }): Promise<string[]>;
   close(): Promise<void>;
@@ -101,6 +106,7 @@ interface Parts {
 function createRegistry({ dialect, writer, reader, clock, close }: Parts): Registry {
   const scope = new AsyncLocalStorage<{ open: boolean }>();
   let waiting = 0;
+  let writes = 0;
 
   async function write<T>(
     locks: readonly Lock[],
@@ -130,6 +136,7 @@ function createRegistry({ dialect, writer, reader, clock, close }: Parts): Regis
     } finally {
       mine.open = false;
       waiting -= 1;
+      writes += 1;
     }
   }
 
@@ -175,6 +182,8 @@ function createRegistry({ dialect, writer, reader, clock, close }: Parts): Regis
         throw describeFailure(dialect, error, "read");
       }
     },
+    // A file of SQLite is one service's own: its data folder is locked.
+    writes: () => (dialect.name === "sqlite" ? writes : undefined),
     explain: ({ sql, parameters }) => dialect.explain(reader as unknown as Kysely<never>, sql, parameters),
   };
 }

@@ -3,7 +3,7 @@ import { type OperationId, routes } from "../contract/routes.ts";
 import { processHeartbeat } from "../registry/host.ts";
 import { idempotencyAbandonAll } from "../registry/idempotency.ts";
 import type { Registry } from "../registry/registry.ts";
-import { apiKeyFirst, apiKeyPrincipal } from "./app/apiKey.ts";
+import { apiKeyFirst, createAuthentication } from "./app/apiKey.ts";
 import { refuseRole } from "./app/authorize.ts";
 import type { ServiceContext } from "./app/context.ts";
 import { refuseEnvironment } from "./app/environmentScope.ts";
@@ -119,7 +119,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
     handlers: governed(handlers as unknown as Readonly<Record<string, AnyHandler>>),
     idempotency: createIdempotencyStore(registry),
     limits: rateLimits,
-    authenticate: (secret) => apiKeyPrincipal(context, secret),
+    authenticate: createAuthentication(context),
     authorize: (request, operationId, tenantId) =>
       refuseRole(request, operationId as OperationId, typeof tenantId === "string" ? tenantId : undefined),
     decided: decisions.add,

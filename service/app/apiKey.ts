@@ -34,16 +34,16 @@ export async function apiKeyRevoke(context: RequestContext, keyId: string): Prom
   return changeAs(context, (change) => registry.apiKeyRevoke(change, keyId));
 }
 
-/** Who presents the key, or undefined when it opens nothing. */
-export async function apiKeyPrincipal(
-  service: ServiceContext,
-  secret: string,
-): Promise<Principal | undefined> {
-  const apiKey = await service.registry.read((db) => registry.apiKeyAuthenticate(db, secret));
-  if (apiKey === undefined) return undefined;
-  if (registry.apiKeyUseIsStale(apiKey)) await markUsed(service, apiKey.keyId);
-  const { keyId, name, role, environments } = apiKey;
-  return { kind: "api_key", id: keyId, name, role, environments };
+/** Who presents a key, or undefined when it opens nothing. */
+export function createAuthentication(service: ServiceContext) {
+  const find = registry.rememberedKeys(service.registry);
+  return async (secret: string): Promise<Principal | undefined> => {
+    const apiKey = await registry.apiKeyAuthenticate(find, secret);
+    if (apiKey === undefined) return undefined;
+    if (registry.apiKeyUseIsStale(apiKey)) await markUsed(service, apiKey.keyId);
+    const { keyId, name, role, environments } = apiKey;
+    return { kind: "api_key", id: keyId, name, role, environments };
+  };
 }
 
 /** When a key was last used is worth knowing, not worth refusing a read for while nothing can be written. */

@@ -11,6 +11,7 @@ import {
   apiKeyRevoke,
   apiKeyRotate,
   apiKeyUseIsStale,
+  rememberedKeys,
 } from "../../registry/apiKey.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { context, settableClock } from "./fixtures.ts";
@@ -20,10 +21,11 @@ describeDialects("API keys", (create) => {
   it("authenticate with the secret shown at creation; only a hash is stored", async () => {
     const database = await create();
     const registry = await database.open();
+    const find = rememberedKeys(registry);
     const { apiKey, secret } = await make(registry);
     expect(secret).toMatch(/^tk_[a-z0-9]{12}_[A-Za-z0-9_-]{43}$/);
     expect(apiKeySchema.parse(apiKey)).toEqual(apiKey);
-    expect(await registry.read((db) => apiKeyAuthenticate(db, secret))).toEqual(apiKey);
+    expect(await apiKeyAuthenticate(find, secret)).toEqual(apiKey);
 
     const stored = JSON.stringify([
       await database.raw("select * from api_keys"),
@@ -38,8 +40,8 @@ describeDialects("API keys", (create) => {
     const registry = await (await create()).open({ now: clock.now });
     const admin = await make(registry);
     const { apiKey, secret } = await make(registry, "fleet_operator", "2026-03-01T10:00:00.000Z");
-    const authenticate = (presented: string) =>
-      registry.read((db) => apiKeyAuthenticate(db, presented, clock.now()));
+    const find = rememberedKeys(registry);
+    const authenticate = (presented: string) => apiKeyAuthenticate(find, presented, clock.now());
     const wrong = `${secret.slice(0, -1)}${secret.endsWith("A") ? "B" : "A"}`;
     expect(await authenticate(wrong)).toBeUndefined();
     expect(await authenticate(secret.replace(apiKey.keyId, "aaaaaaaaaaaa"))).toBeUndefined();
@@ -52,6 +54,7 @@ describeDialects("API keys", (create) => {
     expect(await authenticate(secret)).toBeUndefined();
 
     const other = await make(registry, "auditor");
+    expect(await authenticate(other.secret)).toMatchObject({ keyId: other.apiKey.keyId });
     await revoke(registry, other.apiKey.keyId);
     expect(await authenticate(other.secret)).toBeUndefined();
   });
@@ -62,8 +65,10 @@ describeDialects("API keys", (create) => {
     const registry = await database.open({ now: clock.now });
     const old = await make(registry, "fleet_operator");
     const { keyId } = old.apiKey;
+    const find = rememberedKeys(registry);
     const works = async (secret: string) =>
-      (await registry.read((db) => apiKeyAuthenticate(db, secret, clock.now()))) !== undefined;
+      (await apiKeyAuthenticate(find, secret, clock.now())) !== undefined;
+    expect(await works(old.secret)).toBe(true);
     const fresh = await rotate(registry, keyId, 60);
     expect(fresh.apiKey).toMatchObject({
       ...{ keyId, role: "fleet_operator", rotatedAt: "2026-03-01T09:00:00.000Z" },
@@ -89,9 +94,10 @@ describeDialects("API keys", (create) => {
   it("rotate at once without an overlap, and end the secret before the last", async () => {
     const registry = await (await create()).open();
     const first = await make(registry);
-    const works = async (secret: string) =>
-      (await registry.read((db) => apiKeyAuthenticate(db, secret))) !== undefined;
+    const find = rememberedKeys(registry);
+    const works = async (secret: string) => (await apiKeyAuthenticate(find, secret)) !== undefined;
     const { keyId } = first.apiKey;
+    expect(await works(first.secret)).toBe(true);
     const second = await rotate(registry, keyId, 60);
     const third = await rotate(registry, keyId, 60);
     expect([await works(first.secret), await works(second.secret), await works(third.secret)]).toEqual([
@@ -109,8 +115,9 @@ describeDialects("API keys", (create) => {
     const revoked = await make(registry, "auditor");
     const both = await rotate(registry, revoked.apiKey.keyId, 60);
     await revoke(registry, revoked.apiKey.keyId);
+    const find = rememberedKeys(registry);
     for (const secret of [revoked.secret, both.secret])
-      expect(await registry.read((db) => apiKeyAuthenticate(db, secret))).toBeUndefined();
+      expect(await apiKeyAuthenticate(find, secret)).toBeUndefined();
     const expired = await make(registry, "auditor", "2020-01-01T00:00:00.000Z");
     for (const { apiKey } of [revoked, expired])
       await expect(rotate(registry, apiKey.keyId, 60)).rejects.toMatchObject({ code: "api_key_ended" });
@@ -121,7 +128,7 @@ describeDialects("API keys", (create) => {
     const all = await make(registry);
     const { apiKey, secret } = await make(registry, "fleet_admin", null, ["prod", "dev"]);
     expect(apiKey.environments).toEqual(["dev", "prod"]);
-    expect(await registry.read((db) => apiKeyAuthenticate(db, secret))).toMatchObject({
+    expect(await apiKeyAuthenticate(rememberedKeys(registry), secret)).toMatchObject({
       environments: ["dev", "prod"],
     });
     await expect(revoke(registry, all.apiKey.keyId)).rejects.toMatchObject({ code: "last_admin_key" });
@@ -137,6 +144,43 @@ describeDialects("API keys", (create) => {
       code: "last_admin_key",
       status: 409,
     });
+  });
+
+  it("are not remembered as they were before a revocation that came while they were looked up", async () => {
+    const registry = await (await create()).open();
+    await make(registry);
+    const { apiKey, secret } = await make(registry, "auditor");
+    const overtaken: Pick<Registry, "read" | "writes"> = {
+      ...registry,
+      async read(work) {
+        const found = await registry.read(work);
+        await revoke(registry, apiKey.keyId);
+        return found;
+      },
+    };
+    const find = rememberedKeys(overtaken);
+    await apiKeyAuthenticate(find, secret);
+    expect(await apiKeyAuthenticate(find, secret)).toBeUndefined();
+  });
+
+  it("are looked up again only once something was written, and always where others write too", async () => {
+    const registry = await (await create()).open();
+    const { apiKey, secret } = await make(registry);
+    let reads = 0;
+    const counted: Pick<Registry, "read" | "writes"> = {
+      ...registry,
+      read: (work) => {
+        reads += 1;
+        return registry.read(work);
+      },
+    };
+    const find = rememberedKeys(counted);
+    for (const _turn of [1, 2, 3]) await apiKeyAuthenticate(find, secret);
+    expect(reads).toBe(registry.dialect === "sqlite" ? 1 : 3);
+    reads = 0;
+    await registry.record((record) => apiKeyMarkUsed(record, apiKey.keyId));
+    expect((await apiKeyAuthenticate(find, secret))?.lastUsedAt).not.toBeNull();
+    expect(reads).toBe(1);
   });
 
   it("are revoked once, and audited", async () => {
