@@ -43,7 +43,15 @@ export function forward(
   const withBody = hasBody(request);
   const send = (again: boolean) => {
     const upstream = openUpstream(upstreams, to, request, requestId);
-    upstream.once("response", (answer) => pass(answer, response, requestId));
+    upstream.once("response", (answer) => {
+      if (isAnswer(answer)) pass(answer, response, requestId);
+      else fail(new NoAnswer(), to, response, requestId);
+    });
+    // Nobody has asked it to change the protocol.
+    upstream.once("upgrade", (_answer, socket) => {
+      socket.destroy();
+      fail(new NoAnswer(), to, response, requestId);
+    });
     upstream.once("error", (error: NodeJS.ErrnoException) => {
       // The service closed an idle connection just as it was used: told by a reset on one that had served before.
       const stale = upstream.reusedSocket && error.code === "ECONNRESET";
@@ -90,6 +98,19 @@ function guard(upstream: ClientRequest): void {
   });
 }
 
+/** A status that is none cannot be passed on: to write it throws, and one tenant's service must not end all others' router. */
+export function isAnswer({ statusCode = 0 }: IncomingMessage): boolean {
+  return statusCode >= 200;
+}
+
+export const NO_ANSWER = "it gave an answer that is none";
+
+class NoAnswer extends Error {
+  constructor() {
+    super(NO_ANSWER);
+  }
+}
+
 class UpstreamTimeout extends Error {
   constructor(ms: number) {
     super(`it was silent for ${ms} ms`);
@@ -118,6 +139,6 @@ function fail(error: Error, to: Forward, response: ServerResponse, requestId: st
 
 /** Addresses are the plane's business; the client gets the kind of failure only. */
 function inWords(error: NodeJS.ErrnoException): string {
-  if (error instanceof UpstreamTimeout) return error.message;
+  if (error instanceof UpstreamTimeout || error instanceof NoAnswer) return error.message;
   return error.code ?? "the connection failed";
 }

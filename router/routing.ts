@@ -50,7 +50,7 @@ export async function startRouting(options: RoutingOptions): Promise<Routing> {
   const look = async () => {
     try {
       const found = await source.read();
-      if (found.kind === "none") verdict = "none";
+      if (found.kind === "none") verdict = gone();
       if (found.kind !== "text") {
         state = verdict;
         return;
@@ -73,6 +73,12 @@ export async function startRouting(options: RoutingOptions): Promise<Routing> {
     } finally {
       metrics?.look(state);
     }
+  };
+  /** What is served was published once: that nothing lies there any more is told, and not taken for a plane that is new. */
+  const gone = (): SourceState => {
+    if (table === undefined) return "none";
+    complain(new Error("the snapshot that was there is gone"), source.name);
+    return "unreachable";
   };
   const keep = async (text: string) => {
     await cache

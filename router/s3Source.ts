@@ -40,7 +40,10 @@ export function s3Source({ bucket, key, region, endpoint }: S3Location): Snapsho
         if (!(thrown instanceof S3ServiceException)) throw thrown;
         if (thrown.$metadata.httpStatusCode === NOT_MODIFIED) return { kind: "same" };
         // Told apart from a bucket that is not there, as the router may list what it may read.
-        if (thrown.name === "NoSuchKey") return { kind: "none" };
+        if (thrown.name === "NoSuchKey") {
+          etag = undefined;
+          return { kind: "none" };
+        }
         throw thrown;
       }
     },

@@ -74,6 +74,8 @@ export const limits = {
   upstreamIdleMs: 60_000,
   /** A WebSocket without any traffic is closed after this. */
   upgradedIdleMs: 3_600_000,
+  /** How long a client that was refused another protocol may take to read why and to close. */
+  lingerMs: 1_000,
   /** The rest of a joined connection of which one end has finished. */
   halfOpenMs: 10_000,
   socketsPerUpstream: 256,

@@ -24,6 +24,7 @@ export function fileSource(file: string): SnapshotSource {
       if (found === undefined) {
         // A folder that is not mounted is no empty one.
         await stat(dirname(file));
+        seen = "";
         return { kind: "none" };
       }
       const { mtimeNs, size, ino } = found;
@@ -61,6 +62,7 @@ export function urlSource(given: string, { token, waitMs = 0 }: UrlOptions = {})
       if (response.status === 304) return { kind: "same" };
       if (response.status === 404) {
         await response.body?.cancel();
+        etag = undefined;
         return { kind: "none" };
       }
       if (!response.ok) throw new Error(`${given} must answer 200, got ${response.status}`);

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type ProblemAnswer, problemAnswer } from "./answer.ts";
-import { type Forward, openUpstream, type Upstreams } from "./forward.ts";
+import { type Forward, isAnswer, NO_ANSWER, openUpstream, type Upstreams } from "./forward.ts";
 import { endToEnd } from "./headers.ts";
 import { limits } from "./settings.ts";
 
@@ -15,6 +15,8 @@ export function forwardUpgrade(
   requestId: string,
 ): void {
   const protocol = request.headers.upgrade ?? "";
+  const unreachable = (why: string | undefined) =>
+    refuseUpgrade(client, problemAnswer("upstream_unreachable", `${to.service}: ${why}.`, requestId));
   const upstream = openUpstream(upstreams, to, request, requestId, {
     connection: "Upgrade",
     upgrade: protocol,
@@ -25,12 +27,14 @@ export function forwardUpgrade(
     join(client as Socket, service);
   });
   upstream.once("response", (answer) => {
+    if (!isAnswer(answer)) return unreachable(NO_ANSWER);
     client.write(head(answer, { connection: "close" }));
     answer.pipe(client);
+    // Cut off half-way: the client must not wait for the rest.
+    answer.once("error", () => client.destroy());
+    answer.once("end", () => letGo(client));
   });
-  upstream.once("error", (error: NodeJS.ErrnoException) => {
-    refuseUpgrade(client, problemAnswer("upstream_unreachable", `${to.service}: ${error.code}.`, requestId));
-  });
+  upstream.once("error", (error: NodeJS.ErrnoException) => unreachable(error.code));
   client.once("error", () => upstream.destroy());
   client.once("close", () => upstream.destroy());
   upstream.end();
@@ -41,6 +45,14 @@ export function refuseUpgrade(client: Duplex, { status, headers, body }: Problem
     ([name, value]) => `${name}: ${value}`,
   );
   client.end([`HTTP/1.1 ${status} Refused`, ...lines, "", body].join("\r\n"));
+  letGo(client);
+}
+
+/** The server has handed the connection over and watches it no more: one whose other end stays open would be held for ever. */
+function letGo(client: Duplex): void {
+  client.resume();
+  const cut = setTimeout(() => client.destroy(), limits.lingerMs);
+  client.once("close", () => clearTimeout(cut));
 }
 
 function head(answer: IncomingMessage, more: Readonly<Record<string, string>>): string {
