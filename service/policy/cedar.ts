@@ -4,6 +4,8 @@ import * as cedar from "@cedar-policy/cedar-wasm/nodejs";
  * The only door to Cedar's own evaluator, which is one WebAssembly module a process. What it gives back is turned into values or
  * messages here; what it throws is the caller's to take for a refusal.
  */
+export const CEDAR_VERSION = cedar.getCedarVersion();
+
 export interface CedarPolicy {
   readonly effect: "permit" | "forbid";
   readonly annotations: Readonly<Record<string, string>>;

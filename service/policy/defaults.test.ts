@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { defaultFiles, policiesOf, queryOf } from "../../test/support/policies.ts";
+import { KNOWN_SET } from "./knownSet.ts";
+import { checkDigest, checkedBySchema, type PolicyFile, readPolicySet } from "./policySet.ts";
 import type { PolicyQuery } from "./query.ts";
 
 const policies = policiesOf(...defaultFiles());
@@ -15,6 +17,19 @@ function denialsOf(query: PolicyQuery): readonly string[] {
 }
 
 describe("the default policies", () => {
+  it("fit the schema without a warning, and are known to, so that starting does not wait for it", () => {
+    const set = readPolicySet(defaultFiles());
+    expect(checkedBySchema(set)).toEqual([]);
+    // As `npm run contract` has written it down.
+    expect(checkDigest(set.version)).toBe(KNOWN_SET);
+    const [first, ...others] = defaultFiles();
+    const bad = {
+      ...first,
+      text: `${first?.text}\n@id("typo") @reason("x") forbid (principal, action, resource) when { context.reson == "" };`,
+    };
+    expect(() => readPolicySet([bad as PolicyFile, ...others])).toThrow("reson");
+  });
+
   it("allow what nothing speaks against, by the policy that says so", () => {
     expect(policies.decide(queryOf("tenantDeploy", "fleet_operator"))).toMatchObject({
       outcome: "allow",

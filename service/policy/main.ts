@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createSigner } from "../signing/signer.ts";
 import { bundleOf } from "./bundle.ts";
-import { PolicySetProblem, readPolicySet } from "./policySet.ts";
+import { checkDigest, checkedBySchema, PolicySetProblem, readPolicySet } from "./policySet.ts";
 import { schemaFile } from "./schema.ts";
 import { policySource } from "./source.ts";
 
@@ -15,10 +15,12 @@ const USAGE = `Usage: script/policies check  <folder>
 
 check   exit 0 when the service would take the policies, 1 with what is wrong otherwise
 bundle  one document for a URL, with checksum and, with a key, signature
-schema  what policies may speak of; --write puts it into policies/tenantry.cedarschema
+schema  what policies may speak of; --write puts it into policies/tenantry.cedarschema and checks the policies there by it
 `;
 
-const SCHEMA_FILE = fileURLToPath(new URL("../../policies/tenantry.cedarschema", import.meta.url));
+const POLICIES = fileURLToPath(new URL("../../policies", import.meta.url));
+const SCHEMA_FILE = `${POLICIES}/tenantry.cedarschema`;
+const KNOWN_FILE = fileURLToPath(new URL("./knownSet.ts", import.meta.url));
 
 async function main(): Promise<number> {
   const { positionals, values } = parseArgs({
@@ -26,7 +28,7 @@ async function main(): Promise<number> {
     options: { "signing-key": { type: "string" }, write: { type: "boolean", default: false } },
   });
   const [command, folder] = positionals;
-  if (command === "schema") return schema(values.write);
+  if (command === "schema") return await schema(values.write);
   if (folder === undefined || (command !== "check" && command !== "bundle")) {
     process.stderr.write(USAGE);
     return 2;
@@ -43,10 +45,22 @@ function signerIn(file: string | undefined) {
   return file === undefined ? undefined : createSigner(createPrivateKey(readFileSync(file, "utf8")));
 }
 
-function schema(isToWrite: boolean): number {
-  if (isToWrite) writeFileSync(SCHEMA_FILE, schemaFile());
-  else process.stdout.write(schemaFile());
+async function schema(isToWrite: boolean): Promise<number> {
+  if (isToWrite) {
+    writeFileSync(SCHEMA_FILE, schemaFile());
+    await writeKnown();
+  } else process.stdout.write(schemaFile());
   return 0;
+}
+
+/** A set with a warning is not written down: nobody would be warned any more. */
+async function writeKnown(): Promise<void> {
+  const set = readPolicySet((await policySource(POLICIES).read()) ?? []);
+  const warnings = checkedBySchema(set);
+  if (warnings.length > 0) throw new PolicySetProblem(warnings);
+  const digest = checkDigest(set.version);
+  const before = readFileSync(KNOWN_FILE, "utf8");
+  writeFileSync(KNOWN_FILE, before.replace(/(KNOWN_SET =\s+)"[0-9a-f]*"/, `$1"${digest}"`));
 }
 
 main().then(
