@@ -1,3 +1,4 @@
+import type { Selectable } from "kysely";
 import type { Page } from "../contract/common.ts";
 import type {
   UsageEventListQuery,
@@ -9,6 +10,7 @@ import type {
 import { pageAfter, toPage } from "./cursor.ts";
 import { metersByKey } from "./meter.ts";
 import type { Reader } from "./registry.ts";
+import type { UsageEventTable } from "./schema.ts";
 import { fromSteps } from "./usageQuantity.ts";
 
 /** What was counted, event by event and by window. Pages are read by key, so that they cost the same wherever they begin. */
@@ -72,13 +74,44 @@ export function totalCursor({ windowStart, tenantId, meter }: UsageTotal): [stri
 
 export type EventSlice = Slice<Pick<UsageEventListQuery, "tenantId" | "meter" | "from" | "to" | "cursor">>;
 
-/** With a tenant and a meter by their index; else in the order of time, where a cursor also names the tenant. */
+/**
+ * In the order of time. Of one tenant by the index of its meters, one after the other, since no index has all its events in
+ * order; of all tenants by the index of time, where a cursor also names the tenant.
+ */
 export async function eventRows(db: Reader, slice: EventSlice, limit: number): Promise<UsageRecord[]> {
+  const meters = await metersByKey(db);
+  const { tenantId, meter } = slice;
+  const asked = tenantId === undefined || meter !== undefined ? [meter] : meters.keys();
+  let found: EventRow[] = [];
+  for (const one of asked) {
+    const last = found.length < limit ? undefined : found.at(-1)?.occurredAt;
+    const more = await eventQuery(db, { ...slice, meter: one, last })
+      .limit(limit)
+      .execute();
+    found = found.length === 0 ? more : [...found, ...more].sort(byTime).slice(0, limit);
+  }
+  return found.map(({ meterKey, quantity, ...row }) => ({
+    ...{ ...row, meter: meterKey },
+    quantity: fromSteps(quantity, meters.get(meterKey)?.decimals ?? 0),
+  }));
+}
+
+type EventRow = Selectable<UsageEventTable>;
+
+/** Of one tenant. */
+function byTime(left: EventRow, right: EventRow): number {
+  if (left.occurredAt !== right.occurredAt) return left.occurredAt < right.occurredAt ? -1 : 1;
+  return left.eventId < right.eventId ? -1 : 1;
+}
+
+/** `last`: nothing later is of use. */
+export function eventQuery(db: Reader, slice: EventSlice & { readonly last?: string | undefined }) {
   let rows = db.selectFrom("usageEvents").selectAll();
   if (slice.tenantId !== undefined) rows = rows.where("tenantId", "=", slice.tenantId);
   if (slice.meter !== undefined) rows = rows.where("meterKey", "=", slice.meter);
   if (slice.from !== undefined) rows = rows.where("occurredAt", ">=", slice.from);
   if (slice.to !== undefined) rows = rows.where("occurredAt", "<", slice.to);
+  if (slice.last !== undefined) rows = rows.where("occurredAt", "<=", slice.last);
   const ofOneTenant = slice.tenantId !== undefined;
   if (slice.cursor !== undefined) {
     const [at, id] = pageAfter(slice.cursor);
@@ -91,12 +124,7 @@ export async function eventRows(db: Reader, slice: EventSlice, limit: number): P
   }
   rows = rows.orderBy("occurredAt");
   if (!ofOneTenant) rows = rows.orderBy("tenantId");
-  const found = await rows.orderBy("eventId").limit(limit).execute();
-  const meters = await metersByKey(db);
-  return found.map(({ meterKey: meter, quantity, ...row }) => ({
-    ...{ ...row, meter },
-    quantity: fromSteps(quantity, meters.get(meter)?.decimals ?? 0),
-  }));
+  return rows.orderBy("eventId");
 }
 
 /** The cursor of the event among all tenants'. */

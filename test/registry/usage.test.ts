@@ -1,9 +1,17 @@
 import { expect, it } from "vitest";
+import type { UsageRecord } from "../../contract/usage.ts";
+import { encodeCursor } from "../../registry/cursor.ts";
 import { meterArchive, meterCreate } from "../../registry/meter.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { USAGE_SCOPE, usageDigest } from "../../registry/usageIngest.ts";
 import { usagePurge } from "../../registry/usagePurge.ts";
-import { usageEventList, usageTotalList } from "../../registry/usageRead.ts";
+import {
+  eventCursor,
+  eventQuery,
+  eventRows,
+  usageEventList,
+  usageTotalList,
+} from "../../registry/usageRead.ts";
 import { addTenant, context, settableClock } from "./fixtures.ts";
 import { describeDialects } from "./support.ts";
 import { AT, eventsFor, HOUR_MS, reasons, send, totalsOf } from "./usageFixtures.ts";
@@ -257,17 +265,35 @@ describeDialects("usage", (create) => {
     expect(second.nextCursor).toBeNull();
   });
 
+  it("comes in the order of time whatever its meter, page by page", async () => {
+    const { registry, tenantId, event } = await begin();
+    const other = await addTenant(registry, "bolt");
+    const at = (minute: number) => `2026-03-01T08:${String(minute).padStart(2, "0")}:00.000Z`;
+    const sent = ["llm_tokens", "events", "workflow_runs", "events", "llm_tokens", "llm_tokens", "events"];
+    await send(registry, [
+      ...sent.map((meter, place) => event({ meter, occurredAt: at(Math.floor((sent.length - place) / 2)) })),
+      eventsFor(other.tenantId)(),
+    ]);
+    for (const limit of [1, 2, 3, 100]) {
+      const seen: UsageRecord[] = [];
+      for (;;) {
+        const last = seen.at(-1);
+        const cursor = last && encodeCursor(eventCursor(last, { tenantId }));
+        const page = await registry.read((db) => eventRows(db, { tenantId, cursor }, limit));
+        seen.push(...page);
+        if (page.length < limit) break;
+      }
+      expect(seen.map(({ eventId }) => eventId)).toEqual(["e-7", "e-5", "e-6", "e-3", "e-4", "e-1", "e-2"]);
+    }
+  });
+
   it("finds its events and totals by index", async () => {
     const { registry, tenantId } = await begin();
+    const after = encodeCursor([AT, `${tenantId}/e-1`]);
     const plans = await registry.read(async (db) => {
       const queries = [
-        db
-          .selectFrom("usageEvents")
-          .selectAll()
-          .where("tenantId", "=", tenantId)
-          .where("meterKey", "=", "events")
-          .orderBy("occurredAt")
-          .orderBy("eventId"),
+        eventQuery(db, { tenantId, meter: "events", from: AT, to: AT, last: AT, cursor: after }),
+        eventQuery(db, { from: AT, to: AT, cursor: after }),
         db
           .selectFrom("usageTotals")
           .selectAll()
