@@ -52,6 +52,15 @@ it("tries a mutation again with the same key and body when the answer is lost or
   expect(await Promise.all(asked.map((request) => request.json()))).toEqual([body, body, body]);
 });
 
+it("asks again for what its first try is still doing, and takes other conflicts as answers", async () => {
+  const underWay = json(409, { ...problem, code: "idempotency_in_progress" }, { "retry-after": "0" });
+  const { asked, client } = scripted(underWay, json(409, { ...problem, code: "duplicate_slug" }));
+  const body = { slug: "acme", displayName: "Acme", plan: "starter" } as const;
+  const { error } = await client.POST(tenants, { body: body as never });
+  expect(error).toMatchObject({ code: "duplicate_slug" });
+  expect(asked).toHaveLength(2);
+});
+
 it("throws the problem of a refusal, and tries it once", async () => {
   const { asked, client } = scripted(json(404, problem));
   const refused = await client

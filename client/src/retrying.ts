@@ -3,6 +3,10 @@ import { delayMs, LIMITS, mayTryAgain, retryAfterMs } from "./retry.ts";
 /** Answers that ask for another try: too much at once, or a service that is on its way. */
 const WORTH_ANOTHER_TRY = new Set([429, 502, 503, 504]);
 
+/** A first try may still be under way when its answer is given up: 409 says so, and when to ask again. */
+const asksAgain = ({ status, headers }: Response) =>
+  WORTH_ANOTHER_TRY.has(status) || (status === 409 && headers.has("retry-after"));
+
 /**
  * Tries again what was not answered or not yet: with the same Idempotency-Key, so a mutation whose answer was lost is done once. Tries
  * and waits are bounded (retry.ts), and end at once when the caller gives up. Each try has its own time limit until its answer begins; how long
@@ -20,7 +24,7 @@ export function retrying(
     for (let tries = 1; ; tries += 1) {
       const outcome = await once(send, request).catch((error: unknown) => ({ error }));
       const connected = outcome instanceof Response;
-      if (connected && !WORTH_ANOTHER_TRY.has(outcome.status)) return outcome;
+      if (connected && !asksAgain(outcome)) return outcome;
       const asked = connected ? retryAfterMs(outcome.headers.get("retry-after"), Date.now()) : undefined;
       const waitMs = delayMs(tries, asked, Math.random());
       const again =

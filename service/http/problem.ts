@@ -6,6 +6,7 @@ import { limits } from "../config/limits.ts";
 const RETRY_AFTER_S: Partial<Record<ErrorCode, number>> = {
   not_ready: 5,
   busy: 5,
+  idempotency_in_progress: 1,
   storage_full: 30,
   queue_full: 30,
 };
