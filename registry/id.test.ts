@@ -14,5 +14,6 @@ describe("ids", () => {
     const ids = Array.from({ length: 10_000 }, (_, place) => newId(start - (place % 3)));
     expect([...ids].sort()).toEqual(ids);
     expect(new Set(ids).size).toBe(ids.length);
+    expect(new Set(ids.map((id) => id.slice(19))).size).toBe(ids.length);
   });
 });
