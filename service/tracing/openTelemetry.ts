@@ -17,9 +17,11 @@ import {
   type Span as SdkSpan,
   TraceIdRatioBasedSampler,
 } from "@opentelemetry/sdk-trace-base";
+import { redactText } from "../../registry/redact.ts";
 import { limits } from "../config/limits.ts";
 import type { Logger } from "../log.ts";
 import { scopeSpan } from "./scope.ts";
+import { sparse } from "./sparse.ts";
 import type { Attributes, Span, Tracing } from "./tracing.ts";
 
 export interface OpenTelemetryOptions {
@@ -40,9 +42,11 @@ const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
  * manager nor its propagators are needed, and Pulumi's own use of OpenTelemetry is left alone.
  */
 export function openTelemetry({ endpoint, sample, processId, version, log }: OpenTelemetryOptions): Tracing {
-  // A collector that is away is worth a line, never more.
-  const warn = (message: string) =>
-    log.warn({ tracing: message.slice(0, limits.traceErrorChars) }, "cannot send traces");
+  // A collector that is away fails every few seconds. What it or its library says may quote its address, with a password in it.
+  const warn = sparse((message, keptBack) => {
+    const tracing = redactText(message).slice(0, limits.traceErrorChars);
+    log.warn({ tracing, keptBack }, "cannot send traces");
+  }, limits.traceErrorEveryMs);
   const say = { error: warn, warn, info: () => undefined, debug: () => undefined, verbose: () => undefined };
   diag.setLogger(say, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
   const provider = new BasicTracerProvider({
