@@ -62,6 +62,11 @@ const REACHERS: Readonly<Partial<Record<OperationId, Reacher>>> = {
     return union([await ofTenant(db, params.tenantId), ofPlanes(tenant.planes)]);
   },
   planeRecord: async (_db, { body }) => [body.environment as EnvironmentName],
+  domainCreate: async (db, { params, body }) =>
+    union([
+      await ofTenant(db, params.tenantId),
+      typeof body.planeName === "string" ? ofPlanes([body.planeName]) : [],
+    ]),
   pinCreate: async (db, { body }) => placeOr(body.planeName, () => ofTenant(db, body.tenantId)),
   pinRelease: async (db, { params }) => {
     const pin = await pinGet(db, params.pinId as string, new Date().toISOString());
@@ -202,7 +207,9 @@ async function ofManifests(db: Reader, body: ManifestBody): Promise<Reach> {
   const reaches = manifests.map(async ({ manifest }) => {
     const tenant = await tenantFindBySlug(db, manifest.metadata.slug);
     const now = tenant === undefined ? [] : await ofTenant(db, tenant.tenantId);
-    return union([now, ofPlanes(manifest.spec.planes)]);
+    const reach = union([now, ofPlanes(manifest.spec.planes)]);
+    // One that is to run and names no plane is given one, which may be of any environment.
+    return reach.length === 0 && manifest.spec.state !== "draft" ? everything : reach;
   });
   return union(await Promise.all(reaches));
 }

@@ -12,7 +12,9 @@ import { targetCreate, targetsOfTenant } from "../../registry/target.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { projectName, stackName } from "../../stacks/tenant/names.ts";
 import { placeTenant, planesToUse } from "../placement/placeTenant.ts";
+import { authorize } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
+import { refuseEnvironment } from "./environmentScope.ts";
 import { planeEnsure, planeEnsureAll } from "./plane.ts";
 
 /** Which targets, planes and releases a request about a tenant's life means. */
@@ -62,6 +64,18 @@ export async function planesFor(
   const planes: Plane[] = [];
   for (const name of names) planes.push(await planeEnsure(context, name, context));
   return planes;
+}
+
+/** What was chosen for the tenant is decided on as if the caller had named it. */
+export async function authorizeChosen(
+  context: RequestContext,
+  action: "tenantActivate" | "tenantDeploy",
+  tenantId: string,
+  planes: readonly Plane[],
+): Promise<void> {
+  const names = planes.map(({ name }) => name);
+  await refuseEnvironment(context, action, { params: { tenantId }, query: {}, body: { planes: names } });
+  await authorize(context, action, tenantId, { planes: names });
 }
 
 export interface NewTargets {

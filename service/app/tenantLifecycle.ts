@@ -20,6 +20,7 @@ import type { RequestContext } from "./context.ts";
 import { catchUpRelease } from "./currentRelease.ts";
 import {
   accepted,
+  authorizeChosen,
   isToStay,
   liveTargets,
   placingScope,
@@ -48,6 +49,7 @@ export async function tenantActivate(
   const release = await releaseFor(context, input.releaseNumber);
   const named = input.planes ?? tenant.planes;
   const planes = await planesFor(context, tenant, named);
+  if (named.length === 0) await authorizeChosen(context, "tenantActivate", tenantId, planes);
   return accepted(context, placingScope(tenant), async (change) => {
     const edit = { what: "activate", goal: "active", planes: input.planes } as const;
     await refuseManaged(context, change, tenant, { ...edit, releaseNumber: input.releaseNumber });
@@ -81,6 +83,7 @@ export async function tenantDeploy(
   const named = input.releaseNumber !== undefined || isNew;
   const release = named ? await releaseFor(context, input.releaseNumber) : undefined;
   const planes = await planesFor(context, tenant, names);
+  if (names.length === 0) await authorizeChosen(context, "tenantDeploy", tenantId, planes);
   return accepted(context, placingScope(tenant), async (change) => {
     const { status } = await tenantGet(change.db, tenantId);
     requireTransition(status, "deploy");

@@ -7,7 +7,7 @@ import { requireIsolationInPlan } from "../../registry/planBinding.ts";
 import { planeAll } from "../../registry/plane.ts";
 import type { Change, Reader } from "../../registry/registry.ts";
 import { PlaneOutputs } from "../../stacks/plane/outputs.ts";
-import { type Decision, decide, type PlaneFacts } from "./decide.ts";
+import { type Decision, decide, type PlacedTenant, type PlaneFacts } from "./decide.ts";
 
 /**
  * Gathers what a placement is decided from, and writes the decision down. Called twice for an activation: before the
@@ -53,7 +53,13 @@ export async function placeTenant(
   await placementRecord(change, { target, plane, isolation: place.isolation, reasons: place.reasons });
 }
 
-async function decided(db: Reader, tenant: Tenant, named: readonly string[]): Promise<Decision> {
+/** The planes that would be chosen now for a tenant that names none; none where that would be refused. */
+export async function planesChosen(db: Reader, tenant: PlacedTenant): Promise<readonly string[]> {
+  const decision = await decided(db, tenant, []);
+  return decision.kind === "placed" ? decision.places.map(({ planeName }) => planeName) : [];
+}
+
+async function decided(db: Reader, tenant: PlacedTenant, named: readonly string[]): Promise<Decision> {
   const [planes, uses] = await Promise.all([planeAll(db), planeUses(db)]);
   return decide({ tenant, named, planes: planes.map((plane) => factsOf(plane, uses.get(plane.name))) });
 }

@@ -9,6 +9,8 @@ import { planePlaces } from "../../registry/residency.ts";
 import { targetsOfTenant } from "../../registry/target.ts";
 import { tenantGet, tenantVersionGet } from "../../registry/tenant.ts";
 import { windowsOf } from "../../registry/window.ts";
+import type { PlacedTenant } from "../placement/decide.ts";
+import { planesChosen } from "../placement/placeTenant.ts";
 import { windowAt } from "../windows/evaluate.ts";
 import type { NewTenant, PolicyFacts } from "./facts.ts";
 import { enabled, exceededBy, isDowngrade, unitsOf } from "./planDifference.ts";
@@ -58,7 +60,9 @@ async function ofTenant(
   { tenant, targets, facts }: Subject,
 ): Promise<PolicyQuery> {
   const live = targets.filter(({ requestedState }) => requestedState !== "absent");
-  const planes = facts.planes ?? planesMeant(action, tenant, live);
+  const named = facts.planes ?? planesMeant(action, tenant, live);
+  const wish = { isolation: facts.isolation ?? tenant.isolation, regions: regionsOf(tenant, facts) };
+  const planes = await planesOrChosen(db, action, named, { ...tenant, ...wish });
   const places = await placesOf(db, [...new Set([...planes, ...tenant.planes])]);
   const meant = places.filter(({ name }) => planes.includes(name));
   const own = places.filter(({ name }) => tenant.planes.includes(name));
@@ -96,9 +100,28 @@ function planesMeant(action: OperationId, tenant: Tenant, live: readonly Target[
   return live.map(({ planeName }) => planeName);
 }
 
+function regionsOf({ regions }: Tenant, facts: PolicyFacts): Tenant["regions"] {
+  return { ...regions, allowed: [...(facts.regions ?? regions.allowed)] };
+}
+
+/** What is to run and names no plane, nor is anywhere, is about the plane that would be chosen for it. */
+async function planesOrChosen(
+  db: Reader,
+  action: OperationId,
+  named: readonly string[],
+  tenant: PlacedTenant,
+): Promise<readonly string[]> {
+  const isToRun = action === "tenantActivate" || action === "tenantDeploy";
+  return isToRun && named.length === 0 ? planesChosen(db, tenant) : named;
+}
+
 async function withoutTenant(db: Reader, { principal, action, facts, now }: Question): Promise<PolicyQuery> {
   const { newTenant } = facts;
-  const planes = facts.planes ?? newTenant?.planes ?? [];
+  const named = facts.planes ?? newTenant?.planes ?? [];
+  const planes =
+    newTenant === undefined
+      ? named
+      : await planesOrChosen(db, action, named, { ...newTenant, tenantId: NEW_TENANT_ID });
   const places = await placesOf(db, planes);
   const binding =
     newTenant === undefined ? undefined : await planBind(db, undefined, planWishOf(newTenant, facts));

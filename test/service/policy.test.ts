@@ -34,6 +34,12 @@ const patch = (tenantId: string, body: object, headers: Record<string, string> =
 const eventsOf = async (tenantId: string, action: string) =>
   (await get(`/audit/events?tenantId=${tenantId}&action=${action}`)).items;
 
+const placeless = `apiVersion: tenantry.dev/v1
+kind: Tenant
+metadata: { slug: placeless }
+spec: { displayName: Placeless, plan: starter, state: active, planes: [] }
+`;
+
 async function metric(name: string): Promise<number> {
   const { body } = await service.call("GET", "/metrics");
   const line = String(body)
@@ -290,6 +296,39 @@ describe("other policies", () => {
     rmSync(own);
     await settled("the old policies", (set) => set.version === before);
     expect((await patch(tenantId, { displayName: "Frozen again" }, key)).status).toBe(200);
+  });
+
+  it("and a key's environments see the plane that is chosen for who names none", async () => {
+    const before = await version();
+    const draft = { planes: [] };
+    const [tenantId, other] = [
+      await createTenant(service, "to-be-placed", draft),
+      await createTenant(service, "placed-by-prod", draft),
+    ];
+    const ofProd = { name: "of prod", role: "fleet_operator", environments: ["prod"] };
+    const { secret } = (await post("/api-keys", ofProd)).body;
+    const asked = { key: secret, body: {} };
+    const refused = await service.call("POST", `${controlPlane}/tenants/${other}/activate`, asked);
+    expect(refused).toMatchObject({ status: 403, body: { code: "forbidden" } });
+    const applied = (key?: string) =>
+      service.call("POST", `${controlPlane}/manifests/apply`, {
+        body: { documents: [placeless] },
+        ...(key && { key }),
+      });
+    expect(await applied(secret)).toMatchObject({ status: 403, body: { code: "forbidden" } });
+    writeFileSync(
+      own,
+      `@id("not-there") @reason("Nothing starts in dev.")
+       forbid (principal, action == Tenantry::Action::"tenantActivate", resource)
+       when { context.wanted.environments.contains("dev") };`,
+    );
+    await settled("the new policy", (set) => set.version !== before);
+    const denied = { status: 403, body: { code: "policy_denied", reasons: [{ policyId: "not-there" }] } };
+    expect(await post(`/tenants/${tenantId}/activate`)).toMatchObject(denied);
+    expect(await applied()).toMatchObject(denied);
+    rmSync(own);
+    await settled("the old policies", (set) => set.version === before);
+    expect(await run(service, `/tenants/${tenantId}/activate`)).toMatchObject([{ status: "succeeded" }]);
   });
 
   it("are not taken when they do not fit; the last good ones hold, and it is said", async () => {
