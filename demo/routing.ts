@@ -133,14 +133,15 @@ async function startRouter(dataDir: string, plane: string, targets: readonly str
 async function urlOf(child: ChildProcess): Promise<string> {
   const output = child.stdout;
   if (output === null) throw new Error("Cannot go on: the router's output must be read");
+  let found: string | undefined;
   for await (const text of createInterface({ input: output })) {
-    const { url } = JSON.parse(text) as { url?: string };
-    if (url !== undefined) {
-      output.resume();
-      return url;
-    }
+    found = (JSON.parse(text) as { url?: string }).url;
+    if (found !== undefined) break;
   }
-  throw new Error("Cannot go on: the router ended before it was up");
+  if (found === undefined) throw new Error("Cannot go on: the router ended before it was up");
+  // The end of the loop has paused it; unread, the router's lines would fill the pipe and hold the router up.
+  output.resume();
+  return found;
 }
 
 function answerOf(url: string, host: string): Promise<Answer> {
