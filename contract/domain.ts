@@ -80,6 +80,7 @@ export type DomainListQuery = z.output<typeof domainListQuerySchema>;
 
 const base = "/v1/control-plane/tenants/:tenantId/domains";
 const params = z.strictObject({ tenantId: tenantIdSchema });
+const ifMatch = "Send If-Match with the record version to change only what you have read.";
 const domainParams = params.extend({ domainId: uuid });
 
 export const domainRoutes = defineRoutes({
@@ -128,8 +129,7 @@ export const domainRoutes = defineRoutes({
     path: `${base}/:domainId/verify`,
     tag: "Domains",
     summary: "Look for a domain's record now, and route the domain when it is there",
-    description:
-      "The service looks by itself too. A domain that another tenant had verified passes to this one when that one's record is gone.",
+    description: `The service looks by itself too. A domain that another tenant had verified passes to this one when that one's record is gone. ${ifMatch}`,
     role: "fleet_operator",
     params: domainParams,
     body: domainVerifySchema,
@@ -138,7 +138,7 @@ export const domainRoutes = defineRoutes({
     response: domainSchema,
     errors: [
       ...["tenant_not_found", "domain_not_found", "domain_not_verified", "domain_taken"],
-      ...["dns_unavailable"],
+      ...["dns_unavailable", "version_conflict"],
     ] as const,
   },
   domainDelete: {
@@ -146,11 +146,12 @@ export const domainRoutes = defineRoutes({
     path: `${base}/:domainId`,
     tag: "Domains",
     summary: "Give a domain up; it is no longer routed",
+    description: ifMatch,
     role: "fleet_operator",
     params: domainParams,
     query: z.strictObject({ reason: reasonSchema.optional() }),
     status: 200,
     response: domainSchema,
-    errors: ["tenant_not_found", "domain_not_found"],
+    errors: ["tenant_not_found", "domain_not_found", "version_conflict"],
   },
 });

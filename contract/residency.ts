@@ -79,6 +79,7 @@ export const declaredEndpointSchema = z
     region: z.string(),
     kind: z.enum(ENDPOINT_KINDS),
     address: z.string(),
+    recordVersion: z.int().meta({ description: "Grows by one with each change; also the ETag", example: 1 }),
     updatedBy: z.string(),
     updatedAt: at,
   })
@@ -87,6 +88,7 @@ export type DeclaredEndpoint = z.output<typeof declaredEndpointSchema>;
 
 const base = "/v1/control-plane/residency/regions";
 const params = z.strictObject({ region: residencyRegionSchema });
+const ifMatch = "Send If-Match with the record version to change only what you have read.";
 const kindParams = z.strictObject({ region: residencyRegionSchema, kind: z.enum(ENDPOINT_KINDS) });
 
 export const residencyRoutes = defineRoutes({
@@ -117,24 +119,26 @@ export const residencyRoutes = defineRoutes({
     path: `${base}/:region/endpoints/:kind`,
     tag: "Residency",
     summary: "Set an address of a region by hand",
+    description: ifMatch,
     role: "fleet_admin",
     params: kindParams,
     body: endpointSetSchema,
     status: 200,
     response: declaredEndpointSchema,
-    errors: [],
+    errors: ["version_conflict"],
   },
   residencyEndpointRemove: {
     method: "delete",
     path: `${base}/:region/endpoints/:kind`,
     tag: "Residency",
     summary: "Go by the planes again",
+    description: ifMatch,
     role: "fleet_admin",
     params: kindParams,
     query: z.strictObject({ reason: reasonSchema }),
     status: 200,
     response: declaredEndpointSchema,
-    errors: ["region_not_found"],
+    errors: ["region_not_found", "version_conflict"],
   },
   tenantResidency: {
     method: "get",

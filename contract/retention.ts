@@ -18,6 +18,10 @@ export const retentionSchema = z
     source: z.enum(["setting", "schedule"]).meta({ description: "What says so" }),
     description: z.string(),
     reason: z.string().nullable(),
+    recordVersion: z.int().meta({
+      description: "Grows by one with each change; also the ETag. 0: nothing was set yet",
+      example: 1,
+    }),
     updatedBy: z.string().nullable(),
     updatedAt: at.nullable(),
   })
@@ -55,12 +59,12 @@ export const retentionRoutes = defineRoutes({
     tag: "Audit",
     summary: "Set how long a class of data is kept",
     description:
-      "What is older goes within hours, for good. Audit events go from the beginning of a chain only, once a checkpoint has signed them, and never of a tenant with a legal hold.",
+      "What is older goes within hours, for good. Audit events go from the beginning of a chain only, once a checkpoint has signed them, and never of a tenant with a legal hold. Send If-Match with the record version to change only what you have read.",
     role: "fleet_admin",
     params: z.strictObject({ dataClass: z.enum(DATA_CLASSES) }),
     body: retentionSetSchema,
     status: 200,
     response: retentionSchema,
-    errors: [],
+    errors: ["version_conflict"],
   },
 });

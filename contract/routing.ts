@@ -131,6 +131,7 @@ export type RoutingDiffQuery = z.output<typeof routingDiffQuerySchema>;
 
 const base = "/v1/control-plane/planes/:planeName/routing";
 const params = z.strictObject({ planeName: planeNameSchema });
+const ifMatch = "Send If-Match with the newest version's number to change only what you have seen.";
 const versionParams = params.extend({ version: sentVersionSchema });
 
 export const routingRoutes = defineRoutes({
@@ -218,24 +219,28 @@ export const routingRoutes = defineRoutes({
     summary: "Bring back the content of an older version, and hold it",
     description:
       "Makes a new version, so that every router takes it. It is held until it is released: targets that change meanwhile " +
-      "stay where the old version had them. Whether they are answered for still follows the tenants: who is suspended or gone stays so.",
+      `stay where the old version had them. Whether they are answered for still follows the tenants: who is suspended or gone stays so. ${ifMatch}`,
     role: "fleet_operator",
     params,
     body: routingRollbackSchema,
     status: 200,
     response: routingOutcomeSchema,
-    errors: ["plane_not_found", "routing_version_not_found", "routing_store_unavailable"],
+    errors: [
+      ...["plane_not_found", "routing_version_not_found", "routing_store_unavailable"],
+      "version_conflict",
+    ] as const,
   },
   routingRelease: {
     method: "post",
     path: `${base}/release`,
     tag: "Routing",
     summary: "End the hold after a rollback and publish what the targets say",
+    description: ifMatch,
     role: "fleet_operator",
     params,
     body: routingReleaseSchema,
     status: 200,
     response: routingOutcomeSchema,
-    errors: ["plane_not_found", "routing_not_held", "routing_store_unavailable"],
+    errors: ["plane_not_found", "routing_not_held", "routing_store_unavailable", "version_conflict"],
   },
 });

@@ -5,6 +5,7 @@ import { pageAfter, toPage } from "./cursor.ts";
 import { redactText } from "./redact.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { FlagOverrideTable } from "./schema.ts";
+import { refuseOtherVersion } from "./tenantProblem.ts";
 
 /** What single tenants have instead of what a flag's rules say. */
 export interface FlagOverrideOptions {
@@ -12,6 +13,8 @@ export interface FlagOverrideOptions {
   readonly expiresAt?: string | null | undefined;
   /** Why it is set, when that is not why it is there: for the audit log. */
   readonly because?: string | undefined;
+  /** From If-Match: the change is refused when the override has another version; none has version 0. */
+  readonly expectedVersion?: number | undefined;
 }
 
 /** Takes the place of an earlier one. Audits `flag.override_set` on the tenant's chain. */
@@ -20,15 +23,17 @@ export async function flagOverrideSet(
   flagKey: string,
   tenantId: string,
   enabled: boolean,
-  { reason = null, expiresAt = null, because }: FlagOverrideOptions = {},
+  { reason = null, expiresAt = null, because, expectedVersion }: FlagOverrideOptions = {},
 ): Promise<FlagOverride> {
+  const before = await flagOverrideFind(change.db, flagKey, tenantId);
+  refuseOtherVersion("override", before ?? { recordVersion: 0 }, expectedVersion);
   const row: Selectable<FlagOverrideTable> = {
     ...{ flagKey, tenantId, value: enabled ? "on" : "off", expiresAt },
     reason: reason === null ? null : redactText(reason),
+    recordVersion: (before?.recordVersion ?? 0) + 1,
     createdBy: change.context.actor.id,
     createdAt: change.now,
   };
-  const before = await flagOverrideFind(change.db, flagKey, tenantId);
   await change.db
     .insertInto("flagOverrides")
     .values(row)
@@ -45,9 +50,11 @@ export async function flagOverrideRemove(
   flagKey: string,
   tenantId: string,
   reason: string | null = null,
+  expectedVersion?: number,
 ): Promise<FlagOverride | undefined> {
   const before = await flagOverrideFind(change.db, flagKey, tenantId, change.now);
   if (before === undefined) return undefined;
+  refuseOtherVersion("override", before, expectedVersion);
   await change.db
     .deleteFrom("flagOverrides")
     .where("flagKey", "=", flagKey)

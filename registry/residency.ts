@@ -5,6 +5,7 @@ import type { EnvironmentName } from "../contract/vocabulary.ts";
 import { pageAfter, toPage } from "./cursor.ts";
 import { fromJson } from "./json.ts";
 import type { Change, Reader } from "./registry.ts";
+import { refuseOtherVersion } from "./tenantProblem.ts";
 
 /** Where planes lie, and the addresses of regions that are set by hand. */
 export interface PlanePlace {
@@ -87,10 +88,16 @@ export async function residencyEndpointSet(
   region: string,
   kind: EndpointKind,
   { address, reason }: EndpointSet,
+  expectedVersion?: number,
 ): Promise<DeclaredEndpoint> {
   const before = await endpointFind(change.db, region, kind);
+  const known = before?.recordVersion ?? 0;
+  refuseOtherVersion("address", { recordVersion: known }, expectedVersion);
   if (before?.address === address) return before;
-  const row = { region, kind, address, updatedBy: change.context.actor.id, updatedAt: change.now };
+  const row = {
+    ...{ region, kind, address, recordVersion: known + 1 },
+    ...{ updatedBy: change.context.actor.id, updatedAt: change.now },
+  };
   await change.db
     .insertInto("residencyEndpoints")
     .values(row)
@@ -107,6 +114,7 @@ export async function residencyEndpointRemove(
   region: string,
   kind: EndpointKind,
   reason: string,
+  expectedVersion?: number,
 ): Promise<DeclaredEndpoint> {
   const before = await endpointFind(change.db, region, kind);
   if (before === undefined) {
@@ -116,6 +124,7 @@ export async function residencyEndpointRemove(
       errors: [{ path: "path.kind", message: "has no address of its own", value: kind }],
     });
   }
+  refuseOtherVersion("address", before, expectedVersion);
   await change.db
     .deleteFrom("residencyEndpoints")
     .where("region", "=", region)

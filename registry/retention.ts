@@ -1,5 +1,6 @@
 import { DATA_CLASSES, type DataClass, type Retention, type RetentionSet } from "../contract/retention.ts";
 import type { Change, Reader } from "./registry.ts";
+import { refuseOtherVersion } from "./tenantProblem.ts";
 
 /** What the settings say, for classes that no schedule has been set for. Null: for ever. */
 export type RetentionDefaults = Readonly<Record<DataClass, number | null>>;
@@ -21,7 +22,8 @@ export async function retentionList(db: Reader, defaults: RetentionDefaults): Pr
       ...{ dataClass, keepDays: row === undefined ? defaults[dataClass] : row.keepDays },
       ...{ source: row === undefined ? ("setting" as const) : ("schedule" as const) },
       ...{ description: DESCRIPTIONS[dataClass], reason: row?.reason ?? null },
-      ...{ updatedBy: row?.updatedBy ?? null, updatedAt: row?.updatedAt ?? null },
+      ...{ recordVersion: row?.recordVersion ?? 0, updatedBy: row?.updatedBy ?? null },
+      updatedAt: row?.updatedAt ?? null,
     };
   });
 }
@@ -46,9 +48,12 @@ export async function retentionSet(
   dataClass: DataClass,
   { keepDays, reason }: RetentionSet,
   before: number | null,
+  expectedVersion?: number,
 ): Promise<void> {
   const { actor } = change.context;
-  const row = { keepDays, reason, updatedBy: actor.id, updatedAt: change.now };
+  const known = await versionOf(change.db, dataClass);
+  refuseOtherVersion("retention", { recordVersion: known }, expectedVersion);
+  const row = { keepDays, reason, recordVersion: known + 1, updatedBy: actor.id, updatedAt: change.now };
   await change.db
     .insertInto("retentionSchedules")
     .values({ dataClass, ...row })
@@ -60,4 +65,13 @@ export async function retentionSet(
     reason,
     details: { dataClass, before, after: keepDays },
   });
+}
+
+async function versionOf(db: Reader, dataClass: DataClass): Promise<number> {
+  const row = await db
+    .selectFrom("retentionSchedules")
+    .select("recordVersion")
+    .where("dataClass", "=", dataClass)
+    .executeTakeFirst();
+  return row?.recordVersion ?? 0;
 }

@@ -469,6 +469,7 @@ export interface RetentionScheduleTable {
   /** Null: for ever. */
   keepDays: number | null;
   reason: string | null;
+  recordVersion: number;
   updatedBy: string;
   updatedAt: string;
 }
@@ -1032,6 +1033,7 @@ export interface FlagOverrideTable {
   value: "on" | "off";
   reason: string | null;
   expiresAt: string | null;
+  recordVersion: number;
   createdBy: string;
   createdAt: string;
 }
@@ -1128,6 +1130,7 @@ export interface ResidencyEndpointTable {
   region: string;
   kind: string;
   address: string;
+  recordVersion: number;
   updatedBy: string;
   updatedAt: string;
 }

@@ -812,7 +812,7 @@ export interface paths {
         put?: never;
         /**
          * Bring back the content of an older version, and hold it
-         * @description Makes a new version, so that every router takes it. It is held until it is released: targets that change meanwhile stay where the old version had them. Whether they are answered for still follows the tenants: who is suspended or gone stays so.
+         * @description Makes a new version, so that every router takes it. It is held until it is released: targets that change meanwhile stay where the old version had them. Whether they are answered for still follows the tenants: who is suspended or gone stays so. Send If-Match with the newest version's number to change only what you have seen.
          */
         post: operations["routingRollback"];
         delete?: never;
@@ -830,7 +830,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End the hold after a rollback and publish what the targets say */
+        /**
+         * End the hold after a rollback and publish what the targets say
+         * @description Send If-Match with the newest version's number to change only what you have seen.
+         */
         post: operations["routingRelease"];
         delete?: never;
         options?: never;
@@ -870,7 +873,10 @@ export interface paths {
         get: operations["domainGet"];
         put?: never;
         post?: never;
-        /** Give a domain up; it is no longer routed */
+        /**
+         * Give a domain up; it is no longer routed
+         * @description Send If-Match with the record version to change only what you have read.
+         */
         delete: operations["domainDelete"];
         options?: never;
         head?: never;
@@ -888,7 +894,7 @@ export interface paths {
         put?: never;
         /**
          * Look for a domain's record now, and route the domain when it is there
-         * @description The service looks by itself too. A domain that another tenant had verified passes to this one when that one's record is gone.
+         * @description The service looks by itself too. A domain that another tenant had verified passes to this one when that one's record is gone. Send If-Match with the record version to change only what you have read.
          */
         post: operations["domainVerify"];
         delete?: never;
@@ -1272,10 +1278,16 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Switch a flag on or off for one tenant */
+        /**
+         * Switch a flag on or off for one tenant
+         * @description Takes the place of an earlier override. Send If-Match with the record version to change only what you have read.
+         */
         put: operations["flagOverrideSet"];
         post?: never;
-        /** Let the flag's rules decide for a tenant again */
+        /**
+         * Let the flag's rules decide for a tenant again
+         * @description Send If-Match with the record version to change only what you have read.
+         */
         delete: operations["flagOverrideRemove"];
         options?: never;
         head?: never;
@@ -2490,10 +2502,16 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Set an address of a region by hand */
+        /**
+         * Set an address of a region by hand
+         * @description Send If-Match with the record version to change only what you have read.
+         */
         put: operations["residencyEndpointSet"];
         post?: never;
-        /** Go by the planes again */
+        /**
+         * Go by the planes again
+         * @description Send If-Match with the record version to change only what you have read.
+         */
         delete: operations["residencyEndpointRemove"];
         options?: never;
         head?: never;
@@ -2702,7 +2720,7 @@ export interface paths {
         get?: never;
         /**
          * Set how long a class of data is kept
-         * @description What is older goes within hours, for good. Audit events go from the beginning of a chain only, once a checkpoint has signed them, and never of a tenant with a legal hold.
+         * @description What is older goes within hours, for good. Audit events go from the beginning of a chain only, once a checkpoint has signed them, and never of a tenant with a legal hold. Send If-Match with the record version to change only what you have read.
          */
         put: operations["retentionSet"];
         post?: never;
@@ -6099,6 +6117,11 @@ export interface components {
             expiresAt: string | null;
             /** @description An expired override decides nothing any more */
             expired: boolean;
+            /**
+             * @description Grows by one with each change; also the ETag
+             * @example 1
+             */
+            recordVersion: number;
             createdBy: string;
             /**
              * Format: date-time
@@ -7510,6 +7533,11 @@ export interface components {
             /** @enum {string} */
             kind: "database" | "cache" | "bucket" | "logs";
             address: string;
+            /**
+             * @description Grows by one with each change; also the ETag
+             * @example 1
+             */
+            recordVersion: number;
             updatedBy: string;
             /**
              * Format: date-time
@@ -7712,6 +7740,11 @@ export interface components {
             source: "setting" | "schedule";
             description: string;
             reason: string | null;
+            /**
+             * @description Grows by one with each change; also the ETag. 0: nothing was set yet
+             * @example 1
+             */
+            recordVersion: number;
             updatedBy: string | null;
             updatedAt: string | null;
         };
@@ -14012,6 +14045,8 @@ export interface operations {
                 "X-Correlation-Id"?: string;
                 /** @description The same key and body give the same answer for 24 hours */
                 "Idempotency-Key"?: string;
+                /** @description The recordVersion you have read */
+                "If-Match"?: string;
             };
             path: {
                 planeName: components["schemas"]["PlaneName"];
@@ -14071,6 +14106,15 @@ export interface operations {
             };
             /** @description `idempotency_in_progress`: The first request with this key is still running */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `version_conflict`: The record has changed meanwhile */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14160,6 +14204,8 @@ export interface operations {
                 "X-Correlation-Id"?: string;
                 /** @description The same key and body give the same answer for 24 hours */
                 "Idempotency-Key"?: string;
+                /** @description The recordVersion you have read */
+                "If-Match"?: string;
             };
             path: {
                 planeName: components["schemas"]["PlaneName"];
@@ -14219,6 +14265,15 @@ export interface operations {
             };
             /** @description `routing_not_held`: The plane's routing is not held; `idempotency_in_progress`: The first request with this key is still running */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `version_conflict`: The record has changed meanwhile */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14636,6 +14691,8 @@ export interface operations {
                 "X-Correlation-Id"?: string;
                 /** @description The same key and body give the same answer for 24 hours */
                 "Idempotency-Key"?: string;
+                /** @description The recordVersion you have read */
+                "If-Match"?: string;
             };
             path: {
                 /** @description Never used again, unlike a slug */
@@ -14700,6 +14757,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `version_conflict`: The record has changed meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `invalid_request`: The request is not valid; `idempotency_key_reuse`: The idempotency key belongs to another request */
             422: {
                 headers: {
@@ -14755,6 +14821,8 @@ export interface operations {
                 "X-Correlation-Id"?: string;
                 /** @description The same key and body give the same answer for 24 hours */
                 "Idempotency-Key"?: string;
+                /** @description The recordVersion you have read */
+                "If-Match"?: string;
             };
             path: {
                 /** @description Never used again, unlike a slug */
@@ -14816,6 +14884,15 @@ export interface operations {
             };
             /** @description `domain_not_verified`: The domain's record is not there; `domain_taken`: Another tenant has the domain; `dns_unavailable`: The DNS does not answer; `idempotency_in_progress`: The first request with this key is still running */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `version_conflict`: The record has changed meanwhile */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17779,6 +17856,8 @@ export interface operations {
                 "X-Correlation-Id"?: string;
                 /** @description The same key and body give the same answer for 24 hours */
                 "Idempotency-Key"?: string;
+                /** @description The recordVersion you have read */
+                "If-Match"?: string;
             };
             path: {
                 flagKey: components["schemas"]["FlagKey"];
@@ -17840,6 +17919,15 @@ export interface operations {
             };
             /** @description `flag_archived`: The flag is archived; `idempotency_in_progress`: The first request with this key is still running */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `version_conflict`: The record has changed meanwhile */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17922,6 +18010,8 @@ export interface operations {
                 "X-Correlation-Id"?: string;
                 /** @description The same key and body give the same answer for 24 hours */
                 "Idempotency-Key"?: string;
+                /** @description The recordVersion you have read */
+                "If-Match"?: string;
             };
             path: {
                 flagKey: components["schemas"]["FlagKey"];
@@ -17979,6 +18069,15 @@ export interface operations {
             };
             /** @description `idempotency_in_progress`: The first request with this key is still running */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `version_conflict`: The record has changed meanwhile */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26492,6 +26591,8 @@ export interface operations {
                 "X-Correlation-Id"?: string;
                 /** @description The same key and body give the same answer for 24 hours */
                 "Idempotency-Key"?: string;
+                /** @description The recordVersion you have read */
+                "If-Match"?: string;
             };
             path: {
                 region: components["schemas"]["Region"];
@@ -26543,6 +26644,15 @@ export interface operations {
             };
             /** @description `idempotency_in_progress`: The first request with this key is still running */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `version_conflict`: The record has changed meanwhile */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26625,6 +26735,8 @@ export interface operations {
                 "X-Correlation-Id"?: string;
                 /** @description The same key and body give the same answer for 24 hours */
                 "Idempotency-Key"?: string;
+                /** @description The recordVersion you have read */
+                "If-Match"?: string;
             };
             path: {
                 region: components["schemas"]["Region"];
@@ -26681,6 +26793,15 @@ export interface operations {
             };
             /** @description `idempotency_in_progress`: The first request with this key is still running */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `version_conflict`: The record has changed meanwhile */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27734,6 +27855,8 @@ export interface operations {
                 "X-Correlation-Id"?: string;
                 /** @description The same key and body give the same answer for 24 hours */
                 "Idempotency-Key"?: string;
+                /** @description The recordVersion you have read */
+                "If-Match"?: string;
             };
             path: {
                 dataClass: "audit" | "decisions" | "operations" | "outbox" | "usage";
@@ -27784,6 +27907,15 @@ export interface operations {
             };
             /** @description `idempotency_in_progress`: The first request with this key is still running */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `version_conflict`: The record has changed meanwhile */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -22,6 +22,7 @@ import * as routingDomains from "./0019_routing_domains.ts";
 import * as policy from "./0020_policy.ts";
 import * as audit from "./0021_audit.ts";
 import * as integrations from "./0022_integrations.ts";
+import * as recordVersions from "./0023_record_versions.ts";
 
 export interface Migration {
   readonly number: number;
@@ -144,5 +145,11 @@ export const migrations: readonly Migration[] = [
     name: "0022_integrations",
     source: new URL("./0022_integrations.ts", import.meta.url),
     up: integrations.up,
+  },
+  {
+    number: 23,
+    name: "0023_record_versions",
+    source: new URL("./0023_record_versions.ts", import.meta.url),
+    up: recordVersions.up,
   },
 ];

@@ -7,6 +7,7 @@ import { planeAll, planeGet } from "../../registry/plane.ts";
 import type { Reader } from "../../registry/registry.ts";
 import { targetsOfTenant } from "../../registry/target.ts";
 import { tenantGet } from "../../registry/tenant.ts";
+import { refuseOtherVersion } from "../../registry/tenantProblem.ts";
 import { inWords } from "../domains/judge.ts";
 import { type Look, lookAtDomain, makingsOf, publishAll, putOrSay } from "../domains/look.ts";
 import { isUnder, readDomainName } from "../domains/name.ts";
@@ -63,6 +64,7 @@ export async function domainVerify(
   context: RequestContext,
   { tenantId, domainId }: DomainPlace,
   { reason }: DomainVerify,
+  expectedVersion: number | undefined,
 ): Promise<Domain> {
   await authorize(context, "domainVerify", tenantId);
   const before = await context.registry.read(async (db) => {
@@ -70,6 +72,7 @@ export async function domainVerify(
     return registry.domainGet(db, tenantId, domainId);
   });
   if (before.status === "removed") throw removed(before);
+  refuseOtherVersion("domain", before, expectedVersion);
   // The answer is made of what the look has come to, which is more than its change gives back.
   const { keepAnswer: _afterwards, ...asker } = context;
   const look = await lookAtDomain(context, before, 0, {
@@ -84,6 +87,7 @@ export async function domainDelete(
   context: RequestContext,
   { tenantId, domainId }: DomainPlace,
   reason: string | undefined,
+  expectedVersion: number | undefined,
 ): Promise<Domain> {
   await authorize(context, "domainDelete", tenantId);
   const { planeName } = await context.registry.read((db) => registry.domainGet(db, tenantId, domainId));
@@ -92,6 +96,7 @@ export async function domainDelete(
   const gone = await changeAs(context, async (change) => {
     const before = await registry.domainGet(change.db, tenantId, domainId);
     if (before.status === "removed") return before;
+    refuseOtherVersion("domain", before, expectedVersion);
     const after = await registry.domainSet(change, before, { status: "removed" }, "removed", {
       reason: reason ?? null,
     });

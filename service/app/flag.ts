@@ -66,13 +66,15 @@ export async function flagOverrideSet(
   context: RequestContext,
   { flagKey, tenantId }: OverridePlace,
   { enabled, expiresAt, reason }: FlagOverrideSet,
+  expectedVersion: number | undefined,
 ): Promise<FlagOverride> {
   await authorize(context, "flagOverrideSet", tenantId);
   const setting = async (change: Change) => {
     await tenantGet(change.db, tenantId);
     registry.refuseArchived(await registry.flagGet(change.db, flagKey));
     refusePast(expiresAt, change.now);
-    return overrides.flagOverrideSet(change, flagKey, tenantId, enabled, { reason, expiresAt });
+    const options = { reason, expiresAt, expectedVersion };
+    return overrides.flagOverrideSet(change, flagKey, tenantId, enabled, options);
   };
   return changeAs(context, setting, { tenantId });
 }
@@ -81,11 +83,13 @@ export async function flagOverrideRemove(
   context: RequestContext,
   { flagKey, tenantId }: OverridePlace,
   reason: string | undefined,
+  expectedVersion: number | undefined,
 ): Promise<FlagOverride> {
   await authorize(context, "flagOverrideRemove", tenantId);
-  const removing = async (change: Change) => {
+  const work = async (change: Change) => {
     await registry.flagGet(change.db, flagKey);
-    const removed = await overrides.flagOverrideRemove(change, flagKey, tenantId, reason ?? null);
+    const removing = overrides.flagOverrideRemove;
+    const removed = await removing(change, flagKey, tenantId, reason ?? null, expectedVersion);
     if (removed !== undefined) return removed;
     throw new ProblemError("flag_override_not_found", {
       detail: `Cannot remove the override: tenant ${tenantId} must have one of ${flagKey}, and has none.`,
@@ -93,7 +97,7 @@ export async function flagOverrideRemove(
       errors: [{ path: "path.tenantId", message: "has no override", value: tenantId }],
     });
   };
-  return changeAs(context, removing, { tenantId });
+  return changeAs(context, work, { tenantId });
 }
 
 export async function flagOverrideList(

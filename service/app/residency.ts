@@ -42,18 +42,22 @@ export async function residencyEndpointSet(
   context: RequestContext,
   { region, kind }: { readonly region: string; readonly kind: EndpointKind },
   input: EndpointSet,
+  expectedVersion: number | undefined,
 ): Promise<DeclaredEndpoint> {
   await authorize(context, "residencyEndpointSet");
-  return changeAs(context, (change) => registry.residencyEndpointSet(change, region, kind, input));
+  const setting = registry.residencyEndpointSet;
+  return changeAs(context, (change) => setting(change, region, kind, input, expectedVersion));
 }
 
 export async function residencyEndpointRemove(
   context: RequestContext,
   { region, kind }: { readonly region: string; readonly kind: EndpointKind },
   reason: string,
+  expectedVersion: number | undefined,
 ): Promise<DeclaredEndpoint> {
   await authorize(context, "residencyEndpointRemove");
-  return changeAs(context, (change) => registry.residencyEndpointRemove(change, region, kind, reason));
+  const removing = registry.residencyEndpointRemove;
+  return changeAs(context, (change) => removing(change, region, kind, reason, expectedVersion));
 }
 
 /** A region where the tenant neither is nor may be is refused, and told as a security event by whoever takes the refusal. */

@@ -16,12 +16,13 @@ export async function retentionSet(
   context: RequestContext,
   dataClass: DataClass,
   input: RetentionSet,
+  expectedVersion: number | undefined,
 ): Promise<Retention> {
   await authorize(context, "retentionSet", undefined, { reason: input.reason });
   const defaults = retentionDefaults(context.settings);
   return changeAs(context, async (change) => {
     const before = await registry.keepDaysOf(change.db, dataClass, defaults);
-    await registry.retentionSet(change, dataClass, input, before);
+    await registry.retentionSet(change, dataClass, input, before, expectedVersion);
     const all = await registry.retentionList(change.db, defaults);
     return all.find((one) => one.dataClass === dataClass) as Retention;
   });

@@ -160,22 +160,38 @@ export async function routingRollback(
   context: RequestContext,
   planeName: string,
   { toVersion, reason }: RoutingRollback,
+  expectedVersion: number | undefined,
 ): Promise<RoutingOutcome> {
   await authorize(context, "routingRollback", undefined, { planes: [planeName] });
-  return published(context, planeName, (change, making) =>
-    registry.routingRollback(change, planeName, toVersion, reason, making),
-  );
+  return published(context, planeName, async (change, making) => {
+    await refuseOther(change, planeName, expectedVersion);
+    return registry.routingRollback(change, planeName, toVersion, reason, making);
+  });
 }
 
 export async function routingRelease(
   context: RequestContext,
   planeName: string,
   { reason }: RoutingRelease,
+  expectedVersion: number | undefined,
 ): Promise<RoutingOutcome> {
   await authorize(context, "routingRelease", undefined, { planes: [planeName] });
-  return published(context, planeName, (change, making) =>
-    registry.routingRelease(change, planeName, reason, making),
-  );
+  return published(context, planeName, async (change, making) => {
+    await refuseOther(change, planeName, expectedVersion);
+    return registry.routingRelease(change, planeName, reason, making);
+  });
+}
+
+/** A plane's routing has versions of its own; one that was published meanwhile may be what the caller would not undo. */
+async function refuseOther(change: Change, planeName: string, expected: number | undefined): Promise<void> {
+  if (expected === undefined) return;
+  const version = await routingVersion(change.db, planeName);
+  if (version === expected) return;
+  throw new ProblemError("version_conflict", {
+    detail: `Cannot change the routing of ${planeName}: its newest version must be ${expected}, and is ${version}.`,
+    hint: `See GET /v1/control-plane/planes/${planeName}/routing/diff?from=${expected} for what has changed, then send ${version} as If-Match.`,
+    errors: [{ path: "header.if-match", message: `is not ${version}`, value: expected }],
+  });
 }
 
 type Making = Awaited<ReturnType<typeof routingMaking>>;

@@ -171,16 +171,18 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     routingDiff: ({ params, query }, { context }) => routing.routingDiff(context, params.planeName, query),
     routingPublish: ({ params, body }, { context }) =>
       routing.routingPublish(context, params.planeName, body.reason),
-    routingRollback: ({ params, body }, { context }) =>
-      routing.routingRollback(context, params.planeName, body),
-    routingRelease: ({ params, body }, { context }) =>
-      routing.routingRelease(context, params.planeName, body),
+    routingRollback: ({ params, body }, tools) =>
+      routing.routingRollback(tools.context, params.planeName, body, expectedVersion(tools)),
+    routingRelease: ({ params, body }, tools) =>
+      routing.routingRelease(tools.context, params.planeName, body, expectedVersion(tools)),
 
     domainCreate: ({ params, body }, tools) => domain.domainCreate(tools.context, params.tenantId, body),
     domainList: ({ params, query }, { context }) => domain.domainList(context, params.tenantId, query),
     domainGet: ({ params }, tools) => domain.domainGet(tools.context, params),
-    domainVerify: ({ params, body }, tools) => domain.domainVerify(tools.context, params, body),
-    domainDelete: ({ params, query }, tools) => domain.domainDelete(tools.context, params, query.reason),
+    domainVerify: ({ params, body }, tools) =>
+      domain.domainVerify(tools.context, params, body, expectedVersion(tools)),
+    domainDelete: ({ params, query }, tools) =>
+      domain.domainDelete(tools.context, params, query.reason, expectedVersion(tools)),
 
     releaseCreate: ({ body }, { context }) => release.releaseCreate(context, body),
     releaseList: ({ query }, { context }) => release.releaseList(context, query),
@@ -232,9 +234,10 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
       flag.flagUpdate(tools.context, params.flagKey, body, expectedVersion(tools)),
     flagArchive: ({ params, query }, tools) =>
       flag.flagArchive(tools.context, params.flagKey, query.reason, expectedVersion(tools)),
-    flagOverrideSet: ({ params, body }, { context }) => flag.flagOverrideSet(context, params, body),
-    flagOverrideRemove: ({ params, query }, { context }) =>
-      flag.flagOverrideRemove(context, params, query.reason),
+    flagOverrideSet: ({ params, body }, tools) =>
+      flag.flagOverrideSet(tools.context, params, body, expectedVersion(tools)),
+    flagOverrideRemove: ({ params, query }, tools) =>
+      flag.flagOverrideRemove(tools.context, params, query.reason, expectedVersion(tools)),
     flagOverrideList: ({ params, query }, { context }) =>
       flag.flagOverrideList(context, params.flagKey, query),
     tenantFlags: async ({ params, query }, { context, request, response }) => {
@@ -291,10 +294,10 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
 
     residencyRegionList: ({ query }, { context }) => residency.residencyRegionList(context, query),
     residencyRegionGet: ({ params }, { context }) => residency.residencyRegionGet(context, params.region),
-    residencyEndpointSet: ({ params, body }, { context }) =>
-      residency.residencyEndpointSet(context, params, body),
-    residencyEndpointRemove: ({ params, query }, { context }) =>
-      residency.residencyEndpointRemove(context, params, query.reason),
+    residencyEndpointSet: ({ params, body }, tools) =>
+      residency.residencyEndpointSet(tools.context, params, body, expectedVersion(tools)),
+    residencyEndpointRemove: ({ params, query }, tools) =>
+      residency.residencyEndpointRemove(tools.context, params, query.reason, expectedVersion(tools)),
     tenantResidency: ({ params, query }, { context }) =>
       residency.tenantResidency(context, params.tenantId, query.region),
 
@@ -392,7 +395,8 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
       await sendPieces(response, "application/x-ndjson", lines);
     },
     retentionList: (_input, { context }) => retention.retentionList(context),
-    retentionSet: ({ params, body }, { context }) => retention.retentionSet(context, params.dataClass, body),
+    retentionSet: ({ params, body }, tools) =>
+      retention.retentionSet(tools.context, params.dataClass, body, expectedVersion(tools)),
     tenantEvidence: async ({ params, query }, { context, response }) => {
       const { name, bytes } = await evidence.tenantEvidence(context, params.tenantId, query);
       response.set("Content-Disposition", `attachment; filename="${name}"`);

@@ -16,6 +16,7 @@ const declared = {
   region: "eu-west-1",
   kind: "bucket",
   address: "s3://elsewhere",
+  recordVersion: 1,
   updatedBy: "a",
   updatedAt: "b",
 } as const;

@@ -87,6 +87,7 @@ describe("a key for some environments", () => {
     ["a deployment everywhere", "POST", "/tenants/{both}/deploy", {}],
     ["a suspension of the whole tenant", "POST", "/tenants/{both}/suspend", { reason: "unpaid" }],
     ["a deletion", "DELETE", "/tenants/{prod}?reason=gone", undefined],
+    ["a domain elsewhere", "POST", "/tenants/{dev}/domains", { domain: "acme.test", planeName: PROD }],
     ["a pin elsewhere", "POST", "/pins", { tenantId: "{both}", planeName: PROD, reason: "held" }],
     [
       "a freeze elsewhere",
