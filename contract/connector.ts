@@ -10,6 +10,8 @@ export const CONNECTOR_LIMITS = {
   secretRefs: 20,
   settings: 50,
   descriptionChars: 500,
+  /** Of a catalog that cannot be used. */
+  problemsTold: 5,
 } as const;
 
 export const CONNECTOR_CATEGORIES = [

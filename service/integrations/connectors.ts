@@ -11,6 +11,7 @@ import {
 import { ProblemError } from "../../contract/errors.ts";
 import { issueText } from "../../contract/issueText.ts";
 import { pageAfter, toPage } from "../../registry/cursor.ts";
+import { SettingsError } from "../config/settingsError.ts";
 import type { Settings } from "../config.ts";
 
 /**
@@ -30,19 +31,9 @@ export function connectorsOf({ connectorCatalog }: Pick<Settings, "connectorCata
   const file = connectorCatalog ?? ownCatalog;
   const known = loaded.get(String(file));
   if (known !== undefined) return known;
-  const connectors = createConnectors(
-    readConnectors(readFile(file), String(connectorCatalog ?? "the catalog")),
-  );
+  const connectors = createConnectors(readConnectors(file));
   loaded.set(String(file), connectors);
   return connectors;
-}
-
-function readFile(file: string | URL): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new Error(`Cannot read the catalog of connectors: ${file} must be a readable file.`, { cause });
-  }
 }
 
 const catalogSchema = z.strictObject({
@@ -54,11 +45,21 @@ const catalogSchema = z.strictObject({
     }),
 });
 
-export function readConnectors(text: string, name: string): Connector[] {
-  const result = catalogSchema.safeParse(parse(text));
+function readConnectors(file: string | URL): Connector[] {
+  const unusable = (must: string, cause: unknown) =>
+    new SettingsError(`Cannot start: --connector-catalog must be ${must}, got ${file}.`, { cause });
+  let content: unknown;
+  try {
+    content = parse(readFileSync(file, "utf8"));
+  } catch (cause) {
+    throw unusable(`a readable file of YAML (${(cause as Error).message.split("\n", 1)[0]})`, cause);
+  }
+  const result = catalogSchema.safeParse(content);
   if (result.success) return result.data.connectors;
-  const said = result.error.issues.map((issue) => `${issue.path.join(".")} ${issueText(issue)}`);
-  throw new Error(`Cannot use ${name} of connectors: ${said.join("; ")}.`, { cause: result.error });
+  const said = result.error.issues
+    .slice(0, CONNECTOR_LIMITS.problemsTold)
+    .map((issue) => `${issue.path.join(".")} ${issueText(issue)}`);
+  throw unusable(`a catalog of connectors (${said.join("; ")})`, result.error);
 }
 
 export function createConnectors(all: readonly Connector[]): Connectors {

@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SettingsError } from "../../service/config/settingsError.ts";
 import { controlPlane, createTenant, dump, startTestService, type TestService } from "./harness.ts";
 
 let service: TestService;
@@ -78,6 +79,11 @@ describe("connectors", () => {
     await expect(startTestService(["--connector-catalog", bad])).rejects.toThrow(
       /connectors\.0\.connectorKey/,
     );
+    writeFileSync(path.join(folder, "torn.yaml"), "connectors: [");
+    for (const name of ["torn.yaml", "missing.yaml"]) {
+      const started = startTestService(["--connector-catalog", path.join(folder, name)]);
+      await expect(started, name).rejects.toThrow(SettingsError);
+    }
   });
 });
 
