@@ -70,14 +70,16 @@ function methodNotAllowed(method: string, allowed: readonly string[], response: 
   });
 }
 
+const SECURITY_HEADERS = Object.entries({
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "DENY",
+  "Referrer-Policy": "no-referrer",
+  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+  "Cache-Control": "no-store",
+});
+
 function securityHeaders(_request: express.Request, response: Response, next: express.NextFunction): void {
-  response.set({
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-  });
+  for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value);
   next();
 }
 

@@ -50,7 +50,8 @@ export function begin(deps: HttpDeps): RequestHandler {
       operation: "unknown",
     };
     response.locals.facts = facts;
-    response.set({ "X-Request-Id": requestId, "X-Correlation-Id": correlationId });
+    response.setHeader("X-Request-Id", requestId);
+    response.setHeader("X-Correlation-Id", correlationId);
     withinScope({ requestId, correlationId }, () => {
       const ended = bindScope(() => finish(deps, log, request, response, facts));
       response.on("close", ended);
@@ -281,7 +282,21 @@ function answer(deps: HttpDeps, route: Route, response: Response, body: unknown)
 function sendJson(response: Response, status: number, body: unknown): void {
   if (status === 204) return void response.status(204).end();
   tagRecord(response, body);
-  response.status(status).json(body);
+  const text = JSON.stringify(body);
+  if (text === undefined || needsExpress(response)) return void response.status(status).json(body);
+  response.statusCode = status;
+  response.setHeader("Content-Type", JSON_TYPE);
+  response.setHeader("Content-Length", Buffer.byteLength(text));
+  response.end(text);
+}
+
+const JSON_TYPE = "application/json; charset=utf-8";
+
+/** For an answer that may have to go without its body, or has a type of its own; all others need none of its detours. */
+function needsExpress(response: Response): boolean {
+  const { method, headers } = response.req;
+  const isConditional = headers["if-none-match"] !== undefined || headers["if-modified-since"] !== undefined;
+  return method === "HEAD" || isConditional || response.hasHeader("content-type");
 }
 
 export function answerErrors(deps: HttpDeps) {
