@@ -176,6 +176,7 @@ export const entitlementRoutes = defineRoutes({
         .meta({ description: "How long to wait for a change, with If-None-Match" }),
     }),
     status: 200,
+    tagged: true,
     response: entitlementBundleSchema,
     errors: ["tenant_not_found"],
   },

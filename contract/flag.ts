@@ -264,6 +264,7 @@ export const flagRoutes = defineRoutes({
     params: z.strictObject({ tenantId: tenantIdSchema }),
     query: z.strictObject({ plane: planeNameSchema.optional() }),
     status: 200,
+    tagged: true,
     response: tenantFlagsSchema,
     errors: ["tenant_not_found", "target_missing"],
   },

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
-import { createOpenapiDocument, errorCodesOf, openapiText } from "./openapi.ts";
+import { createOpenapiDocument, errorCodesOf, isConditional, openapiText } from "./openapi.ts";
 import { isMutation, type Route } from "./route.ts";
 import { OPERATION_IDS, routes } from "./routes.ts";
 
@@ -56,6 +56,8 @@ describe("openapi.json", () => {
     for (const [, name] of route.path.matchAll(/:([A-Za-z]+)/g)) expect(named).toContain(`path ${name}`);
     expect(named.includes("header Idempotency-Key")).toBe(isMutation(route));
     expect(operation.responses[String(route.status)]).toBeDefined();
+    expect(named.includes("header If-None-Match")).toBe(isConditional(route));
+    expect("304" in operation.responses).toBe(isConditional(route));
     const answers = JSON.stringify(operation.responses);
     for (const code of errorCodesOf(route)) expect(answers).toContain(`#/components/examples/${code}`);
     expect(operation.security === undefined).toBe(route.role !== null);

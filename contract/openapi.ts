@@ -71,6 +71,10 @@ const ifMatch = z
   .string()
   .optional()
   .meta({ description: "The recordVersion you have read", example: '"3"' });
+const ifNoneMatch = z
+  .string()
+  .optional()
+  .meta({ description: "The ETag of what you have: 304 when it is still so", example: '"3"' });
 const forceReason = z
   .string()
   .min(3)
@@ -100,6 +104,7 @@ function describeOperation(operationId: string, route: Route): ZodOpenApiOperati
     "X-Correlation-Id": correlationId,
     ...(isMutation(route) ? { "Idempotency-Key": idempotencyKey } : {}),
     ...(route.errors.includes("version_conflict") ? { "If-Match": ifMatch } : {}),
+    ...(isConditional(route) ? { "If-None-Match": ifNoneMatch } : {}),
     ...(route.errors.includes("managed_by_manifest") ? { "X-Tenantry-Force-Reason": forceReason } : {}),
     ...(route.produces === "text/event-stream" ? { "Last-Event-ID": lastEventId } : {}),
   });
@@ -133,7 +138,11 @@ function describeOperation(operationId: string, route: Route): ZodOpenApiOperati
             },
           },
         }),
-    responses: { [String(route.status)]: describeSuccess(route), ...describeErrors(route) },
+    responses: {
+      [String(route.status)]: describeSuccess(route),
+      ...(isConditional(route) && { 304: { description: "Nothing has changed since" } }),
+      ...describeErrors(route),
+    },
   } as ZodOpenApiOperationObject;
 }
 
@@ -170,6 +179,12 @@ function describeErrors(route: Route): Record<string, unknown> {
       },
     ]),
   );
+}
+
+/** Answers 304 to whoever has what it would answer: what has an ETag, as all single records do. */
+export function isConditional({ method, tagged, response }: Route): boolean {
+  if (method !== "get") return false;
+  return tagged === true || (response instanceof z.ZodObject && "recordVersion" in response.shape);
 }
 
 /** What the route can answer with, what every route of its kind can answer with included. */

@@ -40,6 +40,8 @@ export interface Route {
   readonly errors: readonly ErrorCode[];
   /** If-Match is the version of the tenant in the path; where it is of the record that is written, the route's function asks. */
   readonly ifMatch?: "tenant";
+  /** The answer has an ETag that is no record's version. */
+  readonly tagged?: true;
   /** The answer holds a secret shown once: a replay by Idempotency-Key must leave it out. */
   readonly secretResponse?: true;
 }

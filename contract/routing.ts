@@ -147,6 +147,7 @@ export const routingRoutes = defineRoutes({
     params,
     query: routingLatestQuerySchema,
     status: 200,
+    tagged: true,
     response: routingSnapshotSchema,
     errors: ["plane_not_found", "routing_version_not_found"],
   },

@@ -44,8 +44,8 @@ const NAMES: Readonly<Record<string, string>> = {
   "regions.preferred": "preferred-region",
   "X-Tenantry-Force-Reason": "force-reason",
 };
-/** The client sets these itself. */
-const OWN_HEADERS = new Set(["X-Correlation-Id", "Idempotency-Key", "Last-Event-ID"]);
+/** The client sets these itself, or has no use for them. */
+const OWN_HEADERS = new Set(["X-Correlation-Id", "Idempotency-Key", "If-None-Match", "Last-Event-ID"]);
 /** Their members are options as if they were the body's own. */
 const OPENED = new Set(["change", "scope"]);
 

@@ -7917,6 +7917,8 @@ export interface operations {
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
                 "X-Correlation-Id"?: string;
+                /** @description The ETag of what you have: 304 when it is still so */
+                "If-None-Match"?: string;
             };
             path: {
                 /** @description The system that gave the id */
@@ -7935,6 +7937,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Tenant"];
                 };
+            };
+            /** @description Nothing has changed since */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed_json`: The body is not JSON */
             400: {
@@ -8610,6 +8619,8 @@ export interface operations {
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
                 "X-Correlation-Id"?: string;
+                /** @description The ETag of what you have: 304 when it is still so */
+                "If-None-Match"?: string;
             };
             path: {
                 /** @description Never used again, unlike a slug */
@@ -8627,6 +8638,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Tenant"];
                 };
+            };
+            /** @description Nothing has changed since */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed_json`: The body is not JSON */
             400: {
@@ -9077,6 +9095,8 @@ export interface operations {
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
                 "X-Correlation-Id"?: string;
+                /** @description The ETag of what you have: 304 when it is still so */
+                "If-None-Match"?: string;
             };
             path: {
                 /** @description Never used again, unlike a slug */
@@ -9095,6 +9115,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TenantVersion"];
                 };
+            };
+            /** @description Nothing has changed since */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed_json`: The body is not JSON */
             400: {
@@ -9556,6 +9583,8 @@ export interface operations {
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
                 "X-Correlation-Id"?: string;
+                /** @description The ETag of what you have: 304 when it is still so */
+                "If-None-Match"?: string;
             };
             path: {
                 /** @description Never used again, unlike a slug */
@@ -9574,6 +9603,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Contact"];
                 };
+            };
+            /** @description Nothing has changed since */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed_json`: The body is not JSON */
             400: {
@@ -13020,6 +13056,8 @@ export interface operations {
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
                 "X-Correlation-Id"?: string;
+                /** @description The ETag of what you have: 304 when it is still so */
+                "If-None-Match"?: string;
             };
             path: {
                 planeName: components["schemas"]["PlaneName"];
@@ -13036,6 +13074,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Plane"];
                 };
+            };
+            /** @description Nothing has changed since */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed_json`: The body is not JSON */
             400: {
@@ -13445,6 +13490,8 @@ export interface operations {
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
                 "X-Correlation-Id"?: string;
+                /** @description The ETag of what you have: 304 when it is still so */
+                "If-None-Match"?: string;
             };
             path: {
                 planeName: components["schemas"]["PlaneName"];
@@ -13461,6 +13508,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["RoutingSnapshot"];
                 };
+            };
+            /** @description Nothing has changed since */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed_json`: The body is not JSON */
             400: {
@@ -14597,6 +14651,8 @@ export interface operations {
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
                 "X-Correlation-Id"?: string;
+                /** @description The ETag of what you have: 304 when it is still so */
+                "If-None-Match"?: string;
             };
             path: {
                 /** @description Never used again, unlike a slug */
@@ -14615,6 +14671,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Domain"];
                 };
+            };
+            /** @description Nothing has changed since */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed_json`: The body is not JSON */
             400: {
@@ -16819,6 +16882,8 @@ export interface operations {
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
                 "X-Correlation-Id"?: string;
+                /** @description The ETag of what you have: 304 when it is still so */
+                "If-None-Match"?: string;
             };
             path: {
                 /** @description Never used again, unlike a slug */
@@ -16836,6 +16901,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Entitlements"];
                 };
+            };
+            /** @description Nothing has changed since */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed_json`: The body is not JSON */
             400: {
@@ -17194,6 +17266,8 @@ export interface operations {
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
                 "X-Correlation-Id"?: string;
+                /** @description The ETag of what you have: 304 when it is still so */
+                "If-None-Match"?: string;
             };
             path: {
                 /** @description Never used again, unlike a slug */
@@ -17211,6 +17285,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["EntitlementBundle"];
                 };
+            };
+            /** @description Nothing has changed since */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed_json`: The body is not JSON */
             400: {
@@ -17486,6 +17567,8 @@ export interface operations {
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
                 "X-Correlation-Id"?: string;
+                /** @description The ETag of what you have: 304 when it is still so */
+                "If-None-Match"?: string;
             };
             path: {
                 flagKey: components["schemas"]["FlagKey"];
@@ -17502,6 +17585,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Flag"];
                 };
+            };
+            /** @description Nothing has changed since */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed_json`: The body is not JSON */
             400: {
@@ -18233,6 +18323,8 @@ export interface operations {
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
                 "X-Correlation-Id"?: string;
+                /** @description The ETag of what you have: 304 when it is still so */
+                "If-None-Match"?: string;
             };
             path: {
                 /** @description Never used again, unlike a slug */
@@ -18250,6 +18342,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TenantFlags"];
                 };
+            };
+            /** @description Nothing has changed since */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed_json`: The body is not JSON */
             400: {
@@ -22419,6 +22518,8 @@ export interface operations {
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
                 "X-Correlation-Id"?: string;
+                /** @description The ETag of what you have: 304 when it is still so */
+                "If-None-Match"?: string;
             };
             path: {
                 incidentId: string;
@@ -22435,6 +22536,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Incident"];
                 };
+            };
+            /** @description Nothing has changed since */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed_json`: The body is not JSON */
             400: {
@@ -25402,6 +25510,8 @@ export interface operations {
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
                 "X-Correlation-Id"?: string;
+                /** @description The ETag of what you have: 304 when it is still so */
+                "If-None-Match"?: string;
             };
             path: {
                 /** @description Never used again, unlike a slug */
@@ -25420,6 +25530,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Integration"];
                 };
+            };
+            /** @description Nothing has changed since */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed_json`: The body is not JSON */
             400: {
