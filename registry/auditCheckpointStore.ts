@@ -16,6 +16,8 @@ import { signingKeyKeep } from "./signingKey.ts";
  */
 const HEADS_KEPT = 5;
 const HEADS_AT_ONCE = 5_000;
+/** Of events that are each named in the statement. */
+const EVENTS_AT_ONCE = 200;
 
 /** All chains in the order of their names; each as it stood at some moment while this was read. */
 export async function* headsOf(db: Reader): AsyncGenerator<Head[]> {
@@ -32,6 +34,23 @@ export async function* headsOf(db: Reader): AsyncGenerator<Head[]> {
     if (last === undefined) return;
     yield rows;
     after = last.chain;
+  }
+}
+
+/** What the event of each head is now, undefined where it is gone: many at once, since every tenant's chain may have moved on. */
+export async function* hashesNow(
+  db: Reader,
+  heads: readonly Head[],
+): AsyncGenerator<readonly [Head, string | undefined]> {
+  for (let from = 0; from < heads.length; from += EVENTS_AT_ONCE) {
+    const some = heads.slice(from, from + EVENTS_AT_ONCE);
+    const rows = await db
+      .selectFrom("auditEvents")
+      .select(["chain", "hash"])
+      .where((eb) => eb.or(some.map(({ chain, sequence }) => eb.and({ chain, sequence }))))
+      .execute();
+    const hashes = new Map(rows.map(({ chain, hash }) => [chain, hash]));
+    for (const head of some) yield [head, hashes.get(head.chain)];
   }
 }
 

@@ -13,6 +13,7 @@ import {
   checkpointHeads,
   checkpointKeep,
   checkpointLatest,
+  hashesNow,
   headsOf,
 } from "../../registry/auditCheckpointStore.ts";
 import { merkleTree } from "../../registry/merkle.ts";
@@ -100,20 +101,14 @@ async function headsBefore(db: Reader, statement: AuditCheckpointStatement): Pro
 
 /** Of the heads that have moved on: the first whose event is not what it was, and has not outlived its retention either. */
 async function firstMissing(db: Reader, heads: readonly Head[]): Promise<Head | undefined> {
-  for (const head of heads) {
-    const row = await db
-      .selectFrom("auditEvents")
-      .select("hash")
-      .where("chain", "=", head.chain)
-      .where("sequence", "=", head.sequence)
-      .executeTakeFirst();
-    if (row?.hash === head.hash) continue;
+  for await (const [head, hash] of hashesNow(db, heads)) {
+    if (hash === head.hash) continue;
     const start = await db
       .selectFrom("auditStarts")
       .select("sequence")
       .where("chain", "=", head.chain)
       .executeTakeFirst();
-    if (row !== undefined || start === undefined || start.sequence < head.sequence) return head;
+    if (hash !== undefined || start === undefined || start.sequence < head.sequence) return head;
   }
   return undefined;
 }

@@ -6,7 +6,13 @@ import path from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { auditVerify } from "../../registry/audit.ts";
-import { checkpointGet, checkpointList, checkpointsToAnchor } from "../../registry/auditCheckpointStore.ts";
+import {
+  checkpointGet,
+  checkpointList,
+  checkpointsToAnchor,
+  hashesNow,
+  headsOf,
+} from "../../registry/auditCheckpointStore.ts";
 import { auditExport, auditProof, type Exported } from "../../registry/auditExport.ts";
 import { auditVerifyOffline } from "../../registry/auditFile.ts";
 import { readCheckpoint } from "../../registry/auditKept.ts";
@@ -62,6 +68,21 @@ describeDialects("checkpoints of the audit trail", (create) => {
     expect(await byItself(registry)).toBeUndefined();
     await edit(registry, acme, "other");
     expect(await byItself(registry)).toMatchObject({ statement: { number: 2 } });
+  });
+
+  it("look for the events of many heads at once, and miss none", async () => {
+    const { registry } = await world(await create());
+    const real = (await registry.read(async (db) => (await headsOf(db).next()).value)) ?? [];
+    const gone = Array.from({ length: 450 }, (_, at) => ({ chain: `gone-${at}`, sequence: 1, hash: "0" }));
+    const asked = [...gone.slice(0, 250), ...real, ...gone.slice(250)];
+    const found = await registry.read(async (db) => {
+      const all = [];
+      for await (const one of hashesNow(db, asked)) all.push(one);
+      return all;
+    });
+    const isReal = new Set(real.map(({ chain }) => chain));
+    expect(isReal.size).toBe(3);
+    expect(found).toEqual(asked.map((head) => [head, isReal.has(head.chain) ? head.hash : undefined]));
   });
 
   it("find what was cut off or written anew since, in the registry and in its export", async () => {
