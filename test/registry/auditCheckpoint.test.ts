@@ -6,6 +6,7 @@ import path from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { auditVerify } from "../../registry/audit.ts";
+import type { Head } from "../../registry/auditCheckpoint.ts";
 import {
   checkpointGet,
   checkpointList,
@@ -72,7 +73,10 @@ describeDialects("checkpoints of the audit trail", (create) => {
 
   it("look for the events of many heads at once, and miss none", async () => {
     const { registry } = await world(await create());
-    const real = (await registry.read(async (db) => (await headsOf(db).next()).value)) ?? [];
+    const real: Head[] = [];
+    await registry.read(async (db) => {
+      for await (const page of headsOf(db)) real.push(...page);
+    });
     const gone = Array.from({ length: 450 }, (_, at) => ({ chain: `gone-${at}`, sequence: 1, hash: "0" }));
     const asked = [...gone.slice(0, 250), ...real, ...gone.slice(250)];
     const found = await registry.read(async (db) => {
