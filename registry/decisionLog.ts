@@ -45,7 +45,7 @@ export async function decisionList(db: Reader, query: AuditDecisionListQuery): P
   return toPage(found, query.limit, fromRow, (row) => [row.decidedAt, row.decisionId]);
 }
 
-/** Removes a bounded number of the oldest, and says how many. */
+/** Removes a bounded number of the oldest, and says how many. A legal hold keeps what is about its tenant. */
 export async function decisionsPurge(
   { db, now }: Bookkeeping,
   { keepDays, limit }: { readonly keepDays: number; readonly limit: number },
@@ -54,6 +54,16 @@ export async function decisionsPurge(
     .selectFrom("decisions")
     .select("decisionId")
     .where("decidedAt", "<", later(now, -keepDays * 86_400_000))
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom("tenants")
+            .select("tenants.tenantId")
+            .whereRef("tenants.tenantId", "=", "decisions.tenantId")
+            .where("tenants.legalHold", "is not", null),
+        ),
+      ),
+    )
     .orderBy("decidedAt")
     .limit(limit)
     .execute();

@@ -8,8 +8,8 @@ import { later } from "./stackLease.ts";
  * a bounded number and says how many it was; whoever calls goes on until it is none.
  *
  * Kept whatever their age: the audit chain; of each target and each tenant the last operation; what a rollout's target refers
- * to; every decommission; what has been tried again, as long as the later try is there. Of each stream of the outbox the
- * last event stays, since it numbers the next.
+ * to; every decommission; all operations of a tenant with a legal hold; what has been tried again, as long as the later try is
+ * there. Of each stream of the outbox the last event stays, since it numbers the next.
  */
 const DAY_MS = 86_400_000;
 /** An event that has been passed on is of use to nobody but who looks for what was passed on just now. */
@@ -48,6 +48,16 @@ async function outlived(db: Reader, before: string, limit: number): Promise<stri
     .select("operationId")
     .where("finishedAt", "<", before)
     .where("kind", "<>", "tenant_decommission")
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom("tenants")
+            .select("tenants.tenantId")
+            .whereRef("tenants.tenantId", "=", "operations.tenantId")
+            .where("tenants.legalHold", "is not", null),
+        ),
+      ),
+    )
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(

@@ -2,7 +2,8 @@ import { expect, it } from "vitest";
 import type { AuditDecision, AuditDecisionListQuery } from "../../contract/audit.ts";
 import { decisionList, decisionsPurge, decisionsWrite } from "../../registry/decisionLog.ts";
 import { newId } from "../../registry/id.ts";
-import { settableClock } from "./fixtures.ts";
+import { tenantLegalHold } from "../../registry/tenantLifecycle.ts";
+import { addTenant, context, settableClock } from "./fixtures.ts";
 import { describeDialects } from "./support.ts";
 
 describeDialects("the decision log", (create) => {
@@ -40,6 +41,19 @@ describeDialects("the decision log", (create) => {
     expect([await purge(), await purge(), await purge()]).toEqual([2, 1, 0]);
     const { items } = await registry.read((db) => decisionList(db, { limit: 50 }));
     expect(items).toEqual([young]);
+  });
+
+  it("keeps what is about a tenant with a legal hold", async () => {
+    const registry = await (await create()).open({ now: settableClock().now });
+    const { tenantId } = await addTenant(registry, "held");
+    const hold = { reason: "a case", placedBy: "key-1", placedAt: "2026-01-01T00:00:00.000Z" };
+    await registry.change(context, (change) => tenantLegalHold(change, tenantId, hold, "a case"));
+    const held = decision("2026-01-01T00:00:00.000Z", { tenantId });
+    const other = decision("2026-01-02T00:00:00.000Z");
+    await registry.record((record) => decisionsWrite(record, [held, other]));
+    const purge = () => registry.record((record) => decisionsPurge(record, { keepDays: 30, limit: 1 }));
+    expect([await purge(), await purge()]).toEqual([1, 0]);
+    expect((await registry.read((db) => decisionList(db, { limit: 50 }))).items).toEqual([held]);
   });
 });
 

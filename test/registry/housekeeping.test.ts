@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import type { Tenant } from "../../contract/tenant.ts";
 import { operationsPurge, outboxPurge, queueTurnsPurge } from "../../registry/housekeeping.ts";
 import { journalAppend } from "../../registry/journal.ts";
 import { operationCreate } from "../../registry/operation.ts";
@@ -6,6 +7,7 @@ import { outboxPending } from "../../registry/outbox.ts";
 import { queueServe } from "../../registry/queue.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { targetUpdate } from "../../registry/target.ts";
+import { tenantLegalHold } from "../../registry/tenantLifecycle.ts";
 import { addRelease, addTarget, addTenant, context } from "./fixtures.ts";
 import { describeDialects, type TestDatabase } from "./support.ts";
 
@@ -61,6 +63,21 @@ describeDialects("housekeeping", (create) => {
     expect(JSON.parse(String(event?.details))).toEqual({ operations: 1, journalEntries: 3, keepDays: 400 });
     expect(more).toEqual([]);
     expect(await purge(registry)).toEqual({ operations: 0, journalEntries: 0 });
+  });
+
+  it("keeps the operations of a tenant with a legal hold until it is lifted", async () => {
+    const database = await create();
+    const registry = await database.open();
+    const { target } = await addTarget(registry, "acme");
+    await ended(registry, target);
+    await ended(registry, target);
+    await age(database);
+    const holding = (hold: Tenant["legalHold"]) =>
+      registry.change(context, (change) => tenantLegalHold(change, target.tenantId, hold, "a case"));
+    await holding({ reason: "a case", placedBy: "key-1", placedAt: LONG_AGO });
+    expect(await purge(registry)).toEqual({ operations: 0, journalEntries: 0 });
+    await holding(null);
+    expect(await purge(registry)).toMatchObject({ operations: 1 });
   });
 
   it("keeps decommissions, what was tried again, and whatever goes on", async () => {
