@@ -10,7 +10,7 @@ export const contactRoleSchema = z
   .enum(CONTACT_ROLES)
   .meta({ id: "ContactRole", description: "What the contact is asked about", example: "technical" });
 
-const fields = {
+export const contactFields = {
   role: contactRoleSchema,
   name: printable(CONTACT_LIMITS.nameChars).meta({ example: "Ada Okafor" }),
   email: z
@@ -40,7 +40,11 @@ export const contactSchema = z
 export type Contact = z.output<typeof contactSchema>;
 
 export const contactCreateSchema = z
-  .strictObject({ ...fields, phone: fields.phone.default(null), reason: reasonSchema.optional() })
+  .strictObject({
+    ...contactFields,
+    phone: contactFields.phone.default(null),
+    reason: reasonSchema.optional(),
+  })
   .meta({
     id: "ContactCreate",
     example: { role: "incident", name: "Night desk", email: "night@acme.example", phone: "+4930123456" },
@@ -49,10 +53,10 @@ export type ContactCreate = z.output<typeof contactCreateSchema>;
 
 export const contactUpdateSchema = z
   .strictObject({
-    role: fields.role.optional(),
-    name: fields.name.optional(),
-    email: fields.email.optional(),
-    phone: fields.phone.optional(),
+    role: contactFields.role.optional(),
+    name: contactFields.name.optional(),
+    email: contactFields.email.optional(),
+    phone: contactFields.phone.optional(),
     reason: reasonSchema.optional(),
   })
   .refine(({ reason: _reason, ...update }) => Object.values(update).some((value) => value !== undefined), {

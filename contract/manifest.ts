@@ -8,14 +8,17 @@ import {
   slugSchema,
   tenantIdSchema,
 } from "./common.ts";
+import { CONTACT_LIMITS, contactFields } from "./contact.ts";
 import { fieldErrorSchema } from "./errors.ts";
+import { EXTERNAL_ID_LIMITS, externalIdValueSchema, systemSchema } from "./externalId.ts";
 import { planVersionNumberSchema } from "./planKey.ts";
 import { defineRoutes } from "./route.ts";
 import { tenantCreateSchema, tenantSchema } from "./tenant.ts";
 
 /**
  * Tenants as text. A manifest says what a tenant is to be; applying it makes that the record, and the reconcile loop brings
- * the targets there. It is whole: a field left out means its default, not "as it was".
+ * the targets there. It is whole: a field left out means its default, not "as it was"; but for the plan's version, contacts and
+ * external ids, which have none.
  */
 export const MANIFEST_API_VERSION = "tenantry.dev/v1";
 
@@ -57,6 +60,26 @@ const releaseSchema = z
       "A number pins the tenant to that release, `latest` follows the newest; left out, rollouts and deployments decide",
   });
 
+const contactSchema = z.strictObject({ ...contactFields, phone: contactFields.phone.default(null) });
+export type ManifestContact = z.output<typeof contactSchema>;
+
+const contactsSchema = z
+  .array(contactSchema)
+  .max(CONTACT_LIMITS.contactsPerTenant)
+  .refine((all) => new Set(all.map(({ role, email }) => `${role} ${email}`)).size === all.length, {
+    error: "must name each address once for a role",
+  })
+  .optional()
+  .meta({ description: "All of the tenant's contacts; left out, they stay as they are" });
+
+const externalIdsSchema = z
+  .record(systemSchema, externalIdValueSchema)
+  .refine((all) => Object.keys(all).length <= EXTERNAL_ID_LIMITS.perTenant, {
+    error: `must name at most ${EXTERNAL_ID_LIMITS.perTenant} systems`,
+  })
+  .optional()
+  .meta({ description: "What other systems call the tenant, by system; left out, they stay as they are" });
+
 const create = tenantCreateSchema.shape;
 const literal = (value: string) => z.literal(value, { error: `must be ${value}` });
 
@@ -79,6 +102,8 @@ export const manifestSchema = z
       suspensionMode: create.suspensionMode,
       dataClassification: create.dataClassification,
       primaryDomain: create.primaryDomain,
+      contacts: contactsSchema,
+      externalIds: externalIdsSchema,
       config: create.config,
     }),
   })

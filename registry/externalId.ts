@@ -46,7 +46,7 @@ export async function externalIdSet(
 
 /** The holder is looked for first, as its id is worth telling; the constraint decides when two come at once. */
 async function write(change: Change, row: ExternalId): Promise<void> {
-  const holder = await holderOf(change.db, row.system, row.externalId);
+  const holder = await externalIdHolder(change.db, row.system, row.externalId);
   if (holder !== undefined) throw taken(row, holder.tenantId);
   try {
     await change.db
@@ -97,6 +97,15 @@ export function externalIdsOf(db: Reader, tenantId: string): Promise<ExternalId[
   return externalIds(db, tenantId).execute();
 }
 
+/** The same of many tenants, at most some hundreds at once. */
+export function externalIdsOfAll(db: Reader, tenantIds: readonly string[]): Promise<ExternalId[]> {
+  const rows = db
+    .selectFrom("tenantExternalIds")
+    .selectAll()
+    .where("tenantId", "in", [...tenantIds]);
+  return rows.orderBy("system").execute();
+}
+
 /** By system. */
 export async function externalIdList(
   db: Reader,
@@ -116,7 +125,7 @@ export async function externalIdList(
 }
 
 export async function tenantByExternalId(db: Reader, system: string, externalId: string): Promise<Tenant> {
-  const holder = await holderOf(db, system, externalId);
+  const holder = await externalIdHolder(db, system, externalId);
   if (holder !== undefined) return tenantGet(db, holder.tenantId);
   throw new ProblemError("external_id_not_found", {
     detail: `Cannot find a tenant that ${system} calls ${externalId}.`,
@@ -125,7 +134,8 @@ export async function tenantByExternalId(db: Reader, system: string, externalId:
   });
 }
 
-function holderOf(db: Reader, system: string, externalId: string) {
+/** Whose the id is. */
+export function externalIdHolder(db: Reader, system: string, externalId: string) {
   return db
     .selectFrom("tenantExternalIds")
     .select("tenantId")

@@ -14,6 +14,7 @@ import type { Change, Reader } from "../../registry/registry.ts";
 import { tenantCreate, tenantFindBySlug, tenantWrite } from "../../registry/tenant.ts";
 import { tenantList } from "../../registry/tenantList.ts";
 import { changesOf, createOf, manifestOf, recordOf } from "../manifest/compare.ts";
+import { directoriesOf, directoryOf, directoryWrite, withoutPeople } from "../manifest/directory.ts";
 import { type ParsedManifest, parseManifests, refuseProblems } from "../manifest/parse.ts";
 import { problemsWith } from "../manifest/requirements.ts";
 import { writeManifest } from "../manifest/write.ts";
@@ -56,8 +57,11 @@ export async function manifestDiff(context: RequestContext, body: ManifestBody):
 
 export async function manifestExport(context: RequestContext, slug: string): Promise<string> {
   await authorize(context, "manifestExport");
-  const { tenant, applied } = await context.registry.read((db) => tenantOf(db, slug));
-  const manifest = manifestOf(tenant, applied);
+  const { tenant, applied, directory } = await context.registry.read(async (db) => {
+    const found = await tenantOf(db, slug);
+    return { ...found, directory: await directoryOf(db, found.tenant.tenantId) };
+  });
+  const manifest = manifestOf(tenant, applied, directory);
   if (manifest !== undefined) return writeManifest(manifest);
   throw new ProblemError("illegal_transition", {
     detail: `Cannot export ${slug}: it is ${tenant.status}, which no manifest can say.`,
@@ -73,13 +77,12 @@ export async function manifestList(
   await authorize(context, "manifestList");
   return context.registry.read(async (db) => {
     const { items, nextCursor } = await tenantList(db, page);
-    const applied = await manifestsOf(
-      db,
-      items.map(({ tenantId }) => tenantId),
-    );
+    const tenantIds = items.map(({ tenantId }) => tenantId);
+    const applied = await manifestsOf(db, tenantIds);
+    const directories = await directoriesOf(db, tenantIds);
     const written = items.flatMap((tenant) => {
-      const manifest = manifestOf(tenant, applied.get(tenant.tenantId));
-      const { slug, managedBy } = tenant;
+      const { slug, managedBy, tenantId } = tenant;
+      const manifest = manifestOf(tenant, applied.get(tenantId), directories.get(tenantId));
       return manifest === undefined ? [] : [{ slug, managedBy, text: writeManifest(manifest) }];
     });
     return { items: written, nextCursor };
@@ -113,7 +116,8 @@ async function applyOne(
   const applied = before && (await manifestFind(change.db, before.tenantId));
   // Once more, now that nobody else can write: what was checked before may have changed since.
   refuseProblems(await problemsWith(change.db, parsed));
-  const result = resultOf(parsed, before, changesOf(manifest, before, applied));
+  const directory = before && (await directoryOf(change.db, before.tenantId));
+  const result = resultOf(parsed, before, changesOf(manifest, before, applied, directory));
   const isSame = result.result === "none" && applied?.digest === digest;
   const newId = randomUUID();
   const tenant =
@@ -126,7 +130,9 @@ async function applyOne(
           "tenant.updated",
           reason,
         );
-  if (!isSame) await manifestKeep(change, tenant, { manifest, digest, file, reason });
+  await directoryWrite(change, tenant.tenantId, manifest, reason);
+  if (!isSame)
+    await manifestKeep(change, tenant, { manifest: withoutPeople(manifest), digest, file, reason });
   const { tenantId, recordVersion } = tenant;
   return { result: { ...result, tenantId, recordVersion }, tenant };
 }
@@ -145,11 +151,13 @@ async function resultsOf(
 ): Promise<ManifestResult[]> {
   const results: ManifestResult[] = [];
   for (const one of manifests) {
-    const { tenant, applied } = await context.registry.read(async (db) => {
+    const { tenant, changes } = await context.registry.read(async (db) => {
       const found = await tenantFindBySlug(db, one.manifest.metadata.slug);
-      return { tenant: found, applied: found && (await manifestFind(db, found.tenantId)) };
+      const applied = found && (await manifestFind(db, found.tenantId));
+      const directory = found && (await directoryOf(db, found.tenantId));
+      return { tenant: found, changes: changesOf(one.manifest, found, applied, directory) };
     });
-    const result = resultOf(one, tenant, changesOf(one.manifest, tenant, applied));
+    const result = resultOf(one, tenant, changes);
     results.push({ ...result, operations: await nextSteps(context, tenant, one.manifest) });
   }
   return results;

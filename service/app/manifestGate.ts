@@ -1,10 +1,11 @@
 import { ProblemError } from "../../contract/errors.ts";
-import type { Manifest } from "../../contract/manifest.ts";
+import type { Manifest, ManifestChange } from "../../contract/manifest.ts";
 import type { OperationId } from "../../contract/routes.ts";
 import type { Tenant } from "../../contract/tenant.ts";
 import { manifestFind } from "../../registry/manifest.ts";
 import { tenantFindBySlug } from "../../registry/tenant.ts";
 import { changesOf, createOf } from "../manifest/compare.ts";
+import { directoryOf } from "../manifest/directory.ts";
 import type { ParsedManifest } from "../manifest/parse.ts";
 import type { PolicyFacts } from "../policy/facts.ts";
 import { authorize } from "./authorize.ts";
@@ -20,16 +21,17 @@ export async function authorizeManifest(
   reason: string | undefined,
 ): Promise<void> {
   const { slug } = manifest.metadata;
-  const { tenant, isSame } = await context.registry.read(async (db) => {
+  const { tenant, changes } = await context.registry.read(async (db) => {
     const found = await tenantFindBySlug(db, slug);
     const applied = found && (await manifestFind(db, found.tenantId));
-    return { tenant: found, isSame: changesOf(manifest, found, applied).length === 0 };
+    const directory = found && (await directoryOf(db, found.tenantId));
+    return { tenant: found, changes: changesOf(manifest, found, applied, directory) };
   });
-  if (isSame) return;
+  if (changes.length === 0) return;
   const { plan, planVersion, isolation, regions, planes } = manifest.spec;
   const facts: PolicyFacts = { reason, plan, planVersion, isolation, regions: regions.allowed, planes };
   try {
-    for (const { action, ...more } of actionsOf(manifest, tenant)) {
+    for (const { action, ...more } of actionsOf(manifest, tenant, changes)) {
       const newTenant = tenant === undefined ? { newTenant: createOf(manifest, "new") } : {};
       await authorize(context, action, tenant?.tenantId, { ...facts, ...newTenant, ...more });
     }
@@ -46,9 +48,21 @@ interface Asked {
 }
 
 /** The record last: its decision is the one that is put on the events of writing it. */
-function actionsOf({ spec }: Manifest, tenant: Tenant | undefined): Asked[] {
+function actionsOf(
+  { spec }: Manifest,
+  tenant: Tenant | undefined,
+  changes: readonly ManifestChange[],
+): Asked[] {
   const action: OperationId = tenant === undefined ? "tenantCreate" : "tenantUpdate";
-  return [...stepTo(spec, tenant), { action }];
+  return [...stepTo(spec, tenant), ...besideRecord(changes), { action }];
+}
+
+function besideRecord(changes: readonly ManifestChange[]): Asked[] {
+  const touches = (field: string) => changes.some(({ path }) => `${path}.`.startsWith(`spec.${field}.`));
+  return [
+    ...(touches("contacts") ? [{ action: "contactUpdate" as const }] : []),
+    ...(touches("externalIds") ? [{ action: "externalIdSet" as const }] : []),
+  ];
 }
 
 /** Of a tenant that runs the new planes alone: what it runs elsewhere the loop changes when its window opens, and not before. */

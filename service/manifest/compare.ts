@@ -4,12 +4,17 @@ import type { Tenant, TenantCreate } from "../../contract/tenant.ts";
 import { canonicalJson } from "../../registry/canonicalJson.ts";
 import { planBind } from "../../registry/planBinding.ts";
 import type { Reader } from "../../registry/registry.ts";
+import { type Directory, inOrder, NO_DIRECTORY } from "./directory.ts";
 import { asWritten, forAnyTenant, forTenant } from "./ownId.ts";
 
 /** A tenant's record and its manifest are two spellings of one thing; these are the translations. Pure. */
 
 /** Undefined for a tenant on its way out, which no manifest can say. */
-export function manifestOf(tenant: Tenant, applied: AppliedManifest | undefined): Manifest | undefined {
+export function manifestOf(
+  tenant: Tenant,
+  applied: AppliedManifest | undefined,
+  { contacts, externalIds }: Directory = NO_DIRECTORY,
+): Manifest | undefined {
   const state = declaredState(tenant, applied);
   if (state === undefined) return undefined;
   const { slug, labels, displayName, plan, planes, isolation, primaryDomain } = tenant;
@@ -26,6 +31,8 @@ export function manifestOf(tenant: Tenant, applied: AppliedManifest | undefined)
       ...(isBound ? { planVersion: tenant.planVersion } : {}),
       ...{ displayName, plan, state, planes, release, isolation, regions },
       ...{ suspensionMode, dataClassification, primaryDomain, config },
+      ...(contacts.length === 0 ? {} : { contacts: [...contacts] }),
+      ...(Object.keys(externalIds).length === 0 ? {} : { externalIds }),
     },
   };
 }
@@ -39,7 +46,8 @@ function declaredState(tenant: Tenant, applied: AppliedManifest | undefined): Ma
 }
 
 export function createOf({ metadata, spec }: Manifest, tenantId: string): TenantCreate {
-  const { state: _state, release: _release, planVersion, ...fields } = spec;
+  const { state: _state, release: _release, contacts: _people, externalIds: _ids, ...declared } = spec;
+  const { planVersion, ...fields } = declared;
   const config = { ...spec.config, secretRefs: forTenant(spec.config.secretRefs, tenantId) };
   const bound = planVersion === undefined ? {} : { planVersion };
   return { ...fields, ...bound, config, slug: metadata.slug, labels: metadata.labels };
@@ -56,11 +64,15 @@ export function changesOf(
   manifest: Manifest,
   tenant: Tenant | undefined,
   applied: AppliedManifest | undefined,
+  directory: Directory = NO_DIRECTORY,
 ): ManifestChange[] {
-  const before = tenant === undefined ? undefined : asDeclared(manifest, tenant, manifestOf(tenant, applied));
+  const now = tenant === undefined ? undefined : manifestOf(tenant, applied);
+  const before = tenant === undefined ? undefined : asDeclared(manifest, tenant, now, directory);
+  const { contacts } = manifest.spec;
+  const wanted = contacts === undefined ? manifest.spec : { ...manifest.spec, contacts: inOrder(contacts) };
   const fields = [
     ...fieldChanges(before?.metadata, manifest.metadata, "metadata"),
-    ...fieldChanges(before?.spec, manifest.spec, "spec"),
+    ...fieldChanges(before?.spec, wanted, "spec"),
   ];
   if (tenant === undefined) return fields.filter(({ to }) => to !== null);
   if (tenant.managedBy !== "manifest")
@@ -71,15 +83,24 @@ export function changesOf(
   return fields;
 }
 
-/** A version that the manifest names is compared with the one the tenant has; one that it leaves out is no change. */
+/** What the manifest names is compared with what the tenant has; what it may leave out is no change when it does. */
 function asDeclared(
-  { spec: { planVersion } }: Manifest,
+  { spec: { planVersion, contacts, externalIds } }: Manifest,
   tenant: Tenant,
   before: Manifest | undefined,
+  directory: Directory,
 ): Manifest | undefined {
   if (before === undefined) return undefined;
   const { planVersion: _declared, ...spec } = before.spec;
-  return { ...before, spec: planVersion === undefined ? spec : { ...spec, planVersion: tenant.planVersion } };
+  return {
+    ...before,
+    spec: {
+      ...spec,
+      ...(planVersion === undefined ? {} : { planVersion: tenant.planVersion }),
+      ...(contacts === undefined ? {} : { contacts: [...directory.contacts] }),
+      ...(externalIds === undefined ? {} : { externalIds: directory.externalIds }),
+    },
+  };
 }
 
 function fieldChanges(before: object | undefined, after: object, path: string): ManifestChange[] {

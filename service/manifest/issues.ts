@@ -62,14 +62,14 @@ function knownKeys(schema: z.ZodType, path: readonly string[]): string[] {
 }
 
 interface Inner {
-  readonly def?: { readonly innerType?: unknown; readonly valueType?: unknown };
+  readonly def?: { readonly innerType?: unknown; readonly valueType?: unknown; readonly element?: unknown };
   readonly shape?: Record<string, unknown>;
 }
 
-/** Of a record every member is alike. */
+/** Of a record and of a list every member is alike. */
 function memberOf(schema: unknown, name: string): unknown {
   const inner = unwrapped(schema);
-  return inner?.shape?.[name] ?? inner?.def?.valueType;
+  return inner?.shape?.[name] ?? inner?.def?.valueType ?? inner?.def?.element;
 }
 
 function shapeOf(schema: unknown): Record<string, unknown> | undefined {

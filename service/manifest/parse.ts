@@ -97,8 +97,18 @@ export function digestOf(manifest: Manifest): string {
 
 function* duplicates(manifests: readonly ParsedManifest[]): Generator<FieldError> {
   const seen = new Map<string, ParsedManifest>();
+  const ids = new Map<string, ParsedManifest>();
   for (const one of manifests) {
     const { slug } = one.manifest.metadata;
+    for (const [system, id] of Object.entries(one.manifest.spec.externalIds ?? {})) {
+      const other = ids.get(`${system} ${id}`);
+      if (other === undefined) ids.set(`${system} ${id}`, one);
+      else
+        yield one.problem(
+          `spec.externalIds.${system}`,
+          `is there twice: ${id} is in ${other.file}:${other.line} too`,
+        );
+    }
     const first = seen.get(slug);
     if (first === undefined) seen.set(slug, one);
     else {

@@ -7,6 +7,7 @@ import type { Reader } from "../../registry/registry.ts";
 import { releaseFind } from "../../registry/release.ts";
 import { tenantFindBySlug } from "../../registry/tenant.ts";
 import { recordOf } from "./compare.ts";
+import { externalIdProblems } from "./directory.ts";
 import type { ParsedManifest } from "./parse.ts";
 
 /** What a well-formed manifest must hold true of what is recorded: planes and releases it names, the tenant it changes. */
@@ -15,6 +16,7 @@ export async function problemsWith(db: Reader, parsed: ParsedManifest): Promise<
   const tenant = await tenantFindBySlug(db, metadata.slug);
   const problems = [...regionProblems(parsed), ...stateProblems(parsed, tenant)];
   problems.push(...(await placeProblems(db, parsed, tenant)));
+  problems.push(...(await externalIdProblems(db, parsed, tenant?.tenantId)));
   if (typeof spec.release === "number" && (await releaseFind(db, spec.release)) === undefined) {
     const hint = "List releases with GET /v1/control-plane/releases.";
     problems.push(parsed.problem("spec.release", `must be a release's number, got ${spec.release}`, hint));
