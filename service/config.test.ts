@@ -30,6 +30,12 @@ describe("readSettings", () => {
   });
 });
 
+it("does not repeat a password that it refuses", () => {
+  const refused = () => readSettings(["--trace-endpoint", "grpc://me:hunter2@collector:4317"], {});
+  expect(refused).toThrow("--trace-endpoint");
+  expect(refused).not.toThrow("hunter2");
+});
+
 describe("the flags", () => {
   it("are all in --help and in docs/configuration.md", () => {
     const page = readFileSync(new URL("../docs/configuration.md", import.meta.url), "utf8");

@@ -2,6 +2,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { issueText } from "../contract/issueText.ts";
+import { redactText } from "../registry/redact.ts";
 import { cloudSettings } from "./config/cloud.ts";
 import { fleetSettings } from "./config/fleet.ts";
 import { governanceSettings } from "./config/governance.ts";
@@ -93,7 +94,7 @@ function describe(error: z.ZodError, raw: Record<string, unknown>): string {
   const lines = error.issues.map((issue) => {
     const name = String(issue.path[0]);
     const flag = flagOf(name);
-    const got = JSON.stringify(raw[name]);
+    const got = redactText(JSON.stringify(raw[name]));
     return `Cannot start: --${flag} (or ${variableOf(flag)}) is not usable, got ${got}: ${issueText(issue)}`;
   });
   return lines.join("\n");

@@ -20,12 +20,18 @@ export interface IdempotencyStore {
   complete(request: IdempotencyRequest, answer: KeptAnswer): Promise<void>;
   /** The same inside the change that the request makes. */
   completeWithin(change: Change, request: IdempotencyRequest, answer: KeptAnswer): Promise<void>;
-  /** A refusal is kept like an answer; what may pass (5xx, something else under way, policies) is forgotten, so a retry can succeed. */
+  /** A refusal is kept like an answer; what may pass (5xx, something else under way, rights) is forgotten, so a retry can succeed. */
   fail(request: IdempotencyRequest, problem: ProblemError): Promise<void>;
 }
 
-/** Policies look at the time and at the tenant, and change themselves. */
-const OF_POLICIES: ReadonlySet<ErrorCode> = new Set(["policy_denied", "policy_error", "residency_violation"]);
+/** What a tenant or a key may do changes; policies look at the time and at the tenant, and change themselves. */
+const OF_RIGHTS: ReadonlySet<ErrorCode> = new Set([
+  "policy_denied",
+  "policy_error",
+  "residency_violation",
+  "not_entitled",
+  "forbidden",
+]);
 
 export function createIdempotencyStore(registry: Registry): IdempotencyStore {
   return {
@@ -38,7 +44,7 @@ export function createIdempotencyStore(registry: Registry): IdempotencyStore {
     },
     completeWithin: idempotencyCompleteWithin,
     async fail(request, problem) {
-      const mayPass = problem.status === 409 || problem.status === 429 || OF_POLICIES.has(problem.code);
+      const mayPass = problem.status === 409 || problem.status === 429 || OF_RIGHTS.has(problem.code);
       const kept = problem.status < 500 && !mayPass;
       const answer = { status: problem.status, body: problem.toProblem() };
       await registry.record<unknown>((record) =>

@@ -57,3 +57,16 @@ it("does not let a failure after the commit overwrite the kept answer", async ()
   await store.fail(claim, new ProblemError("invalid_request", { detail: "too late" }));
   expect(await store.begin({ ...claim, requestId: "second" })).toMatchObject({ status: 201 });
 });
+
+it("forgets a refusal for rights that may be given meanwhile, and keeps one for what was asked", async () => {
+  const store = createIdempotencyStore(registry);
+  const refuse = async (code: "not_entitled" | "forbidden" | "policy_denied" | "secret_value_refused") => {
+    const own = { ...claim, key: code };
+    await store.begin(own);
+    await store.fail(own, new ProblemError(code, { detail: "No." }));
+    return store.begin({ ...own, requestId: "second" });
+  };
+  for (const code of ["not_entitled", "forbidden", "policy_denied"] as const)
+    expect(await refuse(code), code).toBeUndefined();
+  expect(await refuse("secret_value_refused")).toMatchObject({ status: 422 });
+});
