@@ -6,6 +6,7 @@ import { canonicalJson } from "./canonicalJson.ts";
 import { entitlementOverrides } from "./entitlementOverride.ts";
 import { fromJson, toJson } from "./json.ts";
 import { type PlanBinding, planOf } from "./planBinding.ts";
+import { prepared } from "./prepared.ts";
 import type { Change, Reader } from "./registry.ts";
 import type { EntitlementBundleTable } from "./schema.ts";
 
@@ -99,12 +100,12 @@ function changedEntries(before: BundleEntries, after: BundleEntries): Record<str
   return changed;
 }
 
+const bundleOfTenant = prepared((db, tenantId: string) =>
+  db.selectFrom("entitlementBundles").selectAll().where("tenantId", "=", tenantId),
+);
+
 export async function bundleFind(db: Reader, tenantId: string): Promise<KeptBundle | undefined> {
-  const row = await db
-    .selectFrom("entitlementBundles")
-    .selectAll()
-    .where("tenantId", "=", tenantId)
-    .executeTakeFirst();
+  const [row] = await bundleOfTenant(db, tenantId);
   return row && fromRow(row);
 }
 

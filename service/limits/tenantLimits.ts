@@ -1,6 +1,7 @@
 import type { RateLimit } from "../../contract/plan.ts";
 import { rateOverridesInForce } from "../../registry/limitOverride.ts";
 import { planFind } from "../../registry/plan.ts";
+import { prepared } from "../../registry/prepared.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { limits } from "../config/limits.ts";
 
@@ -20,6 +21,10 @@ interface Planned {
   readonly endpoints: Readonly<Record<string, RateLimit>>;
 }
 
+const bindingById = prepared((db, tenantId: string) =>
+  db.selectFrom("tenants").select(["plan", "planVersion"]).where("tenantId", "=", tenantId),
+);
+
 export function createTenantLimits(registry: Registry, now: () => number = Date.now): TenantLimits {
   const bindings = new Map<string, { readonly binding: Binding | undefined; readonly untilMs: number }>();
   // A version of a plan never changes, so it is read once.
@@ -30,13 +35,7 @@ export function createTenantLimits(registry: Registry, now: () => number = Date.
   async function bindingOf(tenantId: string): Promise<Binding | undefined> {
     const known = bindings.get(tenantId);
     if (known !== undefined && known.untilMs > now()) return known.binding;
-    const binding = await registry.read((db) =>
-      db
-        .selectFrom("tenants")
-        .select(["plan", "planVersion"])
-        .where("tenantId", "=", tenantId)
-        .executeTakeFirst(),
-    );
+    const [binding] = await registry.read((db) => bindingById(db, tenantId));
     if (bindings.size >= limits.rateLimitTenants) bindings.clear();
     bindings.set(tenantId, { binding, untilMs: now() + limits.rateLimitFreshMs });
     return binding;
