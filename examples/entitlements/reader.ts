@@ -32,6 +32,8 @@ export interface EntitlementReaderOptions {
   readonly file?: string;
   readonly onRefused?: (refusal: Refusal, why: string) => void;
   readonly onChange?: (bundle: Bundle) => void;
+  /** The last good bundle could not be written: a restart would begin without it. */
+  readonly onFileError?: (thrown: unknown) => void;
   readonly now?: () => number;
   readonly fetch?: typeof fetch;
 }
@@ -77,9 +79,18 @@ export function createEntitlementReader(options: EntitlementReaderOptions): Enti
       if (Date.parse(verdict.bundle.issuedAt) <= Date.parse(before.issuedAt)) return true;
     }
     bundle = verdict.bundle;
-    if (file !== undefined) toFile(file, bundle);
+    if (file !== undefined) keepIn(file, bundle);
     if (before?.version !== bundle.version) options.onChange?.(bundle);
     return true;
+  }
+
+  /** What was verified holds whether it can be kept or not. */
+  function keepIn(path: string, verified: Bundle): void {
+    try {
+      toFile(path, verified);
+    } catch (thrown) {
+      options.onFileError?.(thrown);
+    }
   }
 
   async function refresh(waitMs = 0): Promise<boolean> {

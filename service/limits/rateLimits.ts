@@ -233,7 +233,7 @@ const WHOSE: Readonly<Record<Rule["name"], string>> = {
 const WHAT_ELSE: Readonly<Record<Rule["name"], string>> = {
   principal: "The bound is the service's --rate-limit.",
   tenant:
-    "The bound is the plan's; an admin can give the tenant another for a while with POST /v1/control-plane/limit-overrides.",
+    "The bound is the plan's or an override's; an admin can give the tenant another for a while with POST /v1/control-plane/limit-overrides.",
   address: "Send a valid API key.",
 };
 

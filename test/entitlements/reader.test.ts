@@ -163,6 +163,19 @@ it("goes on from its file after a restart while the control plane is away, and n
   expect([third.reader.bundle, third.refusals]).toEqual([undefined, ["forged"]]);
 });
 
+it("takes a change, and says so, though its file cannot be written", async () => {
+  const [seen, failures]: [number[], unknown[]] = [[], []];
+  const { reader } = read({
+    file: path.join(folder, "no such folder", "bundle.json"),
+    onChange: ({ version }) => seen.push(version),
+    onFileError: (thrown) => failures.push(thrown),
+  });
+  answers = [says(bundleOf({ version: 9 }))];
+  expect(await reader.refresh()).toBe(true);
+  expect([seen, reader.isEnabled("audit-export")]).toEqual([[9], true]);
+  expect(failures).toMatchObject([{ code: "ENOENT" }]);
+});
+
 it("follows: takes each version as it comes, and comes back after failures", async () => {
   const seen: number[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
