@@ -200,11 +200,13 @@ export function tenantCollection(
     ...(after === undefined ? [] : [beyond(column, descending, after)]),
     ...conditions,
   ];
+  // They were counted in a statement before this one, and may have become a few more.
+  const most = bounds.collected * 2;
   const way = descending ? "desc" : "asc";
   return db
     .selectFrom((nested) =>
       nested
-        .selectFrom(source.ids(db, bounds.collected).as("chosen"))
+        .selectFrom(source.ids(db, most).as("chosen"))
         .select((eb) => [
           "chosen.tenantId",
           eb
@@ -215,7 +217,7 @@ export function tenantCollection(
             .as("value"),
         ])
         .distinct()
-        .limit(bounds.collected)
+        .limit(most)
         .as("found"),
     )
     .select(["found.tenantId", "found.value"])

@@ -13,8 +13,9 @@ import type { Registry } from "../../registry/registry.ts";
 import { sortTextOf, wordsOf } from "../../registry/searchText.ts";
 import { targetObserve, targetsOfTenant, targetUpdate } from "../../registry/target.ts";
 import { tenantUpdate } from "../../registry/tenant.ts";
+import { tenantFilters } from "../../registry/tenantFilter.ts";
 import { tenantTransitionComplete, tenantTransitionRequest } from "../../registry/tenantLifecycle.ts";
-import { tenantList } from "../../registry/tenantList.ts";
+import { listOf, tenantCollection, tenantList } from "../../registry/tenantList.ts";
 import { addPlane, addRelease, addTenant, context, newTarget, settableClock } from "./fixtures.ts";
 import { describeDialects } from "./support.ts";
 
@@ -235,6 +236,18 @@ describeDialects("a list of tenants", (create) => {
         await registry.change(context, (change) => tenantUpdate(change, tenantId, update)),
       );
     }
+  });
+
+  it("collects those that came since they were counted, too", async () => {
+    const registry = await (await create()).open();
+    const query = { limit: 10, label: "tier=gold" };
+    for (const slug of ["one", "two", "three"]) await addTenant(registry, slug, { labels: { tier: "gold" } });
+    const { conditions, sources } = tenantFilters(query);
+    const [source] = sources;
+    if (source === undefined) throw new Error("a label is found by its index");
+    const few = listOf(query, { collected: 2, walked: 5 });
+    const found = await registry.read((db) => tenantCollection(db, few, conditions, source).execute());
+    expect(found).toHaveLength(3);
   });
 
   it("takes a cursor of its own order only", async () => {
