@@ -70,6 +70,7 @@ export async function startRouter(options: RouterOptions): Promise<Router> {
     const decision = decide(routing.current(), asked(request, options));
     upgraded.add(socket);
     socket.on("error", () => socket.destroy()).once("close", () => upgraded.delete(socket));
+    logUpgradeEnd(log, request, socket, requestId, decision);
     if (hasBody(request)) refuseUpgrade(socket, problemAnswer("bad_upgrade", UPGRADE_WITH_BODY, requestId));
     else if (decision.kind === "forward") forwardUpgrade(upstreams, decision, request, socket, requestId);
     else refuseUpgrade(socket, answerTo(decision, requestId, routing, stopping));
@@ -152,12 +153,10 @@ function logEnd(
 ): void {
   if (decision.kind === "health" || !log.isLevelEnabled("info")) return;
   const startedAt = performance.now();
-  const to = decision.kind === "forward" ? { service: decision.service, targetId: decision.targetId } : {};
-  const code: RouterProblemCode | undefined = decision.kind === "problem" ? decision.code : undefined;
   response.once("close", () => {
     log.info(
       {
-        ...{ requestId, method: request.method, host: request.headers.host, ...to, code },
+        ...{ requestId, ...about(request, decision) },
         status: response.headersSent ? response.statusCode : null,
         complete: response.writableFinished,
         ms: Math.round(performance.now() - startedAt),
@@ -165,6 +164,30 @@ function logEnd(
       "request",
     );
   });
+}
+
+/** What was said within it is nobody's business here; that somebody was joined to a service, and for how long, is. */
+function logUpgradeEnd(
+  log: Logger,
+  request: IncomingMessage,
+  socket: Duplex,
+  requestId: string,
+  decision: Decision,
+): void {
+  const startedAt = performance.now();
+  socket.once("close", () => {
+    const ms = Math.round(performance.now() - startedAt);
+    const upgrade = request.headers.upgrade?.slice(0, LOGGED_PROTOCOL_CHARS);
+    log.info({ requestId, ...about(request, decision), upgrade, ms }, "upgrade");
+  });
+}
+
+const LOGGED_PROTOCOL_CHARS = 80;
+
+function about({ method, headers }: IncomingMessage, decision: Decision) {
+  const to = decision.kind === "forward" ? { service: decision.service, targetId: decision.targetId } : {};
+  const code: RouterProblemCode | undefined = decision.kind === "problem" ? decision.code : undefined;
+  return { method, host: headers.host, ...to, code };
 }
 
 function listening(server: Server, { host, port }: RouterOptions): Promise<void> {

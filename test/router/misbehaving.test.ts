@@ -18,6 +18,7 @@ let service: Server;
 let answer = "";
 let isCut = false;
 const clients: Socket[] = [];
+const logged: Record<string, unknown>[] = [];
 const ANSWER = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 const UPGRADE = "connection: upgrade\r\nupgrade: echo\r\n";
 const MOST_CONNECTIONS = 4;
@@ -25,6 +26,7 @@ const MOST_CONNECTIONS = 4;
 beforeEach(async () => {
   answer = ANSWER;
   isCut = false;
+  logged.length = 0;
   service = createServer((socket) => {
     socket.on("error", () => socket.destroy());
     socket.once("data", () => socket.write(answer, () => isCut && socket.destroy()));
@@ -36,7 +38,7 @@ beforeEach(async () => {
     ...{ host: "127.0.0.1", port: 0, healthPath: "/healthz", maxConnections: MOST_CONNECTIONS },
     routing: { current: () => table, source: () => "good", stop: async () => {} },
     resolve: () => ({ host: "127.0.0.1", port }),
-    log: pino({ level: "silent" }),
+    log: pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) }),
   });
 });
 afterEach(async () => {
@@ -104,6 +106,13 @@ it("lets go of clients that are refused another protocol and keep their end open
   await waitFor("room for others", async () =>
     (await answered("connection: close\r\n")).endsWith("ok") ? true : undefined,
   );
+});
+
+it("says in its log who was joined to a service or refused, and for how long", async () => {
+  await answered(UPGRADE, "nobody.example.com");
+  const line = () => waitFor("the line", async () => logged.find(({ msg }) => msg === "upgrade"));
+  expect(await line()).toMatchObject({ host: "nobody.example.com", code: "unknown_host", upgrade: "echo" });
+  expect((await line()).ms).toBeGreaterThanOrEqual(0);
 });
 
 it("does not take a snapshot that is gone for a plane that is new", async () => {
