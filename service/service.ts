@@ -156,6 +156,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
       await engine.close();
       storage.stop();
       await rateLimits.close();
+      await policy.stop();
       await own.stop();
       // What was given back is for others to take up now.
       context.nudges.nudge("operations");
