@@ -49,6 +49,9 @@ export interface ChangeScope {
   readonly tenantId: string;
 }
 
+/** For a change that only adds to the fleet's chain and decides on nothing: it keeps no tenant waiting. */
+export const FLEET_SCOPE: ChangeScope = { tenantId: FLEET_CHAIN };
+
 export type Reader = Kysely<Schema>;
 
 export interface Change extends Bookkeeping {

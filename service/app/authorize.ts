@@ -2,6 +2,7 @@ import { ProblemError } from "../../contract/errors.ts";
 import type { Route } from "../../contract/route.ts";
 import { type OperationId, routes } from "../../contract/routes.ts";
 import type { ApiKeyRole } from "../../contract/vocabulary.ts";
+import { FLEET_SCOPE } from "../../registry/registry.ts";
 import { tenantFind } from "../../registry/tenant.ts";
 import type { PolicyFacts } from "../policy/facts.ts";
 import { besideRequest, changeAs, type RequestContext } from "./context.ts";
@@ -57,7 +58,10 @@ function neededFor(action: OperationId): ApiKeyRole | null | undefined {
   return (routes as Partial<Record<OperationId, Route>>)[action]?.role;
 }
 
-/** In the chain of the tenant when one is named; an id that is no tenant's must not begin one. */
+/**
+ * In the chain of the tenant when one is named; an id that is no tenant's must not begin one. Under that chain's lock alone: whoever is
+ * refused over and over keeps nobody waiting.
+ */
 export async function recordDenial(
   context: RequestContext,
   action: OperationId,
@@ -67,16 +71,17 @@ export async function recordDenial(
     held: context.principal.role,
   },
 ): Promise<void> {
-  await changeAs(besideRequest(context), async (change) => {
-    const known = tenantId !== undefined && (await tenantFind(change.db, tenantId)) !== undefined;
-    await change.audit({
-      action: "access.denied",
-      target: known ? { type: "tenant", id: tenantId } : { type: "route", id: action },
-      ...(known ? { tenantId } : {}),
-      outcome: "denied",
-      details: { action, ...details },
-    });
-  });
+  const tenant =
+    tenantId === undefined ? undefined : await context.registry.read((db) => tenantFind(db, tenantId));
+  const entry = {
+    action: "access.denied",
+    target: tenant ? { type: "tenant", id: tenant.tenantId } : { type: "route", id: action },
+    ...(tenant ? { tenantId: tenant.tenantId } : {}),
+    outcome: "denied",
+    details: { action, ...details },
+  } as const;
+  const scope = tenant ? { tenantId: tenant.tenantId } : FLEET_SCOPE;
+  await changeAs(besideRequest(context), async (change) => void (await change.audit(entry)), scope);
 }
 
 /** Of a refusal that came inside the change, and so could not be recorded there. */

@@ -1,7 +1,7 @@
 import type { OperationId } from "../../contract/routes.ts";
 import type { ApiKeyRole, EnvironmentName } from "../../contract/vocabulary.ts";
 import type { AuditEntry, ChangeContext } from "../../registry/audit.ts";
-import type { Change, ChangeScope, Registry } from "../../registry/registry.ts";
+import { type Change, type ChangeScope, FLEET_SCOPE, type Registry } from "../../registry/registry.ts";
 import { USAGE_SCOPE } from "../../registry/usageIngest.ts";
 import type { CloudRuntime } from "../cloud/cloudRuntime.ts";
 import type { Settings } from "../config.ts";
@@ -102,8 +102,9 @@ export function changeAs<T>(
     await context.keepAnswer?.(change, answer);
     return answer;
   };
-  // Batches of usage are about many tenants, under a lock of their own.
-  if (scope !== undefined && scope !== USAGE_SCOPE) note({ tenantId: scope.tenantId });
+  // Batches of usage are about many tenants, and what goes into the fleet's chain is about none.
+  const isAboutOne = scope !== undefined && scope !== USAGE_SCOPE && scope !== FLEET_SCOPE;
+  if (isAboutOne) note({ tenantId: scope.tenantId });
   const cause = { actor, requestId, correlationId, ...traceparentNow() };
   return context.registry.change(cause, keeping, scope);
 }

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { auditVerify } from "../../registry/audit.ts";
 import { outboxPending } from "../../registry/outbox.ts";
-import type { Registry } from "../../registry/registry.ts";
+import { FLEET_SCOPE, type Registry } from "../../registry/registry.ts";
 import { tenantGet, tenantUpdate } from "../../registry/tenant.ts";
 import { addTenant, context } from "./fixtures.ts";
 import { describeDialects } from "./support.ts";
@@ -67,6 +67,13 @@ describeDialects(
       await entered.promise;
       const other = rename(right, bolt.tenantId, "meanwhile");
       await expect(Promise.race([other, afterMs(2_000)])).resolves.toMatchObject({ recordVersion: 2 });
+      const target = { type: "test", id: "1" };
+      const fleet = right.change(
+        context,
+        (change) => change.audit({ action: "test.ran", target }),
+        FLEET_SCOPE,
+      );
+      await expect(Promise.race([fleet, afterMs(2_000)])).resolves.toMatchObject({ chain: "fleet" });
       const ended: string[] = [];
       const sameTenant = rename(right, acme.tenantId, "after").then(() => ended.push("same tenant"));
       const everything = addTenant(right, "cord").then(() => ended.push("no scope"));
