@@ -2,7 +2,7 @@ import { ProblemError } from "../../contract/errors.ts";
 import type { Route } from "../../contract/route.ts";
 import { type OperationId, routes } from "../../contract/routes.ts";
 import type { ApiKeyRole } from "../../contract/vocabulary.ts";
-import { FLEET_SCOPE } from "../../registry/registry.ts";
+import { type Change, FLEET_SCOPE } from "../../registry/registry.ts";
 import { tenantFind } from "../../registry/tenant.ts";
 import type { PolicyFacts } from "../policy/facts.ts";
 import { besideRequest, changeAs, type RequestContext } from "./context.ts";
@@ -71,17 +71,18 @@ export async function recordDenial(
     held: context.principal.role,
   },
 ): Promise<void> {
-  const tenant =
-    tenantId === undefined ? undefined : await context.registry.read((db) => tenantFind(db, tenantId));
-  const entry = {
-    action: "access.denied",
-    target: tenant ? { type: "tenant", id: tenant.tenantId } : { type: "route", id: action },
-    ...(tenant ? { tenantId: tenant.tenantId } : {}),
-    outcome: "denied",
-    details: { action, ...details },
-  } as const;
-  const scope = tenant ? { tenantId: tenant.tenantId } : FLEET_SCOPE;
-  await changeAs(besideRequest(context), async (change) => void (await change.audit(entry)), scope);
+  const scope = tenantId === undefined ? FLEET_SCOPE : { tenantId };
+  const record = async (change: Change) => {
+    const known = tenantId !== undefined && (await tenantFind(change.db, tenantId)) !== undefined;
+    await change.audit({
+      action: "access.denied",
+      target: known ? { type: "tenant", id: tenantId } : { type: "route", id: action },
+      ...(known ? { tenantId } : {}),
+      outcome: "denied",
+      details: { action, ...details },
+    });
+  };
+  await changeAs(besideRequest(context), record, scope);
 }
 
 /** Of a refusal that came inside the change, and so could not be recorded there. */
