@@ -88,7 +88,8 @@ async function keepWords(
   await db.insertInto("auditReasonWords").values(rows).execute();
 }
 
-async function headOf(db: Kysely<Schema>, chain: string): Promise<ChainHead | null> {
+/** As it was written with the last event; null for a chain that has not begun. */
+export async function auditHead(db: Kysely<Schema>, chain: string): Promise<ChainHead | null> {
   const head = await db
     .selectFrom("auditHeads")
     .select(["sequence", "hash"])
@@ -131,7 +132,7 @@ export async function auditVerify(
     // Events first, head second, verified as far as either reaches: what arrives meanwhile lies beyond both, and an event
     // the head does not know of has not come through a change.
     const reach = await lastSequenceOf(db, chain);
-    const head = await headOf(db, chain);
+    const head = await auditHead(db, chain);
     const { start, problem } = await auditStartOf(db, chain, keys);
     if (problem !== undefined && start !== undefined)
       breaks.push(startInvalid(chain, start.sequence, problem));
@@ -143,7 +144,7 @@ export async function auditVerify(
     const found = verifier.end(head) ?? (head === null ? chainMissing(chain) : undefined);
     if (found !== undefined) breaks.push(found);
   }
-  const fleetHead = await headOf(db, FLEET_CHAIN);
+  const fleetHead = await auditHead(db, FLEET_CHAIN);
   const checkedAt = (options.now?.() ?? new Date()).toISOString();
   return { verified: breaks.length === 0, chains: chains.length, events, breaks, fleetHead, checkedAt };
 }

@@ -1,7 +1,7 @@
 import type { AuditEvent } from "../contract/audit.ts";
 import { ProblemError } from "../contract/errors.ts";
-import { eventsOf } from "./audit.ts";
-import { type ChainHead, FLEET_CHAIN } from "./auditChain.ts";
+import { auditHead, eventsOf } from "./audit.ts";
+import { FLEET_CHAIN } from "./auditChain.ts";
 import { headText, type SignedCheckpoint } from "./auditCheckpoint.ts";
 import { checkpointHeads, checkpointLatest } from "./auditCheckpointStore.ts";
 import type { AuditLine } from "./auditLines.ts";
@@ -35,7 +35,7 @@ export async function* auditExport(
   for await (const name of chain === "all" ? chainsFrom(db, fromChain) : [chain]) {
     const after = name === fromChain ? fromSequence : 0;
     // What is written meanwhile is for the next export.
-    const head = await chainHead(db, name);
+    const head = await auditHead(db, name);
     if (after === 0) yield* startLines(db, name);
     for await (const event of eventsOf(db, name, head?.sequence ?? Number.MAX_SAFE_INTEGER, after)) {
       if (left === 0) return yield { line: "next", cursor: encodeCursor([name, String(event.sequence - 1)]) };
@@ -54,7 +54,7 @@ function placeOf(cursor: string): [string, number] {
 
 /** A chain that nobody has written to is a mistake in its name. */
 export async function requireChain(db: Reader, chain: string): Promise<void> {
-  if (chain === "all" || chain === FLEET_CHAIN || (await chainHead(db, chain)) !== null) return;
+  if (chain === "all" || chain === FLEET_CHAIN || (await auditHead(db, chain)) !== null) return;
   throw new ProblemError("audit_chain_not_found", {
     detail: `Cannot export the chain ${chain}: it must be \`all\`, \`fleet\` or a tenant's id.`,
     hint: "Find the tenant with GET /v1/control-plane/tenants.",
@@ -79,15 +79,6 @@ async function* chainsFrom(db: Reader, from: string): AsyncGenerator<string> {
     after = last.chain;
     isFirst = false;
   }
-}
-
-async function chainHead(db: Reader, chain: string): Promise<ChainHead | null> {
-  const head = await db
-    .selectFrom("auditHeads")
-    .select(["sequence", "hash"])
-    .where("chain", "=", chain)
-    .executeTakeFirst();
-  return head ?? null;
 }
 
 async function* keyLines(db: Reader): AsyncGenerator<AuditLine> {

@@ -1,7 +1,8 @@
 import type { AuditBreak } from "../contract/audit.ts";
-import { eventsOf } from "./audit.ts";
+import { auditHead, eventsOf } from "./audit.ts";
 import { type ChainHead, createChainVerifier } from "./auditChain.ts";
 import { auditStartFind } from "./auditStart.ts";
+import { isNotHeld } from "./legalHold.ts";
 import type { Reader } from "./registry.ts";
 
 /** Chains with events from before `cutoff` that may go; none of a tenant with a legal hold, and no chain's last event. */
@@ -19,16 +20,7 @@ export async function chainsOutlived(db: Reader, cutoff: string, limit: number):
           .whereRef("auditHeads.sequence", ">", "old.sequence"),
       ),
     )
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom("tenants")
-            .select("tenants.tenantId")
-            .whereRef("tenants.tenantId", "=", "old.chain")
-            .where("tenants.legalHold", "is not", null),
-        ),
-      ),
-    )
+    .where(isNotHeld("old.chain"))
     .limit(limit)
     .execute();
   return rows.map(({ chain }) => chain);
@@ -47,11 +39,7 @@ export async function outlivedOf(
   chain: string,
   { cutoff, signedTo, limit }: { cutoff: string; signedTo: number; limit: number },
 ): Promise<Outlived> {
-  const head = await db
-    .selectFrom("auditHeads")
-    .select("sequence")
-    .where("chain", "=", chain)
-    .executeTakeFirst();
+  const head = await auditHead(db, chain);
   const start = (await auditStartFind(db, chain))?.statement;
   const from = start?.sequence ?? 0;
   const upTo = Math.min(signedTo, (head?.sequence ?? 0) - 1, from + limit);

@@ -4,6 +4,7 @@ import type { Page } from "../contract/common.ts";
 import type { Bookkeeping } from "./bookkeeping.ts";
 import { pageAfter, toPage } from "./cursor.ts";
 import { fromJson, toJson } from "./json.ts";
+import { isNotHeld } from "./legalHold.ts";
 import type { Reader } from "./registry.ts";
 import type { DecisionTable } from "./schema.ts";
 import { later } from "./stackLease.ts";
@@ -54,16 +55,7 @@ export async function decisionsPurge(
     .selectFrom("decisions")
     .select("decisionId")
     .where("decidedAt", "<", later(now, -keepDays * 86_400_000))
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom("tenants")
-            .select("tenants.tenantId")
-            .whereRef("tenants.tenantId", "=", "decisions.tenantId")
-            .where("tenants.legalHold", "is not", null),
-        ),
-      ),
-    )
+    .where(isNotHeld("decisions.tenantId"))
     .orderBy("decidedAt")
     .limit(limit)
     .execute();

@@ -1,4 +1,5 @@
 import type { Bookkeeping } from "./bookkeeping.ts";
+import { isNotHeld } from "./legalHold.ts";
 import { SERVED } from "./queue.ts";
 import type { Change, Reader } from "./registry.ts";
 import { later } from "./stackLease.ts";
@@ -48,16 +49,7 @@ async function outlived(db: Reader, before: string, limit: number): Promise<stri
     .select("operationId")
     .where("finishedAt", "<", before)
     .where("kind", "<>", "tenant_decommission")
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom("tenants")
-            .select("tenants.tenantId")
-            .whereRef("tenants.tenantId", "=", "operations.tenantId")
-            .where("tenants.legalHold", "is not", null),
-        ),
-      ),
-    )
+    .where(isNotHeld("operations.tenantId"))
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(

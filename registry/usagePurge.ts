@@ -1,4 +1,5 @@
 import type { UsageWindow } from "../contract/quota.ts";
+import { isNotHeld } from "./legalHold.ts";
 import type { Change } from "./registry.ts";
 import { later } from "./stackLease.ts";
 
@@ -23,14 +24,13 @@ export async function usagePurge(
   { eventDays, totalDays, limit }: UsagePurge,
 ): Promise<number> {
   const { now } = change;
-  const held = await heldTenants(change);
   const eventsBefore = later(now, -eventDays * DAY_MS);
   const totalsBefore = later(now, -totalDays * DAY_MS);
-  const events = await purgeEvents(change, eventsBefore, held, limit);
-  const hours = await purgeTotals(change, "hour", eventsBefore, held, limit);
-  const days = await purgeTotals(change, "day", totalsBefore, held, limit);
-  const totals = days + (await purgeTotals(change, "month", totalsBefore, held, limit));
-  const signals = await purgeSignals(change, totalsBefore, held, limit);
+  const events = await purgeEvents(change, eventsBefore, limit);
+  const hours = await purgeTotals(change, "hour", eventsBefore, limit);
+  const days = await purgeTotals(change, "day", totalsBefore, limit);
+  const totals = days + (await purgeTotals(change, "month", totalsBefore, limit));
+  const signals = await purgeSignals(change, totalsBefore, limit);
   const gone = events + hours + totals + signals;
   if (gone === 0) return 0;
   await change.audit({
@@ -41,23 +41,12 @@ export async function usagePurge(
   return gone;
 }
 
-/** Nothing of theirs is deleted. Never empty, so that a list can be made of it: no tenant has this id. */
-async function heldTenants({ db }: Change): Promise<string[]> {
-  const rows = await db.selectFrom("tenants").select("tenantId").where("legalHold", "is not", null).execute();
-  return ["", ...rows.map(({ tenantId }) => tenantId)];
-}
-
-async function purgeEvents(
-  { db }: Change,
-  before: string,
-  held: readonly string[],
-  limit: number,
-): Promise<number> {
+async function purgeEvents({ db }: Change, before: string, limit: number): Promise<number> {
   const old = db
     .selectFrom("usageEvents as old")
     .select(["old.tenantId", "old.eventId"])
     .where("old.occurredAt", "<", before)
-    .where("old.tenantId", "not in", held)
+    .where(isNotHeld("old.tenantId"))
     .orderBy("old.occurredAt")
     .orderBy("old.tenantId")
     .orderBy("old.eventId");
@@ -90,7 +79,6 @@ async function purgeTotals(
   { db }: Change,
   window: UsageWindow,
   before: string,
-  held: readonly string[],
   limit: number,
 ): Promise<number> {
   const old = db
@@ -98,7 +86,7 @@ async function purgeTotals(
     .select(["old.tenantId", "old.windowKind", "old.windowStart", "old.meterKey"])
     .where("old.windowKind", "=", window)
     .where("old.windowStart", "<", later(before, -LONGEST_MS[window]))
-    .where("old.tenantId", "not in", held)
+    .where(isNotHeld("old.tenantId"))
     .orderBy("old.windowStart");
   if ((await old.limit(1).executeTakeFirst()) === undefined) return 0;
   const { numDeletedRows } = await db
@@ -115,17 +103,12 @@ async function purgeTotals(
 }
 
 /** A window is over for good when no late event can come any more, which is long before. */
-async function purgeSignals(
-  { db }: Change,
-  before: string,
-  held: readonly string[],
-  limit: number,
-): Promise<number> {
+async function purgeSignals({ db }: Change, before: string, limit: number): Promise<number> {
   const old = db
     .selectFrom("usageSignals as old")
     .select(["old.tenantId", "old.quota", "old.windowStart", "old.threshold"])
     .where("old.windowStart", "<", before)
-    .where("old.tenantId", "not in", held)
+    .where(isNotHeld("old.tenantId"))
     .orderBy("old.windowStart");
   if ((await old.limit(1).executeTakeFirst()) === undefined) return 0;
   const { numDeletedRows } = await db
