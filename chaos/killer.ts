@@ -109,7 +109,7 @@ export function createKiller(parts: KillerParts): Killer {
   function turnSome(steps: readonly RunningStep[]): void {
     for (const step of steps.filter(isToBeTurned)) {
       if (spared.has(keyOf(step)) || isLastStep(step.step)) continue;
-      if (random.next() < TURNED_IN_PEACE) turn(step);
+      if (random.chance(TURNED_IN_PEACE)) turn(step);
       else spared.add(keyOf(step));
     }
   }
@@ -214,7 +214,7 @@ export function createKiller(parts: KillerParts): Killer {
   }
 
   async function one(victim: Victim): Promise<void> {
-    if (random.next() < KILLED_AT_START) {
+    if (random.chance(KILLED_AT_START)) {
       await sleep(random.next() * START_MS);
       if (await anyMoment(victim)) return told(victim, []);
     }

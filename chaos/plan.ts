@@ -67,7 +67,7 @@ export function* life(
     );
     const action = random.weighted<Action>(Object.fromEntries(weights));
     status = statusAfter(status, action);
-    yield { action, to: status, cancel: random.next() < CANCEL_CHANCE, dice: random.next() };
+    yield { action, to: status, cancel: random.chance(CANCEL_CHANCE), dice: random.next() };
   }
 }
 

@@ -4,6 +4,8 @@ export interface Random {
   next(): number;
   /** A whole number in [0, below). */
   whole(below: number): number;
+  /** True in so many of all cases. */
+  chance(share: number): boolean;
   pick<T>(items: readonly T[]): T;
   /** One of the keys, each as likely as its weight says. */
   weighted<K extends string>(weights: Readonly<Partial<Record<K, number>>>): K;
@@ -24,6 +26,7 @@ export function createRandom(seed: number): Random {
   return {
     next,
     whole,
+    chance: (share) => next() < share,
     pick(items) {
       const item = items[whole(items.length)];
       if (item === undefined) throw new Error("Cannot pick: there must be at least one item");

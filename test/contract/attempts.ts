@@ -1,7 +1,7 @@
+import type { Random } from "../../chaos/random.ts";
 import { type JsonSchema, type Operation, resolve } from "./document.ts";
 import { fits, type Generator } from "./generate.ts";
 import type { Pool, Wanted } from "./pool.ts";
-import type { Random } from "./random.ts";
 import type { Sent } from "./request.ts";
 
 /** Requests of an operation, valid by the document or broken in one way that has a name. */
@@ -94,9 +94,9 @@ function validParts(operation: Operation, { random, generate, pool }: Tools, pla
   for (const { in: place, name, required, schema } of operation.parameters) {
     if (place === "path") parts.path[name] = known?.[name] ?? String(generate.value(schema, name));
     else if (name === "If-Match") {
-      if (!plain && random.chance(0.2)) parts.headers[name] = `"${1 + random.int(3)}"`;
+      if (!plain && random.chance(0.2)) parts.headers[name] = `"${1 + random.whole(3)}"`;
     } else if (name === "Idempotency-Key") {
-      if (random.chance(0.3)) parts.headers[name] = `k${random.int(1_000_000)}`;
+      if (random.chance(0.3)) parts.headers[name] = `k${random.whole(1_000_000)}`;
     } else if (required === true || (!plain && random.chance(place === "query" ? 0.3 : 0.05))) {
       const made = plain && schema.example !== undefined ? schema.example : queryValue(name, schema);
       if (made === undefined) continue;

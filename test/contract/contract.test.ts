@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createRandom } from "../../chaos/random.ts";
 import { createRelease, createTenant, run, startTestService, type TestService } from "../service/harness.ts";
 import { type Attempt, brokenAttempt, exampleAttempt, type Tools, validAttempt } from "./attempts.ts";
 import { codeOf, complaint } from "./check.ts";
 import { type Operation, operations } from "./document.ts";
 import { createGenerator } from "./generate.ts";
 import { createPool } from "./pool.ts";
-import { createRandom } from "./random.ts";
 import { asCurl, closeConnections, type Received, send } from "./request.ts";
 
 /**

@@ -1,7 +1,7 @@
 import fc from "fast-check";
+import type { Random } from "../../chaos/random.ts";
 import { type JsonSchema, resolve, schemaNameOf } from "./document.ts";
 import type { Pool } from "./pool.ts";
-import type { Random } from "./random.ts";
 
 /** Makes values that a schema of the document takes; what refinements ask beyond the schema it cannot know. */
 export interface Generator {
@@ -50,7 +50,7 @@ export function createGenerator(random: Random, pool: Pool): Generator {
     }
     const { additionalProperties: more, propertyNames } = schema;
     if (typeof more === "object" && depth < DEEPEST) {
-      for (let count = random.int(3); count > 0; count -= 1) {
+      for (let count = random.whole(3); count > 0; count -= 1) {
         const key = String(value(propertyNames ?? { type: "string" }, "", depth + 1));
         made[key] = value(more, key, depth + 1);
       }
@@ -61,14 +61,14 @@ export function createGenerator(random: Random, pool: Pool): Generator {
   };
   const list = (schema: JsonSchema, name: string, depth: number) => {
     const least = schema.minItems ?? 0;
-    const count = Math.min(schema.maxItems ?? 3, least + random.int(depth < DEEPEST ? 3 : 1));
+    const count = Math.min(schema.maxItems ?? 3, least + random.whole(depth < DEEPEST ? 3 : 1));
     return Array.from({ length: count }, () => value(schema.items ?? {}, singularOf(name), depth + 1));
   };
   const number = (schema: JsonSchema, whole: boolean) => {
     const least = schema.minimum ?? (schema.exclusiveMinimum ?? -1) + 1;
     const most = Math.min(schema.maximum ?? schema.exclusiveMaximum ?? least + 1_000, 2 ** 40);
     if (random.chance(0.15)) return random.pick([least, most]);
-    const spread = least + random.int(Math.min(most - least, 1_000) + 1);
+    const spread = least + random.whole(Math.min(most - least, 1_000) + 1);
     return whole ? Math.floor(spread) : spread + (random.chance(0.3) && spread < most ? 0.5 : 0);
   };
   return { value };
@@ -102,7 +102,9 @@ function text(schema: JsonSchema, random: Random): string {
   const { pattern, format, minLength = 0, maxLength = 60 } = schema;
   if (format === "uuid") return random.pick(samples("uuid", fc.uuid()));
   if (format === "date-time") {
-    return new Date(Date.parse("2026-01-01T00:00:00Z") + random.int(10 * 365 * 86_400) * 1_000).toISOString();
+    return new Date(
+      Date.parse("2026-01-01T00:00:00Z") + random.whole(10 * 365 * 86_400) * 1_000,
+    ).toISOString();
   }
   const bounds = { minLength, maxLength: Math.min(maxLength, minLength + 40) };
   if (pattern === undefined)

@@ -1,4 +1,4 @@
-import type { Random } from "./random.ts";
+import type { Random } from "../../chaos/random.ts";
 
 /**
  * What the service has told so far, by the name it goes by, so that requests ask for things that are there. Names are the
