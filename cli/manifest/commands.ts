@@ -1,10 +1,10 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ManifestResults } from "../../contract/manifest.ts";
 import { itemsOf } from "../commands/apiCommand.ts";
-import { argumentList, type CommandSpec, isOn, OPTIONS, type Session, text } from "../commands/spec.ts";
+import { argumentList, type CommandSpec, type Session, text } from "../commands/spec.ts";
 import { EXIT } from "../exit.ts";
-import { filesOf } from "./files.ts";
+import { APPLY_OPTIONS, applyQuery, documentsOf, PATHS } from "./files.ts";
 import { exitCodeOf, resultsText } from "./report.ts";
 
 /**
@@ -14,31 +14,17 @@ import { exitCodeOf, resultsText } from "./report.ts";
 const MANIFESTS = "/v1/control-plane/manifests";
 /** A thousand manifests are checked and written in one request. */
 const REQUEST_TIMEOUT_MS = 300_000;
-const paths = {
-  name: "paths",
-  description: "files, or folders of .yaml files",
-  required: true,
-  many: true,
-} as const;
 
 export const manifestCommands: readonly CommandSpec[] = [
   {
     noun: "manifest",
     verb: "apply",
     summary: "Make manifests the records of their tenants; all are checked before the first is written",
-    args: [paths],
+    args: [PATHS],
     plainExit: true,
-    options: [
-      { name: "dry-run", description: "check and compare only" },
-      { name: "reason", value: "text", description: "kept in the audit trail" },
-      OPTIONS.idempotencyKey,
-    ],
+    options: APPLY_OPTIONS,
     async run(input, session) {
-      const reason = text(input, "reason");
-      const query = {
-        ...(isOn(input, "dry-run") ? { dryRun: "true" } : {}),
-        ...(reason === undefined ? {} : { reason }),
-      };
+      const query = applyQuery(input);
       const key = text(input, "idempotency-key");
       tell(session, await send(session, "/apply", argumentList(input, "paths"), query, key));
       return EXIT.done;
@@ -49,7 +35,7 @@ export const manifestCommands: readonly CommandSpec[] = [
     verb: "diff",
     summary: "Say what applying manifests would change, field by field, and change nothing",
     description: "Exit code: 0 no difference, 2 differences, 1 it could not compare.",
-    args: [paths],
+    args: [PATHS],
     plainExit: true,
     options: [],
     async run(input, session) {
@@ -106,8 +92,8 @@ async function send(
   query: Readonly<Record<string, string>>,
   idempotencyKey?: string,
 ): Promise<ManifestResults> {
-  const documents = filesOf(named).map((file) => ({ file, text: readFileSync(file, "utf8") }));
-  const call = { method: "post", path: MANIFESTS + path, query, body: { documents } };
+  const body = { documents: documentsOf(named) };
+  const call = { method: "post", path: MANIFESTS + path, query, body };
   const answer = await session
     .client()
     .call<ManifestResults>({ ...call, idempotencyKey, timeoutMs: REQUEST_TIMEOUT_MS });

@@ -1,9 +1,8 @@
-import { readFileSync } from "node:fs";
 import type { PlanResult, PlanResults } from "../../contract/plan.ts";
-import { argumentList, type CommandSpec, isOn, OPTIONS, text } from "../commands/spec.ts";
+import { argumentList, type CommandSpec, text } from "../commands/spec.ts";
 import { EXIT } from "../exit.ts";
 import { harmless } from "../io.ts";
-import { filesOf } from "../manifest/files.ts";
+import { APPLY_OPTIONS, applyQuery, documentsOf, PATHS } from "../manifest/files.ts";
 
 /** A catalog of plans in files, sent as they are: the service reads and checks them. */
 export const planCommands: readonly CommandSpec[] = [
@@ -12,21 +11,12 @@ export const planCommands: readonly CommandSpec[] = [
     verb: "apply",
     summary:
       "Apply a catalog of plans; a plan that says something new gets its next version, no tenant changes",
-    args: [{ name: "paths", description: "files, or folders of .yaml files", required: true, many: true }],
+    args: [PATHS],
     plainExit: true,
-    options: [
-      { name: "dry-run", description: "check and compare only" },
-      { name: "reason", value: "text", description: "kept in the audit trail" },
-      OPTIONS.idempotencyKey,
-    ],
+    options: APPLY_OPTIONS,
     async run(input, session) {
-      const reason = text(input, "reason");
-      const query = {
-        ...(isOn(input, "dry-run") ? { dryRun: "true" } : {}),
-        ...(reason === undefined ? {} : { reason }),
-      };
-      const files = filesOf(argumentList(input, "paths"));
-      const documents = files.map((file) => ({ file, text: readFileSync(file, "utf8") }));
+      const query = applyQuery(input);
+      const documents = documentsOf(argumentList(input, "paths"));
       const { body } = await session.client().call<PlanResults>({
         ...{ method: "post", path: "/v1/control-plane/plans/apply", query, body: { documents } },
         idempotencyKey: text(input, "idempotency-key"),
