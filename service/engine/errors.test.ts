@@ -84,6 +84,7 @@ describe("classifyFailure", () => {
     ],
     ["aws (resource) plugin [aws] did not begin responding to RPC connections", "provider_unavailable", true],
     ["rpc error: code = Unavailable desc = error reading from server: EOF", "provider_unavailable", true],
+    ["One or more errors occurred: 14 UNAVAILABLE: No connection established.", "provider_unavailable", true],
     ["InvalidParameterException: bad image", "provider_failed", false],
   ])("sorts %j into %s", (message, code, retryable) => {
     expect(classifyFailure(providerFailure(message))).toMatchObject({ code, retryable });

@@ -209,7 +209,7 @@ const THROTTLED =
 const DENIED =
   /AccessDenied|UnauthorizedOperation|AuthFailure|ExpiredToken|InvalidClientTokenId|SignatureDoesNotMatch|UnrecognizedClient|No valid credential|not authorized to perform|StatusCode: (401|403)/i;
 const UNAVAILABLE =
-  /connection refused|connection reset|no such host|i\/o timeout|deadline exceeded|transport: Error while dialing|error reading from server|did not begin responding to RPC|unknown service pulumirpc|ServiceUnavailable|InternalFailure|InternalError|RequestTimeout|StatusCode: 5\d\d/i;
+  /connection refused|connection reset|no such host|i\/o timeout|deadline exceeded|transport: Error while dialing|error reading from server|did not begin responding to RPC|14 UNAVAILABLE|unknown service pulumirpc|ServiceUnavailable|InternalFailure|InternalError|RequestTimeout|StatusCode: 5\d\d/i;
 const NO_PROVIDER =
   /no resource plugin|could not load plugin|could not find plugin|failed to load plugin|error: could not launch/i;
 

@@ -7,6 +7,7 @@
  * lease, they stop their CLI at the lease's deadline.
  */
 import { writeSync } from "node:fs";
+import { ownConnections } from "./connections.ts";
 import type { FromWorker, Job, ToWorker, WorkerEnd } from "./job.ts";
 import { lighten } from "./lighten.ts";
 import { monotonicMs } from "./monotonic.ts";
@@ -50,6 +51,7 @@ async function warmUp(): Promise<ProgramFactory> {
   try {
     await import("@pulumi/pulumi/automation/index.js");
     lighten();
+    ownConnections();
     return (await import(programModule)).tenantProgram;
   } catch (error) {
     writeSync(2, String(error));

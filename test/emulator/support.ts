@@ -5,6 +5,7 @@ import { join } from "node:path";
 import * as aws from "@pulumi/aws";
 import type { PulumiFn, Stack } from "@pulumi/pulumi/automation/index.js";
 import * as automation from "@pulumi/pulumi/automation/index.js";
+import { ownConnections } from "../../service/engine/connections.ts";
 import type { TestCloud } from "../support/localCloud.ts";
 
 export type Program = PulumiFn;
@@ -16,6 +17,8 @@ export interface TestStacks {
 }
 
 export const REGION = "eu-west-1";
+
+ownConnections();
 
 export function createTestStacks(cloud: () => TestCloud): TestStacks {
   const folder = mkdtempSync(join(tmpdir(), "tenantry-pulumi-"));

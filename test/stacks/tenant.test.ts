@@ -4,6 +4,7 @@ import * as automation from "@pulumi/pulumi/automation/index.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pulumiEnvironment } from "../../launcher/environment.ts";
 import { ensureLocalCloud } from "../../launcher/localCloud.ts";
+import { ownConnections } from "../../service/engine/connections.ts";
 import { type PlaneOutputs, parsePlaneOutputs } from "../../stacks/plane/outputs.ts";
 import { layoutOf } from "../../stacks/tenant/layoutOf.ts";
 import { projectName, stackName } from "../../stacks/tenant/names.ts";
@@ -17,6 +18,8 @@ import { TenantLikeParent } from "./misplaced.ts";
 const SERVICE = "aws:ecs/service:Service";
 const SCALING_TARGET = "aws:appautoscaling/target:Target";
 const ROLE = "aws:iam/role:Role";
+
+ownConnections();
 
 let world: EngineWorld;
 let plane: PlaneOutputs;
