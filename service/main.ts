@@ -135,14 +135,12 @@ async function start(settings: Settings, registry: Registry, log: Logger) {
   return { service, stopParts: async () => keepAlive?.stop() };
 }
 
-/** Where the services of this folder listen: the newest in server.json, each in a file of its own. */
+/** Where the service of this folder listens; of several, the newest. */
 function announce({ dataDir }: Settings, url: string): () => void {
-  const newest = join(dataDir, "server.json");
-  const own = join(dataDir, `server-${process.pid}.json`);
-  for (const file of [newest, own]) writeFileSync(file, `${JSON.stringify({ pid: process.pid, url })}\n`);
+  const file = join(dataDir, "server.json");
+  writeFileSync(file, `${JSON.stringify({ pid: process.pid, url })}\n`);
   return () => {
-    rmSync(own, { force: true });
-    if (pidIn(newest) === process.pid) rmSync(newest, { force: true });
+    if (pidIn(file) === process.pid) rmSync(file, { force: true });
   };
 }
 
