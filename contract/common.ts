@@ -21,6 +21,7 @@ export const LIMITS = {
   rolloutTargets: 10_000,
   maxConcurrency: 1_000,
   previewSample: 20,
+  previewReasons: 50,
   bakeMs: 7 * 86_400_000,
   stuckAfterMs: 7 * 86_400_000,
   pageItems: 200,

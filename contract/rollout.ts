@@ -182,6 +182,20 @@ export const rolloutPreviewSchema = z
     items: z
       .array(rolloutPreviewGroupSchema)
       .meta({ description: "Replacements and deletions first, then the largest first" }),
+    leftOut: z
+      .array(
+        z.object({
+          status: z.enum(["skipped", "held"]),
+          reason: z
+            .string()
+            .meta({ example: "a policy forbids it: Gold tenants keep their release. (gold-rests)" }),
+          targetCount: z.int().min(1),
+          tenantCount: z.int().min(1),
+        }),
+      )
+      .meta({
+        description: `Targets that nothing would be done to, by reason (refused by policies, suspended, pinned …); the ${LIMITS.previewReasons} of most targets`,
+      }),
     nextCursor: z.string().nullable(),
   })
   .meta({ id: "RolloutPreview" });

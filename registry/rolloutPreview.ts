@@ -219,8 +219,36 @@ export async function rolloutPreviewGet(
     (row) => [String(row.position), row.groupKey],
   );
   const progress = { targets: targetCount, ...(await previewCounts(db, rolloutId)) };
-  return { rolloutId, status, previewDigest, previewedAt, progress, ...shown };
+  const leftOut = await leftOutOf(db, rolloutId);
+  return { rolloutId, status, previewDigest, previewedAt, progress, leftOut, ...shown };
 }
+
+async function leftOutOf(db: Reader, rolloutId: string): Promise<RolloutPreview["leftOut"]> {
+  const rows = await db
+    .selectFrom("rolloutTargets")
+    .select(["status", "reason"])
+    .select(({ fn }) => [
+      fn.countAll<number | string>().as("targets"),
+      fn.count<number | string>("tenantId").distinct().as("tenants"),
+    ])
+    .where("rolloutId", "=", rolloutId)
+    .where("status", "in", LEFT_OUT)
+    .groupBy(["status", "reason"])
+    .orderBy("targets", "desc")
+    .orderBy("status")
+    .orderBy("reason")
+    .limit(LIMITS.previewReasons)
+    .execute();
+  return rows.map(({ status, reason, targets, tenants }) => ({
+    // Only these two are asked for.
+    status: status as (typeof LEFT_OUT)[number],
+    reason: reason ?? "",
+    targetCount: Number(targets),
+    tenantCount: Number(tenants),
+  }));
+}
+
+const LEFT_OUT = ["skipped", "held"] as const;
 
 async function firstTargets(
   db: Reader,

@@ -30,6 +30,7 @@ export interface WholePreview {
   readonly groups: readonly RolloutPreviewGroup[];
   /** Targets that could not be previewed, with the reason. */
   readonly failed: readonly RolloutTarget[];
+  readonly leftOut: RolloutPreview["leftOut"];
 }
 
 /** Waits until every target has been previewed, and reads all groups. */
@@ -40,7 +41,7 @@ export async function previewOf(session: Session, rolloutId: string, until: numb
     for (;;) {
       const call = { method: "get", path, patientUntil: Math.max(until, Date.now() + POLL_MS) };
       const { body } = await session.client().call<RolloutPreview>(call);
-      if (body.previewDigest !== null) return await wholePreview(session, rolloutId, body.previewDigest);
+      if (body.previewDigest !== null) return await wholePreview(session, body, body.previewDigest);
       if (body.status !== "previewing")
         throw new Failure(EXIT.failed, `Cannot preview: the rollout ${rolloutId} is ${body.status}.`);
       const { previewed, failed, targets } = body.progress;
@@ -56,7 +57,7 @@ export async function previewOf(session: Session, rolloutId: string, until: numb
 
 async function wholePreview(
   session: Session,
-  rolloutId: string,
+  { rolloutId, leftOut }: RolloutPreview,
   previewDigest: string,
 ): Promise<WholePreview> {
   const groups: RolloutPreviewGroup[] = [];
@@ -66,13 +67,13 @@ async function wholePreview(
     groups.push(group);
   for await (const target of itemsOf<RolloutTarget>(session, { path: `${path}/targets` }))
     if (target.previewError !== null) failed.push(target);
-  return { previewDigest, groups, failed };
+  return { previewDigest, groups, failed, leftOut };
 }
 
 /** Replacements and deletions come first, as the service orders them. */
 export async function tellPreview(
   session: Session,
-  { groups, failed, previewDigest }: WholePreview,
+  { groups, failed, leftOut, previewDigest }: WholePreview,
 ): Promise<void> {
   const { io } = session;
   const shown = groups.flatMap(({ targets }) => targets.map(({ tenantId }) => tenantId));
@@ -85,6 +86,10 @@ export async function tellPreview(
       harmless(
         `  ${slugs.get(tenantId) ?? tenantId} on ${planeName} could not be previewed: ${previewError}`,
       ) + "\n",
+    );
+  for (const { status, reason, targetCount } of leftOut)
+    io.out(
+      `${harmless(`  ${targetCount} ${targetCount === 1 ? "target is" : "targets are"} ${status}: ${reason}`)}\n`,
     );
 }
 

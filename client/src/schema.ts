@@ -6474,6 +6474,15 @@ export interface components {
             };
             /** @description Replacements and deletions first, then the largest first */
             items: components["schemas"]["RolloutPreviewGroup"][];
+            /** @description Targets that nothing would be done to, by reason (refused by policies, suspended, pinned …); the 50 of most targets */
+            leftOut: {
+                /** @enum {string} */
+                status: "skipped" | "held";
+                /** @example a policy forbids it: Gold tenants keep their release. (gold-rests) */
+                reason: string;
+                targetCount: number;
+                tenantCount: number;
+            }[];
             nextCursor: string | null;
         };
         RolloutPreviewGroup: {

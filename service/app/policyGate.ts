@@ -6,9 +6,9 @@ import { tenantFind } from "../../registry/tenant.ts";
 import { isRead } from "../policy/actions.ts";
 import { type PolicyFacts, withoutGaps } from "../policy/facts.ts";
 import { type Gathered, gather, NEW_TENANT_ID } from "../policy/gather.ts";
-import type { PolicyDecision } from "../policy/query.ts";
+import type { PolicyDecision, PolicyQuery } from "../policy/query.ts";
 import { noteTenantEnvironments } from "../tracing/scope.ts";
-import type { RequestContext } from "./context.ts";
+import type { RequestContext, ServiceContext } from "./context.ts";
 import { ownRefusal } from "./ownRefusals.ts";
 
 /**
@@ -39,7 +39,7 @@ export async function askPolicies(
   const gathered = await gathering(context, action, tenantId, facts);
   if (gathered instanceof ProblemError) return { refusal: gathered };
   noteTenantEnvironments(gathered.query.tenant?.environments ?? []);
-  const decision = decided(context, gathered);
+  const decision = decided(context, gathered.query);
   if (decision.outcome === "allow") return { decision, ...recheck(context, action, gathered.tenant, facts) };
   const refusal = refusalOf(action, decision);
   // Only a denial has another name; what could not be decided is told as that.
@@ -64,7 +64,8 @@ function recheck(
     const now = await tenantFind(db, tenantId);
     if (now === undefined || now.recordVersion === recordVersion) return;
     const question = { principal: context.principal, action, tenantId, facts, now: new Date() };
-    const decision = decided(context, await gather(db, question));
+    const { query } = await gather(db, question);
+    const decision = decided(context, query);
     if (decision.outcome === "allow") return;
     const { code, options } = refusalOf(action, decision);
     throw new Overtaken(code, options);
@@ -72,7 +73,11 @@ function recheck(
   return { stillHolds };
 }
 
-function decided({ policy, metrics }: RequestContext, { query }: Gathered): PolicyDecision {
+/** Decides, and counts it for the tenant. */
+export function decided(
+  { policy, metrics }: Pick<ServiceContext, "policy" | "metrics">,
+  query: PolicyQuery,
+): PolicyDecision {
   const startedAt = process.hrtime.bigint();
   const decision = policy.decide(query);
   if (query.tenant !== null && query.tenant.tenantId !== NEW_TENANT_ID) {

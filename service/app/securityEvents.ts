@@ -1,4 +1,5 @@
 import { type ErrorCode, ProblemError } from "../../contract/errors.ts";
+import type { Change } from "../../registry/registry.ts";
 import { tenantFind } from "../../registry/tenant.ts";
 import type { SecurityKind } from "../policy/query.ts";
 import { besideRequest, changeAs, type RequestContext } from "./context.ts";
@@ -19,13 +20,30 @@ export async function noteRefusal(context: RequestContext, thrown: unknown, para
   const { tenantId } = (params ?? {}) as { tenantId?: string };
   await changeAs(besideRequest(context), async (change) => {
     const tenant = tenantId === undefined ? undefined : await tenantFind(change.db, tenantId);
-    const chain = tenant === undefined ? {} : { tenantId: tenant.tenantId };
-    const action = "security.cross_region_denied";
-    const target =
-      tenant === undefined ? { type: "fleet", id: "fleet" } : { type: "tenant", id: tenant.tenantId };
     const { code, message: detail } = thrown;
     const { reason = null } = context.facts ?? {};
-    await change.audit({ action, target, ...chain, outcome: "denied", reason, details: { code, detail } });
-    await change.outbox({ type: action, ...chain, payload: { ...chain, code, by: context.principal.id } });
+    const by = context.principal.id;
+    await recordCrossRegion(change, { tenantId: tenant?.tenantId, code, detail, reason, by });
   });
+}
+
+interface CrossRegion {
+  readonly tenantId: string | undefined;
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly reason: string | null;
+  /** Whose attempt it was. */
+  readonly by: string;
+}
+
+/** On the chain of the tenant, or the fleet's without one. */
+export async function recordCrossRegion(
+  change: Change,
+  { tenantId, code, detail, reason, by }: CrossRegion,
+): Promise<void> {
+  const chain = tenantId === undefined ? {} : { tenantId };
+  const action = "security.cross_region_denied";
+  const target = tenantId === undefined ? { type: "fleet", id: "fleet" } : { type: "tenant", id: tenantId };
+  await change.audit({ action, target, ...chain, outcome: "denied", reason, details: { code, detail } });
+  await change.outbox({ type: action, ...chain, payload: { ...chain, code, by } });
 }

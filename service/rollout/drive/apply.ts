@@ -16,10 +16,9 @@ import {
   rolloutWaveStart,
 } from "../../../registry/rolloutWave.ts";
 import { targetGet, targetUpdate } from "../../../registry/target.ts";
-import type { ServiceContext } from "../../app/context.ts";
 import { limits } from "../../config/limits.ts";
 import type { Action } from "../decide/action.ts";
-import { beginTargets } from "./begin.ts";
+import { type Beginning, beginTargets } from "./begin.ts";
 import { takeBackTargets } from "./takeBack.ts";
 
 /** What carrying out a batch of actions has come to. */
@@ -35,7 +34,7 @@ export interface Applied {
 /** Carries out what was decided, in its order, in the caller's change: all of it comes to be, or nothing. */
 export async function applyActions(
   change: Change,
-  service: Pick<ServiceContext, "settings">,
+  service: Beginning,
   rollout: Rollout,
   actions: readonly Action[],
 ): Promise<Applied> {
@@ -51,12 +50,7 @@ export async function applyActions(
 
 const MOVED: Applied = { moved: true, operations: 0 };
 
-async function apply(
-  change: Change,
-  service: Pick<ServiceContext, "settings">,
-  rollout: Rollout,
-  action: Action,
-): Promise<Applied> {
+async function apply(change: Change, service: Beginning, rollout: Rollout, action: Action): Promise<Applied> {
   const { rolloutId } = rollout;
   switch (action.kind) {
     case "start":

@@ -1,7 +1,6 @@
 import { ProblemError } from "../../../contract/errors.ts";
 import type { Operation } from "../../../contract/operation.ts";
 import type { Rollout, RolloutTarget } from "../../../contract/rollout.ts";
-import type { Target } from "../../../contract/target.ts";
 import { operationLiveOfTarget } from "../../../registry/operation.ts";
 import type { Change } from "../../../registry/registry.ts";
 import { rolloutTargetsBegin, rolloutTargetsOf, rolloutTargetsSet } from "../../../registry/rolloutTarget.ts";
@@ -9,10 +8,11 @@ import type { ServiceContext } from "../../app/context.ts";
 import { requestRepair } from "../../app/driftRepair.ts";
 import { requestOperations } from "../../app/requestOperations.ts";
 import { breakerAdmit, openBreakers, rolloutHolder } from "../../breaker/breakers.ts";
+import { recordRefused, refusedByPolicies } from "../policies.ts";
 import { NO_SPEC } from "../preview/preview.ts";
-import { type Resolved, resolveSome } from "../preview/specs.ts";
+import { type Resolved, resolveSome, wouldChange } from "../preview/specs.ts";
 import { applyRecord, keepRelease } from "./before.ts";
-import { barsOf } from "./facts.ts";
+import { type Bar, barsOf } from "./facts.ts";
 import { restoreRecord } from "./takeBack.ts";
 
 /**
@@ -26,9 +26,12 @@ export interface Begun {
   readonly moved: number;
 }
 
+/** What beginning needs of the service. */
+export type Beginning = Pick<ServiceContext, "settings" | "policy" | "metrics">;
+
 export async function beginTargets(
   change: Change,
-  service: Pick<ServiceContext, "settings">,
+  service: Beginning,
   rollout: Rollout,
   targetIds: readonly string[],
 ): Promise<Begun> {
@@ -54,7 +57,7 @@ export async function beginTargets(
     const isClosed = bar.mayStartAt !== undefined;
     const { emergency } = rollout.rules;
     if (isClosed && emergency === undefined) continue;
-    const outcome = await beginTarget(change, service, rollout, row, bar.place);
+    const outcome = await beginTarget(change, service, rollout, row, bar);
     if (isClosed && emergency !== undefined && outcome !== "waits") {
       await change.audit({
         action: "window.bypassed",
@@ -72,12 +75,13 @@ export async function beginTargets(
 
 async function beginTarget(
   change: Change,
-  { settings }: Pick<ServiceContext, "settings">,
+  service: Beginning,
   rollout: Rollout,
   row: RolloutTarget,
-  place: Pick<Target, "planeName" | "region">,
+  bar: Bar,
 ): Promise<"operation" | "ended" | "waits"> {
   const { rolloutId, change: what } = rollout;
+  const { settings } = service;
   const { targetId } = row;
   // Somebody's own operation runs there. The target waits; it keeps its place.
   if ((await operationLiveOfTarget(change.db, targetId)) !== undefined) return "waits";
@@ -86,12 +90,13 @@ async function beginTarget(
     if (resolved === undefined) return await end(change, rolloutId, targetId, "failed", "the target is gone");
     if (resolved.problem !== undefined)
       return await end(change, rolloutId, targetId, "failed", resolved.problem);
+    if (wouldChange(what, resolved) && (await refused(change, service, rollout, row, bar))) return "ended";
     if (resolved.isApplied) {
       const { changed } = await applyRecord(change, rollout, row);
       return await endAtOnce(change, rolloutId, targetId, changed);
     }
     const holder = rolloutHolder(rolloutId, targetId);
-    if (!(await breakerAdmit(change, settings, holder, place))) return "waits";
+    if (!(await breakerAdmit(change, settings, holder, bar.place))) return "waits";
     const operation = await requestWithRecord(change, rollout, row, resolved);
     await keepRelease(change, rollout, row, resolved.target);
     await rolloutTargetsBegin(change, rolloutId, "running", [
@@ -103,6 +108,23 @@ async function beginTarget(
     if (thrown.code === "operation_in_progress" || thrown.code === "queue_full") return "waits";
     return await end(change, rolloutId, targetId, "failed", thrown.message);
   }
+}
+
+/** Policies may have been written since it was previewed, and so may the tenant. */
+async function refused(
+  change: Change,
+  service: Beginning,
+  rollout: Rollout,
+  row: RolloutTarget,
+  { mayStartAt, whyClosed = "" }: Bar,
+): Promise<boolean> {
+  const window = { open: mayStartAt === undefined, why: whyClosed };
+  const found = await refusedByPolicies(change.db, service, rollout, row, window);
+  if (found === undefined) return false;
+  await recordRefused(change, service, rollout, row, found);
+  const { status, reason } = found;
+  await rolloutTargetsSet(change, rollout.rolloutId, [row.targetId], { status, reason, endedAt: change.now });
+  return true;
 }
 
 /** Nothing to run. A record that was changed is watched like a deployment; nothing at all ends here. */

@@ -11,7 +11,7 @@ import {
   rolloutTargetsToPreview,
 } from "../../../registry/rolloutPreview.ts";
 import { type PreviewedFacts, rolloutPreviewedTargets } from "../../../registry/rolloutPreviewed.ts";
-import { rolloutTargetsSet } from "../../../registry/rolloutTarget.ts";
+import { rolloutTargetsOf, rolloutTargetsSet } from "../../../registry/rolloutTarget.ts";
 import { controllerFor, type ServiceContext } from "../../app/context.ts";
 import { limits } from "../../config/limits.ts";
 import { planOf } from "../../engine/changes.ts";
@@ -22,7 +22,8 @@ import { describeFailure } from "../../operations/failure.ts";
 import { pause } from "../../operations/retry.ts";
 import { holderOfStack, holdStack, type StackHold } from "../../operations/stackLocks.ts";
 import { createWaker } from "../../waker.ts";
-import { type Resolved, resolveSome } from "./specs.ts";
+import { type RefusedTarget, recordRefused, refusedByPolicies, WINDOW_AWAITED } from "../policies.ts";
+import { type Question, type Resolved, resolveSome, wouldChange } from "./specs.ts";
 
 /**
  * Previews what rollouts would change: every target whose spec is not what is applied, with the real engine, as many at once as
@@ -97,7 +98,7 @@ async function previewSome(
 async function previewBatch(
   service: ServiceContext,
   rollout: Rollout,
-  batch: readonly { readonly targetId: string; readonly toReleaseNumber: number | null }[],
+  batch: readonly Question[],
   signal: AbortSignal,
 ): Promise<void> {
   const { registry, settings } = service;
@@ -105,7 +106,9 @@ async function previewBatch(
   const resolved = await registry.read((db) => resolveSome(db, settings, rollout.change, batch));
   const found = new Set(resolved.map(({ target }) => target.targetId));
   const gone = batch.map(({ targetId }) => targetId).filter((targetId) => !found.has(targetId));
-  const unchanged = resolved.filter(({ isApplied, problem }) => isApplied && problem === undefined);
+  const refused = await refuseByPolicies(service, rollout, batch, resolved);
+  const open = resolved.filter(({ target }) => !refused.has(target.targetId));
+  const unchanged = open.filter(({ isApplied, problem }) => isApplied && problem === undefined);
   await registry.record(async (record) => {
     const skipped = { status: "skipped", reason: "the target is gone" } as const;
     if (gone.length > 0) await rolloutTargetsSet(record, rollout.rolloutId, gone, skipped);
@@ -113,7 +116,7 @@ async function previewBatch(
       await rolloutTargetPreviewed(record, rollout.rolloutId, previewedOf(one, NO_CHANGES));
     }
   });
-  const others = resolved.filter((one) => !unchanged.includes(one));
+  const others = open.filter((one) => !unchanged.includes(one));
   // All of them end before a failure is passed on: the next pass must not meet the stacks this one still looks at.
   const ends = await Promise.allSettled(
     others.map((one) =>
@@ -124,6 +127,40 @@ async function previewBatch(
   );
   const failed = ends.find((end) => end.status === "rejected");
   if (failed !== undefined) throw failed.reason;
+}
+
+/** What the policies say of each target by itself. Those they refuse are out of the preview; answers their ids. */
+async function refuseByPolicies(
+  service: ServiceContext,
+  rollout: Rollout,
+  batch: readonly Question[],
+  resolved: readonly Resolved[],
+): Promise<ReadonlySet<string>> {
+  const { registry } = service;
+  const releases = new Map(batch.map(({ targetId, toReleaseNumber }) => [targetId, toReleaseNumber]));
+  const refused = new Map<string, RefusedTarget>();
+  for (const one of resolved) {
+    if (one.problem !== undefined || !wouldChange(rollout.change, one)) continue;
+    const { targetId, tenantId, planeName } = one.target;
+    const asked = { tenantId, planeName, toReleaseNumber: releases.get(targetId) ?? null };
+    const found = await registry.read((db) => refusedByPolicies(db, service, rollout, asked, WINDOW_AWAITED));
+    if (found !== undefined) refused.set(targetId, found);
+  }
+  if (refused.size === 0) return new Set();
+  await registry.change(controllerFor(rollout), async (change) => {
+    const { rolloutId } = rollout;
+    for (const row of await rolloutTargetsOf(change.db, rolloutId, [...refused.keys()])) {
+      const found = refused.get(row.targetId);
+      // Somebody may have skipped it meanwhile.
+      if (found === undefined || row.status !== "pending") continue;
+      const { status, reason } = found;
+      await recordRefused(change, service, rollout, row, found);
+      // What could not be decided may be previewed again, when the policies are mended.
+      if (status === "failed") await rolloutTargetPreviewFailed(change, rolloutId, row.targetId, reason);
+      else await rolloutTargetsSet(change, rolloutId, [row.targetId], { status, reason });
+    }
+  });
+  return new Set(refused.keys());
 }
 
 async function previewTarget(

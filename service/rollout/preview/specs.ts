@@ -19,7 +19,7 @@ import { TenantSpec } from "../../../stacks/tenant/spec.ts";
 import type { Settings } from "../../config.ts";
 import { resolveSpec } from "../../operations/resolveSpec.ts";
 import { workloadOf } from "../../operations/tenantDeploy.ts";
-import { changedRecord } from "../drive/record.ts";
+import { changedRecord, isOfTenant } from "../drive/record.ts";
 
 /**
  * What a rollout would deploy to each of its targets, resolved as the target's own operation will. Read in chunks, a few queries
@@ -159,6 +159,11 @@ async function resolveOne(
     const problem = thrown instanceof Error ? thrown.message.slice(0, 300) : "its spec cannot be resolved";
     return { ...known, isApplied: false, problem };
   }
+}
+
+/** Whether the rollout would do anything to a target: write to its tenant's record, which it may without a run, or run its stack. */
+export function wouldChange(change: RolloutChange, { isApplied }: Resolved): boolean {
+  return isOfTenant(change) || !isApplied;
 }
 
 /** A repair puts back what was applied last; it is bound to what was found, so its digest is that of the findings. */
