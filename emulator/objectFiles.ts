@@ -7,8 +7,13 @@ import { pipeline } from "node:stream/promises";
 import type { Store } from "./store/store.ts";
 
 export interface ObjectFiles {
-  /** There whole or not at all. */
-  put(bucket: string, key: string, body: AsyncIterable<Buffer>): Promise<{ bytes: number; sha256: string }>;
+  /** There whole or not at all; with `onlyNew`, nothing that is there is written over. */
+  put(
+    bucket: string,
+    key: string,
+    body: AsyncIterable<Buffer>,
+    onlyNew: boolean,
+  ): Promise<{ bytes: number; sha256: string }>;
   get(bucket: string, key: string): { readonly bytes: number; readonly stream: Readable } | undefined;
   /** False when there is no such object. */
   copy(from: { bucket: string; key: string }, to: { bucket: string; key: string }): boolean;
@@ -24,6 +29,12 @@ export class ObjectTooLarge extends Error {
   }
 }
 
+export class ObjectExists extends Error {
+  constructor(key: string) {
+    super(`Cannot store ${key}: there is an object with that key, and it must be new.`);
+  }
+}
+
 /** Removes what a kill left half-written, and the files of buckets that are gone. */
 export function openObjectFiles(folder: string, store: Store): ObjectFiles {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -33,7 +44,7 @@ export function openObjectFiles(folder: string, store: Store): ObjectFiles {
     if (file !== undefined) rmSync(join(folder, file), { force: true });
   };
   return {
-    async put(bucket, key, body) {
+    async put(bucket, key, body, onlyNew) {
       const file = randomUUID();
       const hash = createHash("sha256");
       let bytes = 0;
@@ -45,15 +56,22 @@ export function openObjectFiles(folder: string, store: Store): ObjectFiles {
           yield chunk;
         }
       }
+      let before: string | undefined;
       try {
         await pipeline(Readable.from(measured()), createWriteStream(join(folder, file), { mode: 0o600 }));
+        const sha256 = hash.digest("hex");
+        before = store.transaction(() => {
+          // Looked at once it is whole: of two at the same time the later is refused.
+          if (onlyNew && contents.object(bucket, key) !== undefined) throw new ObjectExists(key);
+          return contents.setObject(bucket, { key, bytes, sha256, file });
+        });
+        return { bytes, sha256 };
       } catch (cause) {
         forget(file);
         throw cause;
+      } finally {
+        forget(before);
       }
-      const sha256 = hash.digest("hex");
-      forget(store.transaction(() => contents.setObject(bucket, { key, bytes, sha256, file })));
-      return { bytes, sha256 };
     },
     get(bucket, key) {
       const found = contents.object(bucket, key);

@@ -9,6 +9,7 @@ import { auditStartFind } from "./auditStart.ts";
 import { encodeCursor, pageAfter } from "./cursor.ts";
 import { type MerkleTree, merkleTree } from "./merkle.ts";
 import type { Reader } from "./registry.ts";
+import { signingKeyFind } from "./signingKey.ts";
 
 /** Chains as lines for auditLines.ts to read. Read as they are sent: memory stays flat, however long the trail. */
 export type Exported = AuditEvent | AuditLine;
@@ -95,15 +96,16 @@ async function* startLines(db: Reader, chain: string): AsyncGenerator<AuditLine>
   if (signed !== undefined) yield { line: "start", ...signed };
 }
 
-/** A checkpoint with all its heads; undefined when they are no longer here. */
+/** A checkpoint with its key and all its heads, the same each time; undefined when they are no longer here. */
 export async function checkpointLines(
   db: Reader,
   signed: SignedCheckpoint,
 ): Promise<AuditLine[] | undefined> {
   const heads = await checkpointHeads(db, signed.statement.number);
   if (heads === undefined) return undefined;
-  const keys: AuditLine[] = [];
-  for await (const line of keyLines(db)) keys.push(line);
+  const key = await signingKeyFind(db, signed.keyId);
+  const keys =
+    key === undefined ? [] : [{ line: "key", keyId: key.keyId, publicKey: key.publicKey } as const];
   const lines = heads.map((head): AuditLine => ({ line: "checkpoint_head", head }));
   return [...keys, { line: "checkpoint", ...signed }, ...lines];
 }

@@ -264,7 +264,7 @@ export function createMetrics({ tenantSeries = 200 }: { readonly tenantSeries?: 
     }),
     securityEvents: new Counter({
       name: "tenantry_security_events_total",
-      help: "Refused requests that somebody should look at: who tries to reach a tenant from another region",
+      help: "What somebody should look at: `cross_region`, who tries to reach a tenant from another region; `audit_anchor_conflict`, what lies in a checkpoint's place",
       labelNames: ["kind"] as const,
       registers,
     }),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { BUCKET } from "../aws/s3Bucket.ts";
 import type { Cloud } from "../context.ts";
-import { type ObjectFiles, ObjectTooLarge } from "../objectFiles.ts";
+import { ObjectExists, type ObjectFiles, ObjectTooLarge } from "../objectFiles.ts";
 import { Problem } from "./problem.ts";
 import { Content, type ControlRequest, type Routes, validated } from "./router.ts";
 
@@ -39,8 +39,10 @@ export function s3Routes(cloud: Cloud, files: ObjectFiles): Routes {
     },
     "PUT /v1/s3/object": (request) => {
       const query = found(request);
-      return files.put(query.bucket, query.key, request.content).catch((thrown: unknown) => {
+      const onlyNew = request.query.get("onlyNew") === "true";
+      return files.put(query.bucket, query.key, request.content, onlyNew).catch((thrown: unknown) => {
         if (thrown instanceof ObjectTooLarge) throw new Problem(413, "too_large", thrown.message);
+        if (thrown instanceof ObjectExists) throw new Problem(412, "object_exists", thrown.message);
         throw thrown;
       });
     },

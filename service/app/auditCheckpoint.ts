@@ -15,7 +15,8 @@ import {
   requireChain,
 } from "../../registry/auditExport.ts";
 import { tenantGet } from "../../registry/tenant.ts";
-import { anchorCheckpoints, anchorStore } from "../audit/anchor.ts";
+import { anchorCheckpoints } from "../audit/anchor.ts";
+import { anchorStore } from "../audit/anchorStore.ts";
 import { takeCheckpoint } from "../audit/checkpoint.ts";
 import { authorize } from "./authorize.ts";
 import { changeAs, controllerFor, type RequestContext, type ServiceContext } from "./context.ts";

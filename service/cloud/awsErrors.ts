@@ -1,9 +1,10 @@
 import { type CloudErrorCode, CloudRuntimeError } from "./cloudRuntime.ts";
 
-const MISSING: Readonly<Record<string, CloudErrorCode>> = {
+const KNOWN: Readonly<Record<string, CloudErrorCode>> = {
   NoSuchKey: "object_not_found",
   NotFound: "object_not_found",
   NoSuchBucket: "bucket_not_found",
+  PreconditionFailed: "object_exists",
 };
 
 /** An error with a code of ours, such as one of a stream that was being written: it says more than S3 could. */
@@ -34,15 +35,18 @@ export async function asked<T>(what: string, ask: () => Promise<T>): Promise<T> 
         cause,
       });
     }
-    const missing = MISSING[name];
-    if (missing !== undefined) {
-      throw new CloudRuntimeError(missing, `${what} refused: ${message}`, { retryable: false, cause });
+    const known = KNOWN[name];
+    if (known !== undefined) {
+      throw new CloudRuntimeError(known, `${what} refused: ${message}`, { retryable: false, cause });
     }
     if (status === undefined) {
       const text = `Cannot reach ${what}: ${name}: ${message}`;
       throw new CloudRuntimeError("cloud_unreachable", text, { retryable: !/Credential/i.test(name), cause });
     }
-    const retryable = status >= 500 || status === 429 || /Throttl|TooManyRequests|LimitExceeded/.test(name);
+    const retryable =
+      status >= 500 ||
+      status === 429 ||
+      /Throttl|TooManyRequests|LimitExceeded|ConditionalRequestConflict/.test(name);
     throw new CloudRuntimeError("cloud_refused", `${what} refused: ${name}: ${message}`, {
       retryable,
       cause,

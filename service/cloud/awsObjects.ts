@@ -23,6 +23,7 @@ import {
   type ObjectQuery,
   type ObjectsDigest,
   type PrefixQuery,
+  type PutQuery,
   type StoredObject,
 } from "./cloudRuntime.ts";
 import { byKey, type DigestedObject, objectsDigest } from "./objectsDigest.ts";
@@ -43,7 +44,7 @@ type Place = Pick<ObjectQuery, "bucket" | "key">;
 
 export async function putObject(
   client: S3Client,
-  { bucket, key, body }: Place & { readonly body: AsyncIterable<Uint8Array> },
+  { bucket, key, body, onlyNew = false }: Omit<PutQuery, "region">,
 ): Promise<StoredObject> {
   const hash = createHash("sha256");
   const parts = inParts(body, (chunk) => hash.update(chunk));
@@ -52,10 +53,11 @@ export async function putObject(
   const Bucket = bucket;
   const Key = key;
   if (start.length < PART_BYTES) {
-    await client.send(new PutObjectCommand({ Bucket, Key, Body: start, ChecksumAlgorithm: "SHA256" }));
+    const whole = { Bucket, Key, Body: start, ChecksumAlgorithm: "SHA256" } as const;
+    await client.send(new PutObjectCommand({ ...whole, ...conditionOf(onlyNew) }));
     return { bytes: start.length, sha256: hash.digest("hex") };
   }
-  const bytes = await multipart(client, { bucket, key }, async (UploadId) => {
+  const bytes = await multipart(client, { bucket, key, onlyNew }, async (UploadId) => {
     const done: CompletedPart[] = [];
     let size = 0;
     for (
@@ -72,6 +74,10 @@ export async function putObject(
     return { done, result: size };
   });
   return { bytes, sha256: hash.digest("hex") };
+}
+
+function conditionOf(onlyNew: boolean): { readonly IfNoneMatch?: "*" } {
+  return onlyNew ? { IfNoneMatch: "*" } : {};
 }
 
 /** Pieces of exactly PART_BYTES, and a last smaller one. */
@@ -101,7 +107,7 @@ async function* inParts(
 /** A failed one leaves no parts behind. */
 async function multipart<T>(
   client: S3Client,
-  { bucket, key }: Place,
+  { bucket, key, onlyNew = false }: Place & { readonly onlyNew?: boolean },
   upload: (uploadId: string) => Promise<{ readonly done: CompletedPart[]; readonly result: T }>,
 ): Promise<T> {
   const Bucket = bucket;
@@ -110,7 +116,10 @@ async function multipart<T>(
   try {
     const { done: Parts, result } = await upload(UploadId);
     await client.send(
-      new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts } }),
+      new CompleteMultipartUploadCommand({
+        ...{ Bucket, Key, UploadId, MultipartUpload: { Parts } },
+        ...conditionOf(onlyNew),
+      }),
     );
     return result;
   } catch (thrown) {

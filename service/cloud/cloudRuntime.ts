@@ -151,6 +151,11 @@ export interface UsageQuery extends CloudPlace {
   readonly loadBalancerArn: string;
 }
 
+export interface PutQuery extends ObjectQuery {
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly onlyNew?: boolean;
+}
+
 export interface CloudRuntime {
   /** One of each name. */
   usage(query: UsageQuery): Promise<readonly Usage[]>;
@@ -161,8 +166,11 @@ export interface CloudRuntime {
   readSecret(query: SecretQuery): Promise<string | undefined>;
   putSecretValue(query: SecretQuery & { readonly value: string }): Promise<void>;
 
-  /** Replaces what is there. The body is read once, in bounded memory; what is written is there whole or not at all. */
-  putObject(query: ObjectQuery & { readonly body: AsyncIterable<Uint8Array> }): Promise<StoredObject>;
+  /**
+   * Replaces what is there, or with `onlyNew` is refused (`object_exists`). The body is read once, in bounded memory; what is
+   * written is there whole or not at all.
+   */
+  putObject(query: PutQuery): Promise<StoredObject>;
   getObject(query: ObjectQuery): Promise<AsyncIterable<Uint8Array>>;
   /** In the order of the keys' UTF-8 bytes. */
   listObjects(query: PrefixQuery): Promise<readonly ObjectFacts[]>;
@@ -186,6 +194,7 @@ export type CloudErrorCode =
   | "too_many_results"
   | "secret_not_found"
   | "object_not_found"
+  | "object_exists"
   | "bucket_not_found"
   | "database_not_found";
 

@@ -43,7 +43,11 @@ export function localDataCalls(control: LocalControl): DataCalls {
         z.undefined(),
       );
     },
-    putObject: ({ body, ...query }) => control.send(objectQuestion(query), body, Stored),
+    putObject({ body, onlyNew, ...object }) {
+      const { path, query } = objectQuestion(object);
+      const put = { path, query: { ...query, ...(onlyNew === true ? { onlyNew: "true" } : {}) } };
+      return control.send(put, body, Stored);
+    },
     getObject: (query) => control.open(objectQuestion(query)),
     async listObjects(query) {
       return (await list(query)).map(({ key, bytes }): ObjectFacts => ({ key, bytes }));

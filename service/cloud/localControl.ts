@@ -26,6 +26,7 @@ const TRANSFER_TIMEOUT_MS = 600_000;
 const CODES: readonly CloudErrorCode[] = [
   "secret_not_found",
   "object_not_found",
+  "object_exists",
   "bucket_not_found",
   "database_not_found",
 ];

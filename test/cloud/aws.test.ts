@@ -12,6 +12,7 @@ import {
   SecretsManagerClient,
 } from "@aws-sdk/client-secrets-manager";
 import { afterAll, describe, expect, it } from "vitest";
+import { AnchorConflict, anchorStore } from "../../service/audit/anchorStore.ts";
 import { createAwsCloudRuntime } from "../../service/cloud/awsCloudRuntime.ts";
 import { describeCloudRuntime } from "./contract.ts";
 import { type DataWorld, describeCloudData } from "./dataContract.ts";
@@ -43,6 +44,21 @@ if ("unavailable" in moto) {
   };
   describeCloudRuntime("AWS (moto)", open);
   describeCloudData("AWS (moto)", open);
+
+  it("keeps the audit trail's checkpoints in a bucket, and writes over none", async () => {
+    const { runtime: cloud, bucket } = await open();
+    const store = anchorStore(`s3://${bucket}/trail?region=${REGION}`, { cloud });
+    expect(store.place).toBe(`s3://${bucket}/trail/`);
+    for (const _again of [1, 2]) await store.put("one.ndjson", "first");
+    for (const other of ["other", "firs", "first and more"])
+      await expect(store.put("one.ndjson", other)).rejects.toThrow(AnchorConflict);
+    const parts: Uint8Array[] = [];
+    const key = "trail/one.ndjson";
+    for await (const part of await cloud.getObject({ region: REGION, bucket, key })) parts.push(part);
+    expect(Buffer.concat(parts).toString()).toBe("first");
+    const nowhere = anchorStore(`s3://no-such-bucket/trail?region=${REGION}`, { cloud });
+    await expect(nowhere.put("one.ndjson", "first")).rejects.toMatchObject({ code: "bucket_not_found" });
+  });
 
   describe("a place with a role", () => {
     const roleArn = "arn:aws:iam::222222222222:role/controller";

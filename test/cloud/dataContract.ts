@@ -14,6 +14,7 @@ export interface DataWorld extends CloudWorld {
 }
 
 const LARGE_BYTES = 40 * 1024 * 1024;
+const TWO_PARTS_BYTES = 17 * 1024 * 1024;
 
 /** What every CloudRuntime promises of secrets, objects, databases and restarts. */
 export function describeCloudData(name: string, open: () => Promise<DataWorld>): void {
@@ -63,6 +64,19 @@ export function describeCloudData(name: string, open: () => Promise<DataWorld>):
       expect((await read("objects/größe + a%20b.txt")).toString()).toBe("three");
       expect(await put("objects/empty")).toEqual({ bytes: 0, sha256: sha256("") });
       expect((await read("objects/empty")).length).toBe(0);
+    });
+
+    it("writes over nothing where it is asked not to", async () => {
+      const once = (text: string | Uint8Array) =>
+        runtime.putObject({ ...at(`once/${text.length}`), body: pieces([text]), onlyNew: true });
+      expect(await once("first")).toEqual({ bytes: 5, sha256: sha256("first") });
+      const refused = once("other");
+      await expect(refused).rejects.toMatchObject({ code: "object_exists", retryable: false });
+      expect((await read("once/5")).toString()).toBe("first");
+      const large = randomBytes(TWO_PARTS_BYTES);
+      await once(large);
+      await expect(once(randomBytes(TWO_PARTS_BYTES))).rejects.toMatchObject({ code: "object_exists" });
+      expect((await read(`once/${TWO_PARTS_BYTES}`)).equals(large)).toBe(true);
     });
 
     it("stores what is larger than one part", async () => {

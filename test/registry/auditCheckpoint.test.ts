@@ -23,7 +23,8 @@ import type { Registry } from "../../registry/registry.ts";
 import { signingKeyList } from "../../registry/signingKey.ts";
 import { tenantUpdate } from "../../registry/tenant.ts";
 import { tenantLegalHold } from "../../registry/tenantLifecycle.ts";
-import { anchorCheckpoints, anchorName, anchorStore } from "../../service/audit/anchor.ts";
+import { anchorCheckpoints, anchorName } from "../../service/audit/anchor.ts";
+import { AnchorConflict, anchorStore } from "../../service/audit/anchorStore.ts";
 import { takeCheckpoint } from "../../service/audit/checkpoint.ts";
 import { purgeAuditBefore } from "../../service/audit/purge.ts";
 import type { Settings } from "../../service/config.ts";
@@ -140,10 +141,38 @@ describeDialects("checkpoints of the audit trail", (create) => {
     const [name = ""] = names;
     const kept = readCheckpoint(readFileSync(path.join(folder, "kept", name), "utf8"));
     expect(await verifyExport(registry, { checkpoints: [kept] })).toMatchObject({ verified: true });
-    // What is there stays as it is.
-    writeFileSync(path.join(folder, "kept", name), "older");
-    await store.put(name, "newer");
-    expect(readFileSync(path.join(folder, "kept", name), "utf8")).toBe("older");
+  });
+
+  it("are left alone where something else lies in their place, which is told once and stops no other", async () => {
+    const { registry } = await world(await create());
+    const store = anchorStore(folder, { cloud: undefined as never });
+    const service = serviceOf(registry);
+    writeFileSync(path.join(folder, anchorName(1)), "another");
+    await checkpoint(registry);
+    await checkpoint(registry);
+    for (const _again of [1, 2]) await anchorCheckpoints(service, store);
+    expect(readFileSync(path.join(folder, anchorName(1)), "utf8")).toBe("another");
+    expect(await registry.read((db) => checkpointsToAnchor(db, store.place))).toEqual([1]);
+    const action = "security.audit_anchor_conflict";
+    const { items } = await registry.read((db) => auditEventList(db, { limit: 9, action }));
+    expect(items).toMatchObject([
+      { target: { id: "1" }, outcome: "failed", details: { number: 1, place: folder } },
+    ]);
+    const { values } = await service.metrics.securityEvents.get();
+    expect(values).toMatchObject([{ labels: { kind: "audit_anchor_conflict" }, value: 2 }]);
+  });
+
+  it("that were written before a crash could note it, or are half written, are told from another's", async () => {
+    const store = anchorStore(folder, { cloud: undefined as never });
+    const file = path.join(folder, "one");
+    for (const _again of [1, 2]) await store.put("one", "first\nsecond\n");
+    writeFileSync(file, "first\nsec");
+    await expect(store.put("one", "first\nsecond\n")).rejects.toThrow(/half written/);
+    for (const other of ["first\nsecond\nthird\n", "first\nSecond\n"]) {
+      writeFileSync(file, other);
+      await expect(store.put("one", "first\nsecond\n")).rejects.toThrow(AnchorConflict);
+      expect(readFileSync(file, "utf8")).toBe(other);
+    }
   });
 
   it("prove one tenant's chain without showing another's", async () => {
@@ -253,7 +282,19 @@ describeDialects("the retention of the audit trail", (create) => {
 });
 
 it("is anchored at an address that takes PUT, which is told the password and nobody else", async () => {
-  const asked: { url: string; authorization: string; match: string; body: string }[] = [];
+  const asked: { method: string; url: string; authorization: string; match: string; body: string }[] = [];
+  const answers = [
+    [201],
+    [412],
+    [200, "text"],
+    [412],
+    [200, "other"],
+    [412],
+    [405],
+    [412],
+    [502],
+    [500],
+  ] as const;
   const server = createServer((request, response) => {
     let body = "";
     request.on("data", (part) => {
@@ -261,9 +302,11 @@ it("is anchored at an address that takes PUT, which is told the password and nob
     });
     request.on("end", () => {
       const { authorization = "", "if-none-match": match = "" } = request.headers;
-      asked.push({ url: request.url ?? "", authorization, match, body });
-      response.statusCode = asked.length === 1 ? 201 : asked.length === 2 ? 412 : 500;
-      response.end();
+      const { method = "", url = "" } = request;
+      const [status, text = ""] = answers[asked.length] ?? [599];
+      asked.push({ method, url, authorization, match, body });
+      response.statusCode = status;
+      response.end(text);
     });
   });
   servers.push(server);
@@ -272,11 +315,18 @@ it("is anchored at an address that takes PUT, which is told the password and nob
   const port = typeof address === "object" && address !== null ? address.port : 0;
   const store = anchorStore(`http://ann:s%40fe@127.0.0.1:${port}/kept`, { cloud: undefined as never });
   expect(store.place).toBe(`http://127.0.0.1:${port}/kept/`);
-  await store.put("one", "text");
-  await store.put("one", "text");
-  await expect(store.put("one", "text")).rejects.toThrow("500");
+  const put = () => store.put("one", "text");
+  await put();
+  await put();
+  await expect(put()).rejects.toThrow(AnchorConflict);
+  // Whoever may only write cannot be told what is there.
+  await put();
+  await expect(put()).rejects.toThrow("502");
+  await expect(put()).rejects.toThrow("500");
   const authorization = `Basic ${Buffer.from("ann:s@fe").toString("base64")}`;
-  expect(asked[0]).toEqual({ url: "/kept/one", authorization, match: "*", body: "text" });
+  const [first, , read] = asked;
+  expect(first).toEqual({ method: "PUT", url: "/kept/one", authorization, match: "*", body: "text" });
+  expect(read).toEqual({ method: "GET", url: "/kept/one", authorization, match: "", body: "" });
 });
 
 /** Three chains: of acme four events, of bolt one, of the fleet one. */

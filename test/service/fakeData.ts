@@ -119,8 +119,10 @@ export function fakeDataCalls(data: FakeData): DataCalls {
   return {
     readSecret: async ({ secretId }) => data.secrets.get(secretId),
     putSecretValue: async ({ secretId, value }) => void data.secrets.set(secretId, value),
-    async putObject({ bucket, key, body }) {
+    async putObject({ bucket, key, body, onlyNew = false }) {
       const content = await joined(body);
+      if (onlyNew && data.objects.has(`${bucket}/${key}`))
+        throw new CloudRuntimeError("object_exists", `there is a ${key}`, { retryable: false });
       data.objects.set(`${bucket}/${key}`, content);
       return { bytes: content.length, sha256: sha256(content) };
     },
