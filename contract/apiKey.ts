@@ -121,6 +121,7 @@ export const apiKeyRoutes = defineRoutes({
     summary: "Revoke a key at once",
     role: "fleet_admin",
     params: z.strictObject({ keyId: keyIdSchema }),
+    query: z.strictObject({ reason: reasonSchema.optional() }),
     status: 200,
     response: apiKeySchema,
     errors: ["api_key_not_found", "last_admin_key"],

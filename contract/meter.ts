@@ -8,6 +8,8 @@ export const METER_LIMITS = {
   decimals: 6,
   /** That are not archived, in all. */
   meters: 200,
+  /** With the archived ones, whose keys and totals stay. */
+  metersEver: 1_000,
   /** What one window of one tenant can come to, in the meter's smallest step: past it JSON numbers are no longer exact. */
   largestTotal: 999_999_999_999_999,
 } as const;

@@ -163,7 +163,11 @@ export async function apiKeyMarkUsed(record: Bookkeeping, keyId: string): Promis
 }
 
 /** Audits `api_key.revoked`; a second revocation changes nothing. The last admin key stays. */
-export async function apiKeyRevoke(change: Change, keyId: string): Promise<ApiKey> {
+export async function apiKeyRevoke(
+  change: Change,
+  keyId: string,
+  reason: string | undefined,
+): Promise<ApiKey> {
   const apiKey = await apiKeyGet(change.db, keyId);
   if (apiKey.revokedAt !== null) return apiKey;
   if (isAdminOfAll(apiKey) && (await usableAdmins(change)) <= 1) throw lastAdmin(keyId);
@@ -172,6 +176,7 @@ export async function apiKeyRevoke(change: Change, keyId: string): Promise<ApiKe
   await change.audit({
     action: "api_key.revoked",
     target: { type: "api_key", id: keyId },
+    reason: reason ?? null,
     details: { name: apiKey.name, role: apiKey.role },
   });
   return { ...apiKey, revokedAt };

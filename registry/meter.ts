@@ -13,6 +13,7 @@ export async function meterCreate(change: Change, input: MeterCreate): Promise<M
   if (meters.has(input.meterKey)) throw taken(input.meterKey);
   const live = [...meters.values()].filter(({ archivedAt }) => archivedAt === null);
   if (live.length >= METER_LIMITS.meters) throw tooMany();
+  if (meters.size >= METER_LIMITS.metersEver) throw tooManyEver();
   const meter = {
     ...definition,
     createdBy: change.context.actor.id,
@@ -49,7 +50,7 @@ export async function meterGet(db: Reader, meterKey: string): Promise<Meter> {
   });
 }
 
-/** All of them: there are a few hundred at most. */
+/** All of them, archived ones too: never more than METER_LIMITS.metersEver. */
 export async function metersByKey(db: Reader): Promise<ReadonlyMap<string, Selectable<MeterTable>>> {
   const rows = await db.selectFrom("meters").selectAll().execute();
   return new Map(rows.map((row) => [row.meterKey, row]));
@@ -95,5 +96,12 @@ function tooMany(): ProblemError {
   return new ProblemError("too_many_meters", {
     detail: `Cannot add the meter: at most ${METER_LIMITS.meters} may be there, and that many are.`,
     hint: "Archive one that is not used any more.",
+  });
+}
+
+function tooManyEver(): ProblemError {
+  return new ProblemError("too_many_meters", {
+    detail: `Cannot add the meter: at most ${METER_LIMITS.metersEver} may be there, archived ones too, and that many are.`,
+    hint: "Use a meter that is there. A meter is a kind of use: who used it, and when, is in its events.",
   });
 }

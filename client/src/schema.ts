@@ -28559,7 +28559,9 @@ export interface operations {
     };
     apiKeyRevoke: {
         parameters: {
-            query?: never;
+            query?: {
+                reason?: string;
+            };
             header?: {
                 /** @description Comes back in the answer, its operations and the audit trail; each request has an X-Request-Id of its own besides */
                 "X-Correlation-Id"?: string;

@@ -29,9 +29,13 @@ export async function apiKeyRotate(
   });
 }
 
-export async function apiKeyRevoke(context: RequestContext, keyId: string): Promise<ApiKey> {
+export async function apiKeyRevoke(
+  context: RequestContext,
+  keyId: string,
+  reason: string | undefined,
+): Promise<ApiKey> {
   await authorize(context, "apiKeyRevoke");
-  return changeAs(context, (change) => registry.apiKeyRevoke(change, keyId));
+  return changeAs(context, (change) => registry.apiKeyRevoke(change, keyId, reason));
 }
 
 /** Who presents a key, or undefined when it opens nothing. */

@@ -407,7 +407,8 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     apiKeyCreate: ({ body }, { context }) => apiKey.apiKeyCreate(context, body),
     apiKeyList: ({ query }, { context }) => apiKey.apiKeyList(context, query),
     apiKeyRotate: ({ params, body }, { context }) => apiKey.apiKeyRotate(context, params.keyId, body),
-    apiKeyRevoke: ({ params }, { context }) => apiKey.apiKeyRevoke(context, params.keyId),
+    apiKeyRevoke: ({ params, query }, { context }) =>
+      apiKey.apiKeyRevoke(context, params.keyId, query.reason),
 
     tenantHealthList: ({ query }, { context }) => health.tenantHealthList(context, query),
     serviceHealth: async () => health.serviceHealth(version),

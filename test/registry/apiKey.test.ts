@@ -189,9 +189,9 @@ describeDialects("API keys", (create) => {
     const { apiKey } = await make(registry, "fleet_operator");
     const first = await revoke(registry, apiKey.keyId);
     expect(await revoke(registry, apiKey.keyId)).toEqual(first);
-    expect(await database.raw("select action from audit_events order by sequence")).toEqual([
-      { action: "api_key.created" },
-      { action: "api_key.revoked" },
+    expect(await database.raw("select action, reason from audit_events order by sequence")).toEqual([
+      { action: "api_key.created", reason: null },
+      { action: "api_key.revoked", reason: "left the company" },
     ]);
   });
 
@@ -249,5 +249,5 @@ function rotate(registry: Registry, keyId: string, overlapMinutes: number) {
 }
 
 function revoke(registry: Registry, keyId: string) {
-  return registry.change(context, (change) => apiKeyRevoke(change, keyId));
+  return registry.change(context, (change) => apiKeyRevoke(change, keyId, "left the company"));
 }

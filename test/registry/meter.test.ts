@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { METER_LIMITS } from "../../contract/meter.ts";
 import { meterArchive, meterCreate, meterList } from "../../registry/meter.ts";
 import { context } from "./fixtures.ts";
 import { describeDialects } from "./support.ts";
@@ -28,5 +29,29 @@ describeDialects("meters", (create) => {
     await expect(registry.change(context, (change) => meterCreate(change, input))).rejects.toMatchObject({
       code: "duplicate_meter",
     });
+  });
+
+  it("are bounded, the archived ones too", async () => {
+    const registry = await (await create()).open();
+    const rest = { displayName: "A", unit: "a", aggregation: "sum", decimals: 0 } as const;
+    const add = (meterKey: string) =>
+      registry.change(context, (change) => meterCreate(change, { meterKey, ...rest }));
+    await registry.change(context, async (change) => {
+      const { db, now } = change;
+      const { length } = await db.selectFrom("meters").select("meterKey").execute();
+      const rows = Array.from({ length: METER_LIMITS.metersEver - length - 1 }, (_, at) => ({
+        ...{ ...rest, meterKey: `old${at}`, createdBy: "somebody", createdAt: now, archivedAt: now },
+      }));
+      for (let from = 0; from < rows.length; from += 100)
+        await db
+          .insertInto("meters")
+          .values(rows.slice(from, from + 100))
+          .execute();
+      await meterCreate(change, { meterKey: "last", ...rest });
+    });
+    const refused = { code: "too_many_meters", message: expect.stringContaining("1000") };
+    await expect(add("another")).rejects.toMatchObject(refused);
+    await registry.change(context, (change) => meterArchive(change, "last", undefined));
+    await expect(add("another")).rejects.toMatchObject(refused);
   });
 });
