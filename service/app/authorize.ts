@@ -2,7 +2,7 @@ import { ProblemError } from "../../contract/errors.ts";
 import type { Route } from "../../contract/route.ts";
 import { type OperationId, routes } from "../../contract/routes.ts";
 import type { ApiKeyRole } from "../../contract/vocabulary.ts";
-import { type Change, FLEET_SCOPE } from "../../registry/registry.ts";
+import { type Change, FLEET_SCOPE, type Reader } from "../../registry/registry.ts";
 import { tenantFind } from "../../registry/tenant.ts";
 import type { PolicyFacts } from "../policy/facts.ts";
 import { besideRequest, changeAs, type RequestContext } from "./context.ts";
@@ -34,6 +34,21 @@ export async function authorize(
   const told = reasons.map(({ policyId, reason }) => ({ policyId, reason }));
   await recordDenial(context, action, tenantId, { code: refusal.code, reasons: told, errors });
   throw refusal;
+}
+
+/**
+ * The same for what is named by its own id alone: it is looked up first, and the question is put about the tenant whose it is, as if the
+ * request had named that one. After the role, so that whoever has none learns nothing; an id that is nobody's is a 404 as `find` throws it.
+ */
+export async function authorizeRecord<T extends { readonly tenantId: string | null }>(
+  context: RequestContext,
+  action: OperationId,
+  find: (db: Reader) => Promise<T>,
+): Promise<T> {
+  await refuseRole(context, action);
+  const record = await context.registry.read(find);
+  await authorize(context, action, record.tenantId ?? undefined);
+  return record;
 }
 
 /** A role may do what its route asks for and what lesser roles may; whoever has none may do nothing. */
@@ -86,14 +101,10 @@ export async function recordDenial(
 }
 
 /** Of a refusal that came inside the change, and so could not be recorded there. */
-export async function recordOvertaken(
-  context: RequestContext,
-  thrown: unknown,
-  tenantId: unknown,
-): Promise<void> {
+export async function recordOvertaken(context: RequestContext, thrown: unknown): Promise<void> {
   if (!(thrown instanceof Overtaken) || context.decision?.made === undefined) return;
   context.metrics.denials.inc({ reason: "policy" });
-  const { code, options } = thrown;
-  const known = typeof tenantId === "string" ? tenantId : undefined;
-  await recordDenial(context, context.decision.made.action, known, { code, reasons: options.reasons ?? [] });
+  const { code, options, tenantId } = thrown;
+  const { action } = context.decision.made;
+  await recordDenial(context, action, tenantId, { code, reasons: options.reasons ?? [] });
 }

@@ -6,6 +6,7 @@ import { type OperationId, routes } from "../../contract/routes.ts";
 import { ENVIRONMENTS, type EnvironmentName } from "../../contract/vocabulary.ts";
 import { apiKeyGet } from "../../registry/apiKey.ts";
 import { driftIgnoreGet } from "../../registry/driftIgnore.ts";
+import { limitOverrideGet } from "../../registry/limitOverride.ts";
 import { operationGet } from "../../registry/operation.ts";
 import { pinGet } from "../../registry/pin.ts";
 import type { Reader } from "../../registry/registry.ts";
@@ -77,6 +78,11 @@ const REACHERS: Readonly<Partial<Record<OperationId, Reacher>>> = {
   windowDelete: async (db, { params }) => {
     const { planeName, tenantId } = await windowGet(db, params.windowId as string);
     return placeOr(planeName, () => ofTenant(db, tenantId));
+  },
+  limitOverrideCreate: (db, { body }) => ofTenant(db, body.tenantId),
+  limitOverrideEnd: async (db, { params }) => {
+    const now = new Date().toISOString();
+    return ofTenant(db, (await limitOverrideGet(db, params.overrideId as string, now)).tenantId);
   },
   // `plane/<name>`; a region's has planes of every environment.
   breakerReset: async (_db, { params }) => ofPlanes([String(params.scope).replace(/^plane\//, "")]),

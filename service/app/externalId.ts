@@ -2,7 +2,7 @@ import type { Page, PageRequest } from "../../contract/common.ts";
 import type { ExternalId, ExternalIdSet } from "../../contract/externalId.ts";
 import type { Tenant } from "../../contract/tenant.ts";
 import * as registry from "../../registry/externalId.ts";
-import { authorize } from "./authorize.ts";
+import { authorize, authorizeRecord } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
 
 type Named = Pick<ExternalId, "tenantId" | "system">;
@@ -43,6 +43,7 @@ export async function tenantByExternalId(
   context: RequestContext,
   { system, externalId }: Pick<ExternalId, "system" | "externalId">,
 ): Promise<Tenant> {
-  await authorize(context, "tenantByExternalId");
-  return context.registry.read((db) => registry.tenantByExternalId(db, system, externalId));
+  return authorizeRecord(context, "tenantByExternalId", (db) =>
+    registry.tenantByExternalId(db, system, externalId),
+  );
 }

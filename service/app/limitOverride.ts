@@ -11,7 +11,7 @@ import * as registry from "../../registry/limitOverride.ts";
 import type { Change } from "../../registry/registry.ts";
 import { later } from "../../registry/stackLease.ts";
 import { tenantGet } from "../../registry/tenant.ts";
-import { authorize } from "./authorize.ts";
+import { authorize, authorizeRecord } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
 import { refusePast } from "./refusePast.ts";
 
@@ -40,9 +40,10 @@ export async function limitOverrideEnd(
   overrideId: string,
   reason: string,
 ): Promise<LimitOverride> {
-  await authorize(context, "limitOverrideEnd");
   const now = new Date().toISOString();
-  const { tenantId } = await context.registry.read((db) => registry.limitOverrideGet(db, overrideId, now));
+  const { tenantId } = await authorizeRecord(context, "limitOverrideEnd", (db) =>
+    registry.limitOverrideGet(db, overrideId, now),
+  );
   const ending = (change: Change) => {
     change.afterCommit(() => context.nudges.nudge("limits"));
     return registry.limitOverrideEnd(change, overrideId, reason);
@@ -51,9 +52,8 @@ export async function limitOverrideEnd(
 }
 
 export async function limitOverrideGet(context: RequestContext, overrideId: string): Promise<LimitOverride> {
-  await authorize(context, "limitOverrideGet");
   const now = new Date().toISOString();
-  return context.registry.read((db) => registry.limitOverrideGet(db, overrideId, now));
+  return authorizeRecord(context, "limitOverrideGet", (db) => registry.limitOverrideGet(db, overrideId, now));
 }
 
 export async function limitOverrideList(

@@ -19,7 +19,7 @@ import { type ParsedManifest, parseManifests, refuseProblems } from "../manifest
 import { problemsWith } from "../manifest/requirements.ts";
 import { writeManifest } from "../manifest/write.ts";
 import { nextSteps } from "../reconcile/preview.ts";
-import { authorize } from "./authorize.ts";
+import { authorize, authorizeRecord } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
 import { authorizeManifest } from "./manifestGate.ts";
 
@@ -56,7 +56,7 @@ export async function manifestDiff(context: RequestContext, body: ManifestBody):
 }
 
 export async function manifestExport(context: RequestContext, slug: string): Promise<string> {
-  await authorize(context, "manifestExport");
+  await authorizeRecord(context, "manifestExport", ofSlug(slug));
   const { tenant, applied, directory } = await context.registry.read(async (db) => {
     const found = await tenantOf(db, slug);
     return { ...found, directory: await directoryOf(db, found.tenant.tenantId) };
@@ -94,7 +94,7 @@ export async function manifestRelease(
   slug: string,
   reason: string,
 ): Promise<Tenant> {
-  await authorize(context, "manifestRelease");
+  await authorizeRecord(context, "manifestRelease", ofSlug(slug));
   return changeAs(context, async (change) => {
     const { tenant } = await tenantOf(change.db, slug);
     if (tenant.managedBy === "manifest") return manifestForget(change, tenant, reason);
@@ -104,6 +104,10 @@ export async function manifestRelease(
       errors: [{ path: "tenant.managedBy", message: "is not manifest", value: tenant.managedBy }],
     });
   });
+}
+
+function ofSlug(slug: string) {
+  return async (db: Reader) => (await tenantOf(db, slug)).tenant;
 }
 
 async function applyOne(

@@ -17,7 +17,7 @@ import { tenantTransitionRequest } from "../../registry/tenantLifecycle.ts";
 import { limits } from "../config/limits.ts";
 import { type OperationInput, oldStateOf } from "../operations/saga.ts";
 import { sagas } from "../operations/sagas.ts";
-import { authorize } from "./authorize.ts";
+import { authorize, authorizeRecord } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
 import type { EventFeed } from "./eventFeed.ts";
 import { requestOperations } from "./requestOperations.ts";
@@ -31,14 +31,12 @@ export async function operationList(
 }
 
 export async function operationGet(context: RequestContext, operationId: string): Promise<OperationDetail> {
-  await authorize(context, "operationGet");
-  return context.registry.read((db) => registry.operationDetail(db, operationId));
+  return authorizeRecord(context, "operationGet", (db) => registry.operationDetail(db, operationId));
 }
 
 /** The journal as a feed that can be read from any point, and that ends when the operation has. */
 export async function operationEvents(context: RequestContext, operationId: string): Promise<EventFeed> {
-  await authorize(context, "operationEvents");
-  await context.registry.read((db) => registry.operationGet(db, operationId));
+  await authorizeRecord(context, "operationEvents", (db) => registry.operationGet(db, operationId));
   return {
     subscribe: (wake) => context.nudges.on(`operation:${operationId}`, wake),
     read: (after) =>
@@ -58,8 +56,9 @@ export async function operationCancel(
   operationId: string,
   reason: string | undefined,
 ): Promise<Operation> {
-  await authorize(context, "operationCancel");
-  const { tenantId } = await context.registry.read((db) => registry.operationGet(db, operationId));
+  const { tenantId } = await authorizeRecord(context, "operationCancel", (db) =>
+    registry.operationGet(db, operationId),
+  );
   const cancelling = async (change: Change) => {
     // What is read must hold until it is written: a worker may be about to begin it, or to turn it round.
     await change.lock(operationLock(operationId));
@@ -117,7 +116,7 @@ export async function operationRetry(
   operationId: string,
   options: OperationRetry,
 ): Promise<Operation> {
-  await authorize(context, "operationRetry");
+  await authorizeRecord(context, "operationRetry", (db) => registry.operationGet(db, operationId));
   return changeAs(context, async (change) => {
     const failed = await registry.operationGet(change.db, operationId);
     const target = await retryableTarget(change, failed);

@@ -6,7 +6,7 @@ import type { Change } from "../../registry/registry.ts";
 import { releaseGet } from "../../registry/release.ts";
 import { targetsOfTenant } from "../../registry/target.ts";
 import { tenantGet } from "../../registry/tenant.ts";
-import { authorize } from "./authorize.ts";
+import { authorize, authorizeRecord } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
 import { targetMissing } from "./lifecycleTargets.ts";
 import { refusePast } from "./refusePast.ts";
@@ -41,8 +41,7 @@ export async function pinList(context: RequestContext, query: PinListQuery): Pro
 }
 
 export async function pinRelease(context: RequestContext, pinId: string, reason: string): Promise<Pin> {
-  await authorize(context, "pinRelease");
-  const { tenantId } = await context.registry.read((db) =>
+  const { tenantId } = await authorizeRecord(context, "pinRelease", (db) =>
     registry.pinGet(db, pinId, new Date().toISOString()),
   );
   return changeAs(context, (change) => registry.pinRelease(change, pinId, reason), { tenantId });

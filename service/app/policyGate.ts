@@ -25,7 +25,14 @@ export interface PolicyAnswer {
 }
 
 /** A refusal that came only inside the change, which took everything back, its record included. */
-export class Overtaken extends ProblemError {}
+export class Overtaken extends ProblemError {
+  readonly tenantId: string;
+
+  constructor(tenantId: string, { code, options }: ProblemError) {
+    super(code, options);
+    this.tenantId = tenantId;
+  }
+}
 
 export async function askPolicies(
   context: RequestContext,
@@ -67,8 +74,7 @@ function recheck(
     const { query } = await gather(db, question);
     const decision = decided(context, query);
     if (decision.outcome === "allow") return;
-    const { code, options } = refusalOf(action, decision);
-    throw new Overtaken(code, options);
+    throw new Overtaken(tenantId, refusalOf(action, decision));
   };
   return { stillHolds };
 }

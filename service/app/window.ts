@@ -13,7 +13,7 @@ import { tenantGet } from "../../registry/tenant.ts";
 import * as registry from "../../registry/window.ts";
 import { refuseBadTimes } from "../windows/check.ts";
 import { windowAnswerOf, windowAt } from "../windows/evaluate.ts";
-import { authorize } from "./authorize.ts";
+import { authorize, authorizeRecord } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
 
 export async function windowCreate(context: RequestContext, input: WindowCreate): Promise<Window> {
@@ -37,8 +37,7 @@ export async function windowList(context: RequestContext, query: WindowListQuery
 }
 
 export async function windowGet(context: RequestContext, windowId: string): Promise<Window> {
-  await authorize(context, "windowGet");
-  return context.registry.read((db) => registry.windowGet(db, windowId));
+  return authorizeRecord(context, "windowGet", (db) => registry.windowGet(db, windowId));
 }
 
 export async function windowDelete(
@@ -46,8 +45,9 @@ export async function windowDelete(
   windowId: string,
   reason: string | undefined,
 ): Promise<Window> {
-  await authorize(context, "windowDelete");
-  const { tenantId } = await context.registry.read((db) => registry.windowGet(db, windowId));
+  const { tenantId } = await authorizeRecord(context, "windowDelete", (db) =>
+    registry.windowGet(db, windowId),
+  );
   const ending = (change: Change) => registry.windowEnd(change, windowId, reason ?? null);
   return changeAs(context, ending, tenantId === null ? undefined : { tenantId });
 }

@@ -14,7 +14,7 @@ function around(handler: AnyHandler): AnyHandler {
     try {
       return await handler(input, { ...tools, context });
     } catch (thrown) {
-      await recordOvertaken(context, thrown, (input.params as { tenantId?: unknown } | undefined)?.tenantId);
+      await recordOvertaken(context, thrown);
       await noteRefusal(context, thrown, input.params);
       throw thrown;
     }

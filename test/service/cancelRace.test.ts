@@ -4,6 +4,7 @@ import { operationCreate, operationGet } from "../../registry/operation.ts";
 import { operationClaimNext } from "../../registry/operationLease.ts";
 import type { RequestContext } from "../../service/app/context.ts";
 import { operationCancel } from "../../service/app/operation.ts";
+import { createMetrics } from "../../service/metrics.ts";
 import { addTarget, context } from "../registry/fixtures.ts";
 import { describeDialects } from "../registry/support.ts";
 import { defaultFiles, policiesOf } from "../support/policies.ts";
@@ -43,6 +44,7 @@ describeDialects("a cancellation that meets the operation's beginning", (create)
       ...{ requestId: "r", correlationId: "r", cancelOperation: () => undefined },
       nudges: { nudge: () => undefined },
       policy: policiesOf(...defaultFiles()),
+      metrics: createMetrics(),
     } as unknown as RequestContext;
     await Promise.all([beginning, operationCancel(asker, operationId, undefined)]);
     const { status, finishedAt } = await registry.read((db) => operationGet(db, operationId));

@@ -146,6 +146,23 @@ describe("a key for some environments", () => {
     expect(items[0]).toMatchObject({ outcome: "denied", details: { held: ["dev"] } });
   });
 
+  it("overrides no limit of a tenant elsewhere, nor ends such an override", async () => {
+    const limit = { kind: "quota", quota: "eventsPerDay", value: 5 };
+    const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
+    const body = (tenantId: string) => ({ tenantId, limit, expiresAt, reason: "black week" });
+    const end = (overrideId: string) =>
+      send("POST", `/limit-overrides/${overrideId}/end`, { reason: "over" }, adminOfDev);
+    const elsewhere = (
+      await service.call("POST", `${controlPlane}/limit-overrides`, { body: body(ids.prod) })
+    ).body;
+    expect(await send("POST", "/limit-overrides", body(ids.prod), adminOfDev)).toMatchObject(refused);
+    expect(await end(elsewhere.overrideId)).toMatchObject(refused);
+    const own = await send("POST", "/limit-overrides", body(ids.dev), adminOfDev);
+    expect(own.status).toBe(201);
+    expect(await end(own.body.overrideId)).toMatchObject({ status: 200 });
+    expect((await end("0b9f6c0e-5a0c-4b7e-9f59-0d6a1f6c2f11")).status).toBe(404);
+  });
+
   it("makes, rotates and revokes no key for more than it has itself", async () => {
     const as = adminOfDev;
     const body = (environments: string[] | null) => ({

@@ -298,6 +298,63 @@ describe("other policies", () => {
     expect((await patch(tenantId, { displayName: "Frozen again" }, key)).status).toBe(200);
   });
 
+  it("see whose something is that is named by its own id alone", async () => {
+    const tenantId = await createTenant(service, "sealed", { labels: { sealed: "yes" } });
+    const [{ operationId }] = await run(service, `/tenants/${tenantId}/activate`);
+    const made = async (at: string, body: object) => (await post(at, { tenantId, ...body })).body;
+    const reason = "a reason";
+    const soon = new Date(Date.now() + 3_600_000).toISOString();
+    const { pinId } = await made("/pins", { reason });
+    const times = { fromAt: "2031-12-20T00:00:00.000Z", untilAt: "2032-01-02T00:00:00.000Z" };
+    const { windowId } = await made("/windows", { effect: "deny", reason, ...times });
+    const limit = { kind: "quota", quota: "eventsPerDay", value: 5 };
+    const { overrideId } = await made("/limit-overrides", { limit, reason, expiresAt: soon });
+    const crm = `${controlPlane}/tenants/${tenantId}/external-ids/crm`;
+    expect((await service.call("PUT", crm, { body: { externalId: "4711" } })).status).toBeLessThan(300);
+    const before = await version();
+    writeFileSync(
+      own,
+      `@id("sealed") @reason("Nobody touches it.") forbid (principal, action, resource is Tenantry::Tenant)
+       when { resource.hasTag("sealed") };`,
+    );
+    await settled("the new policy", (set) => set.version !== before);
+
+    type Call = [method: string, at: (id: string) => string, id: string, body?: object];
+    const writes: Record<string, Call> = {
+      pinRelease: ["POST", (id) => `/pins/${id}/release`, pinId, { reason }],
+      windowDelete: ["DELETE", (id) => `/windows/${id}?reason=over`, windowId],
+      limitOverrideEnd: ["POST", (id) => `/limit-overrides/${id}/end`, overrideId, { reason }],
+      operationCancel: ["POST", (id) => `/operations/${id}/cancel`, operationId, {}],
+      operationRetry: ["POST", (id) => `/operations/${id}/retry`, operationId, {}],
+      manifestRelease: ["POST", (id) => `/manifests/tenants/${id}/release`, "sealed", { reason }],
+    };
+    const reads: Record<string, Call> = {
+      windowGet: ["GET", (id) => `/windows/${id}`, windowId],
+      limitOverrideGet: ["GET", (id) => `/limit-overrides/${id}`, overrideId],
+      operationGet: ["GET", (id) => `/operations/${id}`, operationId],
+      operationEvents: ["GET", (id) => `/operations/${id}/events`, operationId],
+      manifestExport: ["GET", (id) => `/manifests/tenants/${id}`, "sealed"],
+      tenantByExternalId: ["GET", (id) => `/tenants/by-external-id/crm/${id}`, "4711"],
+    };
+    const auditor = (await post("/api-keys", { name: "looks", role: "auditor" })).body.secret;
+    for (const [action, [method, at, id, body]] of Object.entries({ ...writes, ...reads })) {
+      const send = (path: string, key?: string) =>
+        service.call(method, `${controlPlane}${path}`, { ...(body && { body }), ...(key && { key }) });
+      expect(await send(at(id)), action).toMatchObject({
+        ...{ status: 403, body: { code: "policy_denied", reasons: [{ policyId: "sealed" }] } },
+      });
+      const [event] = await eventsOf(tenantId, "access.denied");
+      expect(event).toMatchObject({ outcome: "denied", details: { action, code: "policy_denied" } });
+      const nobodys = id.length === 36 ? "0b9f6c0e-5a0c-4b7e-9f59-0d6a1f6c2f11" : "nobodys";
+      expect(await send(at(nobodys)), action).toMatchObject({ status: 404 });
+      if (action in writes)
+        expect(await send(at(nobodys), auditor), action).toMatchObject({ body: { code: "forbidden" } });
+    }
+    rmSync(own);
+    await settled("the old policies", (set) => set.version === before);
+    expect((await post(`/pins/${pinId}/release`, { reason })).status).toBe(200);
+  });
+
   it("and a key's environments see the plane that is chosen for who names none", async () => {
     const before = await version();
     const draft = { planes: [] };
