@@ -1,4 +1,4 @@
-import type { Selectable } from "kysely";
+import type { CompiledQuery, Selectable } from "kysely";
 import type { AuditDecision, AuditDecisionListQuery } from "../contract/audit.ts";
 import type { Page } from "../contract/common.ts";
 import type { Bookkeeping } from "./bookkeeping.ts";
@@ -9,20 +9,53 @@ import type { Reader } from "./registry.ts";
 import type { DecisionTable } from "./schema.ts";
 import { later } from "./stackLease.ts";
 
+/** Rows of one statement. */
+const ROWS_AT_ONCE = 50;
+
 /**
  * What was allowed, reads too: rows that are written in batches and removed when they are old. Evidence of another weight than
- * the chain: no hash links them, and a process that is killed loses the last few seconds.
+ * the chain: no hash links them, and a process that is killed loses the last few seconds. What is there already stays as it is, so that a
+ * batch of which nobody knows whether it was committed can be written again.
  */
 export async function decisionsWrite(
-  record: Bookkeeping,
+  { db }: Bookkeeping,
   decisions: readonly AuditDecision[],
 ): Promise<void> {
-  if (decisions.length === 0) return;
-  await record.db.insertInto("decisions").values(decisions.map(toRow)).execute();
+  for (let from = 0; from < decisions.length; from += ROWS_AT_ONCE) {
+    const rows = decisions.slice(from, from + ROWS_AT_ONCE).map(toRow);
+    if (rows.length < ROWS_AT_ONCE) await insertOf(db, rows).execute();
+    else await db.executeQuery({ ...fullInsert(db, rows), parameters: rows.flatMap(valuesOf) });
+  }
+}
+
+function insertOf(db: Bookkeeping["db"], rows: readonly Row[]) {
+  return db
+    .insertInto("decisions")
+    .values(rows)
+    .onConflict((conflict) => conflict.doNothing());
+}
+
+const fullInserts = new WeakMap<object, CompiledQuery>();
+
+/**
+ * The insert of a whole batch, compiled once for each database: with every request a row comes in, and building the statement takes
+ * as long as running it. Who watches for writes sees the first of them, and they all are one statement.
+ */
+function fullInsert(db: Bookkeeping["db"], rows: readonly Row[]): CompiledQuery {
+  // A transaction is an object of its own; what it shares with all others of its database is this.
+  const { adapter } = db.getExecutor();
+  const compiled = fullInserts.get(adapter) ?? insertOf(db, rows).compile();
+  fullInserts.set(adapter, compiled);
+  return compiled;
 }
 
 /** Newest first. */
 export async function decisionList(db: Reader, query: AuditDecisionListQuery): Promise<Page<AuditDecision>> {
+  const found = await decisionListQuery(db, query).execute();
+  return toPage(found, query.limit, fromRow, (row) => [row.decidedAt, row.decisionId]);
+}
+
+export function decisionListQuery(db: Reader, query: AuditDecisionListQuery) {
   let rows = db.selectFrom("decisions").selectAll();
   const equal = {
     ...{ principalId: query.principalId, tenantId: query.tenantId, action: query.action },
@@ -38,12 +71,10 @@ export async function decisionList(db: Reader, query: AuditDecisionListQuery): P
       eb(refTuple("decidedAt", "decisionId"), "<", tuple(decidedAt, decisionId)),
     );
   }
-  const found = await rows
+  return rows
     .orderBy("decidedAt", "desc")
     .orderBy("decisionId", "desc")
-    .limit(query.limit + 1)
-    .execute();
-  return toPage(found, query.limit, fromRow, (row) => [row.decidedAt, row.decisionId]);
+    .limit(query.limit + 1);
 }
 
 /** Removes a bounded number of the oldest, and says how many. A legal hold keeps what is about its tenant. */
@@ -65,18 +96,29 @@ export async function decisionsPurge(
   return ids.length;
 }
 
-function toRow({ principal, policies, ...rest }: AuditDecision): Selectable<DecisionTable> {
+type Row = Selectable<DecisionTable>;
+
+/** Field by field, in the order of `valuesOf`. */
+function toRow(decision: AuditDecision): Row {
   return {
-    ...rest,
-    ...{ principalId: principal.id, principalName: principal.name, policies: toJson(policies) },
+    decisionId: decision.decisionId,
+    decidedAt: decision.decidedAt,
+    principalId: decision.principal.id,
+    principalName: decision.principal.name,
+    role: decision.role,
+    action: decision.action,
+    tenantId: decision.tenantId,
+    policies: toJson(decision.policies),
+    requestId: decision.requestId,
+    correlationId: decision.correlationId,
   };
 }
 
-function fromRow({
-  principalId,
-  principalName,
-  policies,
-  ...rest
-}: Selectable<DecisionTable>): AuditDecision {
+/** Kysely takes the columns in the order of the first row's fields. */
+function valuesOf(row: Row): unknown[] {
+  return Object.values(row);
+}
+
+function fromRow({ principalId, principalName, policies, ...rest }: Row): AuditDecision {
   return { ...rest, principal: { id: principalId, name: principalName }, policies: fromJson(policies) };
 }

@@ -21,8 +21,6 @@ type Asked = "principal" | "requestId" | "correlationId" | "decision";
 export interface DecisionLogTuning {
   readonly flushMs: number;
   readonly keptAtMost: number;
-  /** Rows of one statement, for which the event loop waits on SQLite. */
-  readonly writtenAtOnce: number;
   /** Rows of one transaction: each costs a sync of the disk, and pages that several of its rows are on are written once. */
   readonly committedAtOnce: number;
 }
@@ -39,10 +37,7 @@ export function createDecisionLog(
     while (waiting.length > 0) {
       const batch = waiting.slice(0, tuning.committedAtOnce);
       try {
-        await registry.record(async (record) => {
-          for (let from = 0; from < batch.length; from += tuning.writtenAtOnce)
-            await decisionsWrite(record, batch.slice(from, from + tuning.writtenAtOnce));
-        });
+        await registry.record((record) => decisionsWrite(record, batch));
       } catch (thrown) {
         if (!isDown) log.warn({ err: thrown }, "cannot write the decision log; it is tried again");
         isDown = true;

@@ -140,10 +140,10 @@ export const limits = {
   traceErrorChars: 500,
   /** Between two lines about traces that cannot be sent. */
   traceErrorEveryMs: 60_000,
-  /** The log of what was allowed: how often it is written, how much of it waits in memory at most, and rows in one write. */
   auditAnchorMs: 30_000,
   /** Chains whose beginnings are removed in one pass, and events of one chain in one transaction. */
   auditChainsPurgedAtOnce: 100,
   auditEventsPurgedAtOnce: 1_000,
-  decisionLog: { flushMs: 2_000, keptAtMost: 20_000, writtenAtOnce: 500, committedAtOnce: 5_000 },
+  /** The log of what was allowed: how often it is written, how much of it waits in memory at most, and rows in one transaction. */
+  decisionLog: { flushMs: 2_000, keptAtMost: 20_000, committedAtOnce: 5_000 },
 } as const;

@@ -1,9 +1,9 @@
-import { randomUUID } from "node:crypto";
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import express from "express";
 import { ProblemError } from "../../contract/errors.ts";
 import { isMutation, type Route } from "../../contract/route.ts";
 import { validate } from "../../contract/validate.ts";
+import { newId } from "../../registry/id.ts";
 import { type IdempotencyRequest, requestDigest } from "../../registry/idempotency.ts";
 import { redactText } from "../../registry/redact.ts";
 import type { Change } from "../../registry/registry.ts";
@@ -40,7 +40,8 @@ export function begin(deps: HttpDeps): RequestHandler {
   // Its lines have fields of ours alone, ids and texts, and looking through them for secrets costs more than writing them.
   const log = deps.base.log.child({}, { redact: [] });
   return (request, response, next) => {
-    const requestId = randomUUID();
+    // They grow: the log of decisions has an index of them, and is written with every request.
+    const requestId = newId();
     const asked = request.get("x-correlation-id") ?? "";
     const correlationId = correlationShape.test(asked) ? asked : requestId;
     const facts: RequestFacts = {

@@ -1,6 +1,11 @@
 import { expect, it } from "vitest";
 import type { AuditDecision, AuditDecisionListQuery } from "../../contract/audit.ts";
-import { decisionList, decisionsPurge, decisionsWrite } from "../../registry/decisionLog.ts";
+import {
+  decisionList,
+  decisionListQuery,
+  decisionsPurge,
+  decisionsWrite,
+} from "../../registry/decisionLog.ts";
 import { newId } from "../../registry/id.ts";
 import { tenantLegalHold } from "../../registry/tenantLifecycle.ts";
 import { addTenant, context, settableClock } from "./fixtures.ts";
@@ -29,6 +34,38 @@ describeDialects("the decision log", (create) => {
     const second = await list({ limit: 2, cursor: first.nextCursor ?? undefined });
     expect([...first.items, ...second.items]).toEqual([...rows].reverse());
     expect(second.nextCursor).toBeNull();
+  });
+
+  it("keeps every field of a large batch, and takes one that it has already", async () => {
+    const registry = await (await create()).open();
+    const rows = Array.from({ length: 123 }, (_, place) =>
+      decision(new Date(Date.UTC(2026, 2, 1) + place).toISOString(), {
+        ...{ action: `action ${place}`, policies: [`policy ${place}`], correlationId: `c${place}` },
+        ...(place % 2 === 0 && { tenantId: `tenant ${place}`, role: null }),
+        principal: { id: `key ${place}`, name: `name ${place}` },
+      }),
+    );
+    for (const batch of [rows.slice(0, 100), rows.slice(50), rows])
+      await registry.record((record) => decisionsWrite(record, batch));
+    const { items } = await registry.read((db) => decisionList(db, { limit: 200 }));
+    expect(items).toEqual([...rows].reverse());
+  });
+
+  it.each([
+    ["principalId", "decisions_by_principal_id_decided_at_decision_id"],
+    ["tenantId", "decisions_by_tenant_id_decided_at_decision_id"],
+    ["action", "decisions_by_action_decided_at_decision_id"],
+    ["correlationId", "decisions_by_correlation_id_decided_at_decision_id"],
+    ["from", "decisions_by_decided_at_decision_id"],
+    ["requestId", "decisions_by_request_id"],
+  ])("is searched by %s by an index, never as a whole", async (field, index) => {
+    const registry = await (await create()).open();
+    if (registry.dialect !== "sqlite") return;
+    const asked = { limit: 50, [field]: "2026-03-01T09:00:00.000Z" };
+    const plan = await registry.read((db) => registry.explain(decisionListQuery(db, asked).compile()));
+    expect(plan.join("\n")).toContain(index);
+    // Of one request there are a few at most.
+    if (field !== "requestId") expect(plan.join("\n")).not.toContain("TEMP B-TREE");
   });
 
   it("keeps what is young and removes the rest in bounded parts", async () => {
