@@ -44,7 +44,7 @@ export async function housekeep(service: ServiceContext): Promise<void> {
   };
   await inBatches(await kept("usage"), purgeUsage, limits.usagePurgeBatches);
   await inBatches(await kept("decisions"), async (keepDays) => {
-    const batch = { keepDays, limit: limits.decisionLog.writtenAtOnce };
+    const batch = { keepDays, limit: limits.decisionsPurgedAtOnce };
     const decisions = await registry.record((record) => decisionsPurge(record, batch));
     metrics.purged.inc({ what: "decisions" }, decisions);
     return decisions;

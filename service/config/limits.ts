@@ -146,4 +146,5 @@ export const limits = {
   auditEventsPurgedAtOnce: 1_000,
   /** The log of what was allowed: how often it is written, how much of it waits in memory at most, and rows in one transaction. */
   decisionLog: { flushMs: 2_000, keptAtMost: 20_000, committedAtOnce: 5_000 },
+  decisionsPurgedAtOnce: 500,
 } as const;
