@@ -178,6 +178,6 @@ export const entitlementRoutes = defineRoutes({
     status: 200,
     tagged: true,
     response: entitlementBundleSchema,
-    errors: ["tenant_not_found"],
+    errors: ["tenant_not_found", "tenant_deleted"],
   },
 });

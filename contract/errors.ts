@@ -47,6 +47,7 @@ export const ERRORS = {
   audit_chain_not_found: { status: 404, title: "No such chain" },
   audit_checkpoint_not_found: { status: 404, title: "No such checkpoint, or its heads are kept elsewhere" },
   method_not_allowed: { status: 405, title: "The path does not take this method" },
+  tenant_deleted: { status: 410, title: "The tenant is deleted" },
   duplicate_slug: { status: 409, title: "The slug is taken" },
   duplicate_external_id: { status: 409, title: "Another tenant has the external id" },
   too_many_contacts: { status: 409, title: "Too many contacts" },

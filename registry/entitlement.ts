@@ -23,6 +23,10 @@ export interface KeptBundle {
   readonly changedAt: string;
 }
 
+export interface FoundBundle extends KeptBundle {
+  readonly tenantDeletedAt: string | null;
+}
+
 interface Bound extends PlanBinding {
   readonly tenantId: string;
 }
@@ -101,12 +105,19 @@ function changedEntries(before: BundleEntries, after: BundleEntries): Record<str
 }
 
 const bundleOfTenant = prepared((db, tenantId: string) =>
-  db.selectFrom("entitlementBundles").selectAll().where("tenantId", "=", tenantId),
+  db
+    .selectFrom("entitlementBundles")
+    .innerJoin("tenants", "tenants.tenantId", "entitlementBundles.tenantId")
+    .selectAll("entitlementBundles")
+    .select("tenants.deletedAt as tenantDeletedAt")
+    .where("entitlementBundles.tenantId", "=", tenantId),
 );
 
-export async function bundleFind(db: Reader, tenantId: string): Promise<KeptBundle | undefined> {
+export async function bundleFind(db: Reader, tenantId: string): Promise<FoundBundle | undefined> {
   const [row] = await bundleOfTenant(db, tenantId);
-  return row && fromRow(row);
+  if (row === undefined) return undefined;
+  const { tenantDeletedAt, ...kept } = row;
+  return { ...fromRow(kept), tenantDeletedAt };
 }
 
 /** Tenants of which an override has ended since it was evaluated, the longest ago first. */

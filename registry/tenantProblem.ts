@@ -53,6 +53,15 @@ export function refuseGone(tenant: Tenant): void {
   requireTransition(tenant.status, "update");
 }
 
+/** Of what is kept of a tenant that is deleted, and is not given out any more. */
+export function refuseDeleted(tenantId: string, deletedAt: string | null): void {
+  if (deletedAt === null) return;
+  throw new ProblemError("tenant_deleted", {
+    detail: `Cannot answer: tenant ${tenantId} must not be deleted, and was at ${deletedAt}.`,
+    hint: "It does not come back: stop serving it, and stop asking.",
+  });
+}
+
 export function versionNotFound(tenant: Tenant, recordVersion: number): ProblemError {
   return new ProblemError("tenant_version_not_found", {
     detail: `Cannot find the version: the tenant has versions 1 to ${tenant.recordVersion}, got ${recordVersion}.`,

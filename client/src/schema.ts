@@ -2739,7 +2739,7 @@ export interface paths {
         };
         /**
          * An evidence pack: what is on record of a tenant for a period, signed
-         * @description A zip file with the record's versions, the audit events with their proof, operations, placements, releases, entitlements, decisions and certificates, each with its checksum in a signed manifest. `tenantry evidence verify` checks it without the service. That it was taken is audited, and a checkpoint is taken with it.
+         * @description A zip file with the record's versions, the audit events with their proof, operations, placements, releases, entitlements, decisions and certificates, each with its checksum in a signed manifest. `tenantry evidence verify` checks it without the service. Audit events are in it as far as the newest checkpoint has signed them, and the manifest says when that was: take one before it, with POST /v1/control-plane/audit/checkpoints, where the last hour matters. That a pack was taken is audited.
          */
         get: operations["tenantEvidence"];
         put?: never;
@@ -4708,7 +4708,7 @@ export interface components {
             status: number;
             detail: string;
             /** @enum {string} */
-            code: "malformed_json" | "unauthenticated" | "forbidden" | "policy_denied" | "policy_error" | "residency_violation" | "not_entitled" | "route_not_found" | "tenant_not_found" | "tenant_version_not_found" | "contact_not_found" | "external_id_not_found" | "plane_not_found" | "region_not_found" | "policy_version_not_found" | "plan_not_found" | "plan_version_not_found" | "entitlement_override_not_found" | "release_not_found" | "pin_not_found" | "window_not_found" | "flag_not_found" | "flag_override_not_found" | "incident_not_found" | "certificate_not_found" | "operation_not_found" | "drift_scan_not_found" | "drift_cause_not_found" | "drift_ignore_not_found" | "drift_schedule_not_found" | "rollout_not_found" | "breaker_not_found" | "routing_version_not_found" | "domain_not_found" | "meter_not_found" | "limit_override_not_found" | "connector_not_found" | "integration_not_found" | "api_key_not_found" | "audit_chain_not_found" | "audit_checkpoint_not_found" | "method_not_allowed" | "duplicate_slug" | "duplicate_external_id" | "too_many_contacts" | "too_many_external_ids" | "illegal_transition" | "legal_hold" | "grace_ended" | "archive_missing" | "operation_in_progress" | "operation_finished" | "operation_compensating" | "operation_not_retryable" | "findings_changed" | "breaker_open" | "rollout_in_progress" | "rollout_finished" | "rollout_status" | "preview_outdated" | "no_plane_in_region" | "region_not_allowed" | "plane_not_dedicated" | "isolation_change_needs_migration" | "plane_missing" | "plane_incomplete" | "release_missing" | "release_incompatible" | "target_pinned" | "window_closed" | "too_many_windows" | "too_many_overrides" | "too_many_plans" | "duplicate_flag" | "too_many_flags" | "flag_archived" | "incident_resolved" | "target_missing" | "managed_by_manifest" | "routing_not_held" | "duplicate_domain" | "too_many_domains" | "domain_taken" | "dns_unavailable" | "domain_not_verified" | "duplicate_meter" | "too_many_meters" | "quota_exceeded" | "connector_retired" | "duplicate_integration" | "too_many_integrations" | "idempotency_in_progress" | "audit_checkpoint_missing" | "audit_broken" | "api_key_ended" | "last_admin_key" | "version_conflict" | "body_too_large" | "unsupported_media_type" | "invalid_request" | "manifest_invalid" | "cohort_empty" | "cohort_too_large" | "isolation_not_in_plan" | "catalog_invalid" | "unknown_capability" | "unknown_plan" | "image_not_found" | "image_tag_refused" | "image_registry_refused" | "domain_refused" | "secret_value_refused" | "audit_too_large" | "confirmation_mismatch" | "idempotency_key_reuse" | "queue_full" | "rate_limited" | "internal" | "state_unavailable" | "image_registry_unavailable" | "routing_store_unavailable" | "not_ready" | "busy" | "storage_full";
+            code: "malformed_json" | "unauthenticated" | "forbidden" | "policy_denied" | "policy_error" | "residency_violation" | "not_entitled" | "route_not_found" | "tenant_not_found" | "tenant_version_not_found" | "contact_not_found" | "external_id_not_found" | "plane_not_found" | "region_not_found" | "policy_version_not_found" | "plan_not_found" | "plan_version_not_found" | "entitlement_override_not_found" | "release_not_found" | "pin_not_found" | "window_not_found" | "flag_not_found" | "flag_override_not_found" | "incident_not_found" | "certificate_not_found" | "operation_not_found" | "drift_scan_not_found" | "drift_cause_not_found" | "drift_ignore_not_found" | "drift_schedule_not_found" | "rollout_not_found" | "breaker_not_found" | "routing_version_not_found" | "domain_not_found" | "meter_not_found" | "limit_override_not_found" | "connector_not_found" | "integration_not_found" | "api_key_not_found" | "audit_chain_not_found" | "audit_checkpoint_not_found" | "method_not_allowed" | "tenant_deleted" | "duplicate_slug" | "duplicate_external_id" | "too_many_contacts" | "too_many_external_ids" | "illegal_transition" | "legal_hold" | "grace_ended" | "archive_missing" | "operation_in_progress" | "operation_finished" | "operation_compensating" | "operation_not_retryable" | "findings_changed" | "breaker_open" | "rollout_in_progress" | "rollout_finished" | "rollout_status" | "preview_outdated" | "no_plane_in_region" | "region_not_allowed" | "plane_not_dedicated" | "isolation_change_needs_migration" | "plane_missing" | "plane_incomplete" | "release_missing" | "release_incompatible" | "target_pinned" | "window_closed" | "too_many_windows" | "too_many_overrides" | "too_many_plans" | "duplicate_flag" | "too_many_flags" | "flag_archived" | "incident_resolved" | "target_missing" | "managed_by_manifest" | "routing_not_held" | "duplicate_domain" | "too_many_domains" | "domain_taken" | "dns_unavailable" | "domain_not_verified" | "duplicate_meter" | "too_many_meters" | "quota_exceeded" | "connector_retired" | "duplicate_integration" | "too_many_integrations" | "idempotency_in_progress" | "audit_checkpoint_missing" | "audit_broken" | "api_key_ended" | "last_admin_key" | "version_conflict" | "body_too_large" | "unsupported_media_type" | "invalid_request" | "manifest_invalid" | "cohort_empty" | "cohort_too_large" | "isolation_not_in_plan" | "catalog_invalid" | "unknown_capability" | "unknown_plan" | "image_not_found" | "image_tag_refused" | "image_registry_refused" | "domain_refused" | "secret_value_refused" | "audit_too_large" | "confirmation_mismatch" | "idempotency_key_reuse" | "queue_full" | "rate_limited" | "internal" | "state_unavailable" | "image_registry_unavailable" | "routing_store_unavailable" | "not_ready" | "busy" | "storage_full";
             hint?: string;
             errors: components["schemas"]["FieldError"][];
             requestId?: string;
@@ -17338,6 +17338,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `tenant_deleted`: The tenant is deleted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `invalid_request`: The request is not valid */
             422: {
                 headers: {
@@ -28179,7 +28188,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `audit_broken`: The audit trail is not what it was */
+            /** @description `audit_checkpoint_missing`: No checkpoint vouches for it yet */
             409: {
                 headers: {
                     [name: string]: unknown;

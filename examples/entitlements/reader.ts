@@ -4,14 +4,15 @@
  *
  * It believes only what is signed with a key it was given, for its own tenant, not from the future and not older than what it
  * has (bundle.ts). While the control plane is away the last bundle holds until its staleness bound; past that each
- * capability goes by what was declared for it, open or closed. With `file` the last good bundle outlives the service.
+ * capability goes by what was declared for it, open or closed. With `file` the last good bundle outlives the service. A tenant that is
+ * deleted may do nothing any more, whatever was declared; a bundle that is newer than the last ends that.
  *
  * Plain Node 24, nothing to install: this folder can be copied as it is.
  *
  *     TENANTRY_URL=http://127.0.0.1:7070 TENANTRY_API_KEY=tk_… TENANTRY_SIGNING_KEY="$(cat public.pem)" \
  *       node examples/entitlements/reader.ts <tenantId> audit-export
  */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { allows, type Bundle, isStale, judgeBundle, type Refusal } from "./bundle.ts";
@@ -32,6 +33,8 @@ export interface EntitlementReaderOptions {
   readonly file?: string;
   readonly onRefused?: (refusal: Refusal, why: string) => void;
   readonly onChange?: (bundle: Bundle) => void;
+  /** The control plane has said that the tenant is deleted; told once. */
+  readonly onGone?: () => void;
   /** The last good bundle could not be written: a restart would begin without it. */
   readonly onFileError?: (thrown: unknown) => void;
   readonly now?: () => number;
@@ -43,6 +46,8 @@ export interface EntitlementReader {
   readonly bundle: Bundle | undefined;
   /** True before there was a bundle, and past the bound of the one there is. */
   readonly stale: boolean;
+  /** The tenant is deleted: nothing is enabled. */
+  readonly gone: boolean;
   /** Asks now; false when there was no answer that could be believed, and the last bundle still holds. */
   refresh(waitMs?: number): Promise<boolean>;
   /** Follows until `stop`. */
@@ -61,6 +66,7 @@ export function createEntitlementReader(options: EntitlementReaderOptions): Enti
   const address = new URL(`/v1/control-plane/tenants/${tenantId}/entitlements/bundle`, url);
   const stopping = new AbortController();
   let bundle: Bundle | undefined = file === undefined ? undefined : fromFile(file);
+  let gone = false;
 
   /** A 304 proves nothing: before the bundle gets stale it is asked for whole. */
   function isAging({ issuedAt, staleAfterMs }: Bundle): boolean {
@@ -79,9 +85,20 @@ export function createEntitlementReader(options: EntitlementReaderOptions): Enti
       if (Date.parse(verdict.bundle.issuedAt) <= Date.parse(before.issuedAt)) return true;
     }
     bundle = verdict.bundle;
+    gone = false;
     if (file !== undefined) keepIn(file, bundle);
     if (before?.version !== bundle.version) options.onChange?.(bundle);
     return true;
+  }
+
+  /** The answer is not signed. It can only take away, and no other 4xx is taken for it: a wrong address or key is no deletion. */
+  function takeGone(problem: unknown): void {
+    const { code } = (problem ?? {}) as { readonly code?: unknown };
+    if (code !== "tenant_deleted" || gone) return;
+    gone = true;
+    // A restart must not begin with what the tenant could do.
+    if (file !== undefined) rmSync(file, { force: true });
+    options.onGone?.();
   }
 
   /** What was verified holds whether it can be kept or not. */
@@ -105,7 +122,8 @@ export function createEntitlementReader(options: EntitlementReaderOptions): Enti
         },
         signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(waitMs + ANSWER_MS)]),
       });
-      if (response.status === 304) return known !== undefined;
+      if (response.status === 304) return known !== undefined && !gone;
+      if (response.status === 410) takeGone(await response.json());
       return response.ok && take(await response.json());
     } catch {
       return false;
@@ -145,12 +163,15 @@ export function createEntitlementReader(options: EntitlementReaderOptions): Enti
   }
 
   return {
-    isEnabled: (capabilityKey) => allows(bundle, capabilityKey, now()),
+    isEnabled: (capabilityKey) => !gone && allows(bundle, capabilityKey, now()),
     get bundle() {
       return bundle;
     },
     get stale() {
       return bundle === undefined || isStale(bundle, now());
+    },
+    get gone() {
+      return gone;
     },
     refresh,
     follow,
@@ -178,6 +199,7 @@ async function main([tenantId, ...capabilities]: readonly string[]): Promise<voi
   };
   const reader = createEntitlementReader({
     ...{ url, apiKey, tenantId, keys: [key], onChange: () => setImmediate(tell) },
+    onGone: () => console.log("the tenant is deleted: everything is off"),
     onRefused: (refusal, why) => console.error(`refused (${refusal}): ${why}`),
   });
   process.once("SIGINT", () => reader.stop());

@@ -13,7 +13,7 @@ import { capabilityKeys } from "../../registry/plan.ts";
 import { planOf } from "../../registry/planBinding.ts";
 import type { Change, Reader } from "../../registry/registry.ts";
 import { tenantGet } from "../../registry/tenant.ts";
-import { refuseGone } from "../../registry/tenantProblem.ts";
+import { refuseDeleted, refuseGone } from "../../registry/tenantProblem.ts";
 import { currentBundle, firstBundle } from "../entitlements/expiry.ts";
 import { issuedBundle } from "../entitlements/issued.ts";
 import { noteKnown, noteSent } from "../entitlements/propagation.ts";
@@ -80,7 +80,7 @@ export interface BundleKnown {
   readonly gone: AbortSignal;
 }
 
-/** Undefined when the newest is what the caller has. */
+/** Undefined when the newest is what the caller has. Throws tenant_deleted, so that nobody goes on believing what the tenant could do. */
 export async function entitlementBundleGet(
   context: RequestContext,
   tenantId: string,
@@ -89,9 +89,11 @@ export async function entitlementBundleGet(
   await authorize(context, "entitlementBundleGet", tenantId);
   if (version !== undefined) noteKnown(context, tenantId, version);
   let kept = (await currentBundle(context, tenantId)) ?? (await firstBundle(context, tenantId));
+  refuseDeleted(tenantId, kept.tenantDeletedAt);
   if (kept !== undefined && kept.version === version && waitMs > 0) {
     await waitForVersion(context, tenantId, version, { waitMs, gone });
     kept = (await currentBundle(context, tenantId)) ?? kept;
+    refuseDeleted(tenantId, kept.tenantDeletedAt);
   }
   if (kept.version === version) return undefined;
   if (version !== undefined) noteSent(context, tenantId, kept);

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { bundleFind, bundlesDue, entitlementsRefresh, type KeptBundle } from "../../registry/entitlement.ts";
+import { bundleFind, bundlesDue, entitlementsRefresh, type FoundBundle } from "../../registry/entitlement.ts";
 import { entitlementOverridesExpire } from "../../registry/entitlementOverride.ts";
 import type { Change } from "../../registry/registry.ts";
 import { tenantGet } from "../../registry/tenant.ts";
+import { refuseDeleted } from "../../registry/tenantProblem.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
 import { limits } from "../config/limits.ts";
 import { entitlementTopic } from "./waits.ts";
@@ -26,11 +27,12 @@ export async function endOverrides(service: ServiceContext): Promise<void> {
   }
 }
 
-/** Of a tenant that came into the registry past its making, such as by a restored table. */
-export async function firstBundle({ registry }: ServiceContext, tenantId: string): Promise<KeptBundle> {
+/** Of a tenant that came into the registry past its making, such as by a restored table. Throws tenant_deleted. */
+export async function firstBundle({ registry }: ServiceContext, tenantId: string): Promise<FoundBundle> {
   const requestId = randomUUID();
   const evaluating = async (change: Change) => {
     const tenant = await tenantGet(change.db, tenantId);
+    refuseDeleted(tenantId, tenant.deletedAt);
     await entitlementsRefresh(change, tenant, "entitlement.evaluated");
     return bundleFind(change.db, tenantId);
   };
@@ -68,7 +70,7 @@ async function expireOf({ registry, nudges }: ServiceContext, tenantId: string):
 export async function currentBundle(
   service: ServiceContext,
   tenantId: string,
-): Promise<KeptBundle | undefined> {
+): Promise<FoundBundle | undefined> {
   const find = () => service.registry.read((db) => bundleFind(db, tenantId));
   const kept = await find();
   if (kept?.nextChangeAt == null || kept.nextChangeAt > new Date().toISOString()) return kept;

@@ -23,7 +23,7 @@ const AT = "2026-03-01T09:00:00.000Z";
 function waiting() {
   vi.mocked(bundles.bundlesNewest).mockResolvedValue(AT);
   const say = (version: number, changedAt: string) => {
-    vi.mocked(bundles.bundleFind).mockResolvedValue({ version } as bundles.KeptBundle);
+    vi.mocked(bundles.bundleFind).mockResolvedValue({ version } as bundles.FoundBundle);
     vi.mocked(bundles.bundlesChangedAfter).mockImplementation(async (_db, after) =>
       changedAt > after ? [{ tenantId: TENANT, version, changedAt }] : [],
     );

@@ -163,6 +163,39 @@ it("goes on from its file after a restart while the control plane is away, and n
   expect([third.reader.bundle, third.refusals]).toEqual([undefined, ["forged"]]);
 });
 
+it("allows nothing once the tenant is deleted, also after a restart, until there is a newer bundle", async () => {
+  const file = path.join(folder, "of-a-deleted-tenant.json");
+  let told = 0;
+  const { reader, advance } = read({ file, onGone: () => (told += 1) });
+  answers = [says(bundleOf({ version: 5 }))];
+  await reader.refresh();
+  // Only what says so is taken for it.
+  for (const code of ["tenant_not_found", undefined]) {
+    answers = [() => ({ status: code === undefined ? 410 : 404, body: { code } })];
+    expect(await reader.refresh()).toBe(false);
+    expect([reader.gone, reader.isEnabled("audit-export")]).toEqual([false, true]);
+  }
+  answers = [() => ({ status: 410, body: { code: "tenant_deleted" } })];
+  for (let time = 0; time < 2; time += 1) expect(await reader.refresh()).toBe(false);
+  expect([told, reader.gone, reader.isEnabled("audit-export")]).toEqual([1, true, false]);
+  advance(900_001);
+  // Declared open, which is for who cannot be asked about.
+  expect(reader.isEnabled("single-sign-on")).toBe(false);
+
+  answers = [() => ({ status: 503 })];
+  const restarted = read({ file });
+  await restarted.reader.refresh();
+  expect([restarted.reader.bundle, restarted.reader.isEnabled("audit-export")]).toEqual([undefined, false]);
+
+  answers = [says(bundleOf({ version: 5 })), () => ({ status: 304 })];
+  await reader.refresh();
+  await reader.refresh(1_000);
+  expect(reader.gone).toBe(true);
+  answers = [says(bundleOf({ version: 6, issuedAt: new Date(issuedMs + 900_001).toISOString() }))];
+  expect(await reader.refresh()).toBe(true);
+  expect([reader.gone, reader.isEnabled("audit-export")]).toEqual([false, true]);
+});
+
 it("takes a change, and says so, though its file cannot be written", async () => {
   const [seen, failures]: [number[], unknown[]] = [[], []];
   const { reader } = read({

@@ -252,3 +252,22 @@ it("changes nothing for a tenant that is gone", async () => {
   });
   expect(answer).toMatchObject({ status: 409, body: { code: "illegal_transition" } });
 });
+
+it("issues no bundle for a tenant that is deleted, whoever waits and whatever they have", async () => {
+  const deleted = await createTenant(service, "deleted");
+  const ask = (headers: Record<string, string> = {}, query = "") =>
+    service.call("GET", `${at(deleted)}/bundle${query}`, { headers });
+  const etag = (await ask()).headers.get("etag") ?? "";
+  const held = ask({ "if-none-match": etag }, "?waitMs=1000");
+  await service.call("DELETE", `${controlPlane}/tenants/${deleted}?reason=test`);
+  const refused = { status: 410, body: { code: "tenant_deleted" } };
+  expect(await ask()).toMatchObject(refused);
+  expect(await ask({ "if-none-match": etag })).toMatchObject(refused);
+  expect(await held).toMatchObject(refused);
+  expect((await service.call("GET", at(deleted))).status).toBe(200);
+
+  const reader = createEntitlementReader({
+    ...{ url: service.url(), apiKey: service.adminKey, tenantId: deleted, keys: [await publicKey()] },
+  });
+  expect([await reader.refresh(), reader.gone]).toEqual([false, true]);
+});
