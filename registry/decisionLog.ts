@@ -82,18 +82,26 @@ export async function decisionsPurge(
   { db, now }: Bookkeeping,
   { keepDays, limit }: { readonly keepDays: number; readonly limit: number },
 ): Promise<number> {
-  const old = await db
+  const before = later(now, -keepDays * 86_400_000);
+  const last = await db
     .selectFrom("decisions")
-    .select("decisionId")
-    .where("decidedAt", "<", later(now, -keepDays * 86_400_000))
+    .select(["decidedAt", "decisionId"])
+    .where("decidedAt", "<", before)
     .where(isNotHeld("decisions.tenantId"))
     .orderBy("decidedAt")
-    .limit(limit)
-    .execute();
-  if (old.length === 0) return 0;
-  const ids = old.map(({ decisionId }) => decisionId);
-  await db.deleteFrom("decisions").where("decisionId", "in", ids).execute();
-  return ids.length;
+    .orderBy("decisionId")
+    .offset(limit - 1)
+    .limit(1)
+    .executeTakeFirst();
+  let gone = db
+    .deleteFrom("decisions")
+    .where("decidedAt", "<", before)
+    .where(isNotHeld("decisions.tenantId"));
+  if (last !== undefined)
+    gone = gone.where(({ eb, refTuple, tuple }) =>
+      eb(refTuple("decidedAt", "decisionId"), "<=", tuple(last.decidedAt, last.decisionId)),
+    );
+  return Number((await gone.executeTakeFirst()).numDeletedRows);
 }
 
 type Row = Selectable<DecisionTable>;

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import type { DataClass } from "../contract/retention.ts";
 import { decisionsPurge } from "../registry/decisionLog.ts";
 import { operationsPurge, outboxPurge, queueTurnsPurge } from "../registry/housekeeping.ts";
@@ -43,12 +44,13 @@ export async function housekeep(service: ServiceContext): Promise<void> {
     return usage;
   };
   await inBatches(await kept("usage"), purgeUsage, limits.usagePurgeBatches);
-  await inBatches(await kept("decisions"), async (keepDays) => {
+  const purgeDecisions = async (keepDays: number) => {
     const batch = { keepDays, limit: limits.decisionsPurgedAtOnce };
     const decisions = await registry.record((record) => decisionsPurge(record, batch));
     metrics.purged.inc({ what: "decisions" }, decisions);
     return decisions;
-  });
+  };
+  await inBatches(await kept("decisions"), purgeDecisions, limits.decisionPurgeBatches);
   await inBatches(await kept("audit"), async (keepDays) => {
     const events = await purgeAudit(service, cause, keepDays);
     metrics.purged.inc({ what: "audit" }, events);
@@ -66,5 +68,7 @@ async function inBatches(
   if (days === null) return;
   for (let batch = 0; batch < most; batch += 1) {
     if ((await purge(days)) === 0) return;
+    // On SQLite nothing else would get its turn: its answers come at once.
+    await setImmediate();
   }
 }

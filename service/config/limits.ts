@@ -141,10 +141,15 @@ export const limits = {
   /** Between two lines about traces that cannot be sent. */
   traceErrorEveryMs: 60_000,
   auditAnchorMs: 30_000,
+  /** Packs that are made at the same time, and how long one may take to be read. */
+  evidencePacks: 4,
+  evidenceMs: 600_000,
   /** Chains whose beginnings are removed in one pass, and events of one chain in one transaction. */
   auditChainsPurgedAtOnce: 100,
   auditEventsPurgedAtOnce: 1_000,
   /** The log of what was allowed: how often it is written, how much of it waits in memory at most, and rows in one transaction. */
   decisionLog: { flushMs: 2_000, keptAtMost: 20_000, committedAtOnce: 5_000 },
-  decisionsPurgedAtOnce: 500,
+  /** Decisions removed in one transaction, and how often so many in one pass: more an hour than a thousand a second come to. */
+  decisionsPurgedAtOnce: 1_000,
+  decisionPurgeBatches: 4_000,
 } as const;
