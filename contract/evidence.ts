@@ -3,7 +3,12 @@ import { atInput, tenantIdSchema } from "./common.ts";
 import { defineRoutes } from "./route.ts";
 
 /** Bounds of one pack. */
-export const EVIDENCE_LIMITS = { days: 400, records: 100_000 } as const;
+export const EVIDENCE_LIMITS = {
+  days: 400,
+  /** Of one file. */
+  records: 100_000,
+  fileBytes: 80 * 1024 * 1024,
+} as const;
 
 export const evidenceQuerySchema = z.strictObject({
   from: atInput.meta({ description: "Not before this", example: "2026-03-01T00:00:00.000Z" }),
@@ -24,6 +29,8 @@ export interface EvidenceManifest {
   readonly to: string;
   readonly createdAt: string;
   readonly createdBy: string;
+  /** That has signed the audit events; those after it are not in the pack. */
+  readonly checkpoint: { readonly number: number; readonly createdAt: string };
   readonly files: readonly EvidenceFile[];
 }
 
@@ -34,7 +41,7 @@ export interface EvidenceFile {
   readonly bytes: number;
   /** Hex. */
   readonly sha256: string;
-  /** False where there were more records than a file may have. */
+  /** False where there was more than a file may have. */
   readonly complete: boolean;
 }
 
@@ -45,12 +52,12 @@ export const evidenceRoutes = defineRoutes({
     tag: "Audit",
     summary: "An evidence pack: what is on record of a tenant for a period, signed",
     description:
-      "A zip file with the record's versions, the audit events with their proof, operations, placements, releases, entitlements, decisions and certificates, each with its checksum in a signed manifest. `tenantry evidence verify` checks it without the service. That it was taken is audited, and a checkpoint is taken with it.",
+      "A zip file with the record's versions, the audit events with their proof, operations, placements, releases, entitlements, decisions and certificates, each with its checksum in a signed manifest. `tenantry evidence verify` checks it without the service. Audit events are in it as far as the newest checkpoint has signed them, and the manifest says when that was: take one before it, with POST /v1/control-plane/audit/checkpoints, where the last hour matters. That a pack was taken is audited.",
     role: "auditor",
     params: z.strictObject({ tenantId: tenantIdSchema }),
     query: evidenceQuerySchema,
     status: 200,
     produces: "application/zip",
-    errors: ["tenant_not_found", "audit_too_large", "audit_broken"],
+    errors: ["tenant_not_found", "audit_checkpoint_missing", "audit_too_large"],
   },
 });

@@ -1,4 +1,6 @@
+import { sql } from "kysely";
 import type { AuditEvent } from "../contract/audit.ts";
+import type { AuditCheckpointStatement } from "../contract/auditCheckpoint.ts";
 import { ProblemError } from "../contract/errors.ts";
 import { auditHead, eventsOf } from "./audit.ts";
 import { FLEET_CHAIN } from "./auditChain.ts";
@@ -110,12 +112,26 @@ export async function checkpointLines(
   return [...keys, { line: "checkpoint", ...signed }, ...lines];
 }
 
+export interface ProofRequest {
+  readonly from?: string | undefined;
+  /** Events at most, and bytes of them. */
+  readonly limit: number;
+  readonly limitBytes?: number;
+  readonly exportedAt: string;
+}
+
+export interface AuditProof {
+  /** That has signed it. */
+  readonly checkpoint: AuditCheckpointStatement;
+  readonly lines: AsyncGenerator<Exported>;
+}
+
 /** A tenant's chain as far as the newest checkpoint has signed it, with the path that shows it. */
 export async function auditProof(
   db: Reader,
   chain: string,
-  { from, limit, exportedAt }: { from?: string | undefined; limit: number; exportedAt: string },
-): Promise<AsyncGenerator<Exported>> {
+  { from, limit, limitBytes, exportedAt }: ProofRequest,
+): Promise<AuditProof> {
   const signed = await checkpointLatest(db);
   const known = signed && (await treeOf(db, signed));
   const place = known?.heads.findIndex((text) => text.startsWith(`${chain}:`)) ?? -1;
@@ -123,7 +139,9 @@ export async function auditProof(
   if (signed === undefined || known === undefined || head === undefined) throw noCheckpoint(chain);
   const upTo = Number(head.split(":")[1]);
   const after = await sequenceBefore(db, chain, from);
-  if (upTo - after > limit) throw tooLarge(upTo - after, limit);
+  if (upTo - after > limit) throw tooLarge(upTo - after, "events", limit);
+  const bytes = limitBytes === undefined ? 0 : await bytesOf(db, chain, after, upTo);
+  if (limitBytes !== undefined && bytes > limitBytes) throw tooLarge(bytes, "bytes of events", limitBytes);
   const { number } = signed.statement;
   const path = known.tree.path(place);
   async function* lines(): AsyncGenerator<Exported> {
@@ -140,7 +158,24 @@ export async function auditProof(
     }
     yield { line: "end" };
   }
-  return lines();
+  return { checkpoint: signed.statement, lines: lines() };
+}
+
+/** Of an event's line, besides what is counted below: names, digests, ids and times. */
+const EVENT_LINE_BYTES = 700;
+
+/** No less than the events between have as lines. */
+async function bytesOf(db: Reader, chain: string, after: number, upTo: number): Promise<number> {
+  const text = sql<number>`octet_length(details) + 2 * octet_length(coalesce(reason, '')) + octet_length(target_id)
+    + octet_length(actor_name) + octet_length(correlation_id) + octet_length(request_id)`;
+  const { bytes, events } = await db
+    .selectFrom("auditEvents")
+    .select((eb) => [eb.fn.sum(text).as("bytes"), eb.fn.countAll().as("events")])
+    .where("chain", "=", chain)
+    .where("sequence", ">", after)
+    .where("sequence", "<=", upTo)
+    .executeTakeFirstOrThrow();
+  return Number(bytes ?? 0) + Number(events) * EVENT_LINE_BYTES;
 }
 
 /** The last event before the time, 0 when there is none or it is the chain's start. */
@@ -181,10 +216,10 @@ function noCheckpoint(chain: string): ProblemError {
   });
 }
 
-function tooLarge(events: number, limit: number): ProblemError {
+function tooLarge(found: number, what: string, limit: number): ProblemError {
   return new ProblemError("audit_too_large", {
-    detail: `Cannot prove ${events} events in one answer: it must be at most ${limit}.`,
-    hint: "Say with `from` which of them matter.",
-    errors: [{ path: "query.from", message: "leaves too many events", value: events }],
+    detail: `Cannot prove ${found} ${what} in one answer: it must be at most ${limit}.`,
+    hint: "Say with a later `from` which of them matter, or export the whole chain page by page with GET /v1/control-plane/audit/export?chain=<tenant id>.",
+    errors: [{ path: "query.from", message: "leaves too many events", value: found }],
   });
 }

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
+import { EVIDENCE_LIMITS, type EvidenceManifest } from "../../contract/evidence.ts";
 import { readKeys } from "../../registry/auditKept.ts";
 import { type EvidenceVerification, evidenceVerify } from "../../registry/evidenceVerify.ts";
 import { argument, type CommandSpec, text } from "../commands/spec.ts";
@@ -10,8 +11,8 @@ import { tenantId } from "../commands/tenantIds.ts";
 import { EXIT, Failure, usageFailure } from "../exit.ts";
 import { harmless } from "../io.ts";
 
-/** What is unpacked is held in memory. */
-const PACK_BYTES = 512 * 1024 * 1024;
+/** What is unpacked is held in memory: no more than a pack's twelve files, its manifest and the signature can have. */
+const PACK_BYTES = 13 * EVIDENCE_LIMITS.fileBytes;
 const PATIENCE_MS = 600_000;
 
 export const evidenceCommands: readonly CommandSpec[] = [
@@ -92,6 +93,13 @@ async function reading<T>(file: string, read: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Where the period goes on after what the checkpoint has signed. */
+function freshness({ checkpoint, to }: EvidenceManifest): string[] {
+  // The file is a stranger's until it is verified.
+  const signedAt = checkpoint?.createdAt ?? "";
+  return signedAt >= to ? [] : [`audit events after ${signedAt} are not in it`];
+}
+
 function told({ verified, manifest, problems, audit }: EvidenceVerification): string {
   const of =
     manifest === null
@@ -106,6 +114,7 @@ function told({ verified, manifest, problems, audit }: EvidenceVerification): st
     ...problems.map((problem) => `  ${problem}`),
     ...files,
     ...(audit === null ? [] : [`${audit.events} audit events, checkpoint ${audit.checkpoints.join(", ")}`]),
+    ...(manifest === null ? [] : freshness(manifest)),
   ];
   return `${lines.map(harmless).join("\n")}\n`;
 }

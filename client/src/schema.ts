@@ -894,7 +894,7 @@ export interface paths {
         put?: never;
         /**
          * Look for a domain's record now, and route the domain when it is there
-         * @description The service looks by itself too. A domain that another tenant had verified passes to this one when that one's record is gone. Send If-Match with the record version to change only what you have read.
+         * @description The service looks by itself too. A domain that another tenant had verified passes to this one when that one's record is gone. Where a routing rollback holds the plane, `waitsForRelease` says so. Send If-Match with the record version to change only what you have read.
          */
         post: operations["domainVerify"];
         delete?: never;
@@ -5650,6 +5650,62 @@ export interface components {
             items: components["schemas"]["Domain"][];
             /** @description Send as `cursor` to go on; null on the last page */
             nextCursor: string | null;
+        };
+        DomainVerified: {
+            /**
+             * Format: uuid
+             * @example 0b9f6c0e-5a0c-4b7e-9f59-0d6a1f6c2f11
+             */
+            domainId: string;
+            tenantId: components["schemas"]["TenantId"];
+            /** @description Whose router answers for it */
+            planeName: components["schemas"]["PlaneName"];
+            /**
+             * @description As DNS has it: lower case, punycode
+             * @example xn--bcher-kva.example
+             */
+            domain: string;
+            /**
+             * @description As people read it
+             * @example bücher.example
+             */
+            displayName: string;
+            /**
+             * @description pending: claimed; verified: routed; lapsed: its record was gone for too long; expired: never verified; removed
+             * @enum {string}
+             */
+            status: "pending" | "verified" | "lapsed" | "expired" | "removed";
+            /** @description The DNS record that verifies it; it must stay */
+            challenge: {
+                recordName: string;
+                /** @constant */
+                recordType: "TXT";
+                value: string;
+            };
+            verifiedAt: string | null;
+            /** @description Verified, and its record is missing since */
+            failingSince: string | null;
+            checkedAt: string | null;
+            /** @description What the last look found wrong */
+            problem: string | null;
+            nextCheckAt: string | null;
+            recordVersion: number;
+            /**
+             * Format: date-time
+             * @description ISO 8601, UTC
+             * @example 2026-03-01T09:30:00.000Z
+             */
+            createdAt: string;
+            createdBy: string;
+            /**
+             * Format: date-time
+             * @description ISO 8601, UTC
+             * @example 2026-03-01T09:30:00.000Z
+             */
+            updatedAt: string;
+            removedAt: string | null;
+            /** @description The plane's routing is held at an older version without the domain: it is routed when the hold is released (routingRelease). null: nothing is in its way */
+            waitsForRelease: components["schemas"]["RoutingHold"] | null;
         };
         Release: {
             /**
@@ -14915,7 +14971,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Domain"];
+                    "application/json": components["schemas"]["DomainVerified"];
                 };
             };
             /** @description `malformed_json`: The body is not JSON */

@@ -93,7 +93,8 @@ export async function tenantAuditProof(
   const exportedAt = new Date().toISOString();
   return context.registry.read(async (db) => {
     await tenantGet(db, tenantId);
-    return pieces(await auditProof(db, tenantId, { from, limit: PROOF_LIMITS.events, exportedAt }));
+    const { lines } = await auditProof(db, tenantId, { from, limit: PROOF_LIMITS.events, exportedAt });
+    return pieces(lines);
   });
 }
 

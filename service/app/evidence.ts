@@ -1,16 +1,15 @@
 import { ProblemError } from "../../contract/errors.ts";
 import { EVIDENCE_LIMITS, type EvidenceQuery } from "../../contract/evidence.ts";
 import { tenantGet } from "../../registry/tenant.ts";
-import { takeCheckpoint } from "../audit/checkpoint.ts";
 import { evidenceEntries } from "../audit/evidence.ts";
 import { zipOf } from "../audit/zip.ts";
 import { signerOf } from "../signing/signer.ts";
 import { authorize } from "./authorize.ts";
-import { changeAs, controllerFor, type RequestContext } from "./context.ts";
+import { changeAs, type RequestContext } from "./context.ts";
 
 const DAY_MS = 86_400_000;
 
-/** That it was taken is on record before the checkpoint is, so that the pack holds that too. */
+/** That it was taken is on record before the first byte of it is sent. */
 export async function tenantEvidence(
   context: RequestContext,
   tenantId: string,
@@ -23,7 +22,6 @@ export async function tenantEvidence(
   const target = { type: "tenant", id: tenantId };
   const entry = { action: "evidence.taken", target, tenantId, details: { from, to } };
   const taking = await changeAs(context, (change) => change.audit(entry), { tenantId });
-  await takeCheckpoint(context, (work) => registry.change(controllerFor(context), work), { always: true });
   const request = { tenant, from, to, createdAt: taking.occurredAt, createdBy: principal.id };
   const bytes = await registry.read(async (db) =>
     zipOf(evidenceEntries(db, request, signerOf(context.settings))),

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { EVIDENCE_LIMITS, type EvidenceFile, type EvidenceManifest } from "../../contract/evidence.ts";
 import type { Tenant } from "../../contract/tenant.ts";
 import { archivesOfTenant } from "../../registry/archive.ts";
-import { auditProof } from "../../registry/auditExport.ts";
+import { type AuditProof, auditProof } from "../../registry/auditExport.ts";
 import { canonicalJson } from "../../registry/canonicalJson.ts";
 import { certificateFind } from "../../registry/certificate.ts";
 import { decisionList } from "../../registry/decisionLog.ts";
@@ -20,12 +20,14 @@ import type { ZipEntry } from "./zip.ts";
 /**
  * An evidence pack: what is on record of one tenant for a period, as files with a signed manifest. It holds nothing of other
  * tenants, no secret and none of the tenant's own data, since the registry has none. Read and sent page by page. A file that would
- * have too many records ends early and says so in the manifest; the audit events are counted before the first byte is sent.
+ * have too much ends early and says so in the manifest; the audit events, which prove nothing when some are missing, are counted
+ * before the first byte is sent. They go as far as the newest checkpoint, since taking one is not for whoever may only read.
  */
 export interface EvidenceRequest extends Period {
   readonly tenant: Tenant;
   readonly createdAt: string;
   readonly createdBy: string;
+  readonly bounds?: Pick<Record<keyof typeof EVIDENCE_LIMITS, number>, "records" | "fileBytes">;
 }
 
 interface Part {
@@ -40,11 +42,19 @@ export async function* evidenceEntries(
   signer: Signer,
 ): AsyncGenerator<ZipEntry> {
   const files: EvidenceFile[] = [];
-  for (const part of await partsOf(db, request)) yield { name: part.name, content: linesOf(part, files) };
+  const { bounds = EVIDENCE_LIMITS } = request;
+  // A line less than a file may have: what stands before the events are lines too.
+  const most = { limit: bounds.records - 100, limitBytes: bounds.fileBytes };
+  const proving = { from: request.from, exportedAt: request.createdAt, ...most };
+  const proof = await auditProof(db, request.tenant.tenantId, proving);
+  for (const part of await partsOf(db, request, proof))
+    yield { name: part.name, content: linesOf(part, files, bounds) };
   const { tenant, from, to, createdAt, createdBy } = request;
   const { tenantId, slug } = tenant;
   const manifest: EvidenceManifest = {
-    ...{ formatVersion: 1, kind: "evidence_pack", tenantId, slug, from, to, createdAt, createdBy, files },
+    ...{ formatVersion: 1, kind: "evidence_pack", tenantId, slug, from, to, createdAt, createdBy },
+    checkpoint: { number: proof.checkpoint.number, createdAt: proof.checkpoint.createdAt },
+    files,
   };
   const signature = { keyId: signer.keyId, signature: signer.sign(canonicalJson(manifest)) };
   yield { name: MANIFEST, content: [`${JSON.stringify(manifest, null, 2)}\n`] };
@@ -52,33 +62,39 @@ export async function* evidenceEntries(
 }
 
 /** One line of JSON each; what was written is noted once it is. */
-async function* linesOf({ name, description, records }: Part, files: EvidenceFile[]): AsyncGenerator<string> {
+async function* linesOf(
+  { name, description, records }: Part,
+  files: EvidenceFile[],
+  bounds: NonNullable<EvidenceRequest["bounds"]>,
+): AsyncGenerator<string> {
   const hash = createHash("sha256");
   let [count, bytes, complete] = [0, 0, true];
   for await (const record of records) {
-    if (count >= EVIDENCE_LIMITS.records) {
+    const line = `${JSON.stringify(record)}\n`;
+    const lineBytes = Buffer.byteLength(line);
+    if (count >= bounds.records || bytes + lineBytes > bounds.fileBytes) {
       complete = false;
       break;
     }
-    const line = `${JSON.stringify(record)}\n`;
     hash.update(line);
-    bytes += Buffer.byteLength(line);
+    bytes += lineBytes;
     count += 1;
     yield line;
   }
   files.push({ name, description, records: count, bytes, sha256: hash.digest("hex"), complete });
 }
 
-async function partsOf(db: Reader, { tenant, from, to, createdAt }: EvidenceRequest): Promise<Part[]> {
+async function partsOf(
+  db: Reader,
+  { tenant, from, to }: EvidenceRequest,
+  proof: AuditProof,
+): Promise<Part[]> {
   const { tenantId } = tenant;
   const period = { from, to };
-  // A line less than a file may have: what stands before the events are lines too.
-  const limit = EVIDENCE_LIMITS.records - 100;
-  const proof = await auditProof(db, tenantId, { from, limit, exportedAt: createdAt });
   return [
     part("tenant.ndjson", "The record as it is now", [tenant]),
     part("tenant-versions.ndjson", "The record's versions, newest first", versionsIn(db, tenantId, period)),
-    part(AUDIT, "Audit events since the period began, with their proof", proof),
+    part(AUDIT, "Audit events since the period began, with their proof", proof.lines),
     part("operations.ndjson", "Operations that were asked for", operationsIn(db, tenantId, period)),
     part("decisions.ndjson", "What was allowed; denials are audit events", decisionsIn(db, tenantId, period)),
     part("targets.ndjson", "Deployment targets as they are now", await targetsOfTenant(db, tenantId)),

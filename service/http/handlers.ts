@@ -47,13 +47,14 @@ import * as reconfigure from "../app/tenantReconfigure.ts";
 import * as status from "../app/tenantStatus.ts";
 import * as usage from "../app/usage.ts";
 import * as window from "../app/window.ts";
+import { limits } from "../config/limits.ts";
 import { createFigures } from "../figures.ts";
 import type { CallTools } from "./deps.ts";
 import { sendEntitlementBundle } from "./entitlementBundle.ts";
 import { sendEventStream } from "./eventStream.ts";
 import { sendPieces } from "./pieces.ts";
 import { sendRoutingLatest } from "./routingLatest.ts";
-import type { Streams } from "./streams.ts";
+import { createPlaces, type Streams } from "./streams.ts";
 import { expectedVersion } from "./versions.ts";
 
 /** The documents are mounted by docs.ts, which needs no wrapper. */
@@ -80,6 +81,7 @@ export interface HandlerDeps {
 }
 
 export function createHandlers({ streams, version, isStopping }: HandlerDeps): Handlers {
+  const packs = createPlaces("evidence packs", limits.evidencePacks);
   const observeFigures = createFigures();
   return {
     tenantCreate: ({ body }, { context }) => tenant.tenantCreate(context, body),
@@ -398,9 +400,10 @@ export function createHandlers({ streams, version, isStopping }: HandlerDeps): H
     retentionSet: ({ params, body }, tools) =>
       retention.retentionSet(tools.context, params.dataClass, body, expectedVersion(tools)),
     tenantEvidence: async ({ params, query }, { context, response }) => {
+      packs.admit(response);
       const { name, bytes } = await evidence.tenantEvidence(context, params.tenantId, query);
       response.set("Content-Disposition", `attachment; filename="${name}"`);
-      await sendPieces(response, "application/zip", bytes);
+      await sendPieces(response, "application/zip", bytes, limits.evidenceMs);
     },
     auditVerification: ({ query }, { context }) => audit.auditVerification(context, query),
 

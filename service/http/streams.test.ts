@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { ProblemError } from "../../contract/errors.ts";
 import { limits } from "../config/limits.ts";
 import { createMetrics } from "../metrics.ts";
-import { createStreams } from "./streams.ts";
+import { createPlaces, createStreams } from "./streams.ts";
 
 const response = () => Object.assign(new EventEmitter(), { end() {} }) as unknown as Response;
 
@@ -32,5 +32,17 @@ describe("createStreams", () => {
     }
     streams.endAll();
     expect(ended).toBe(3);
+  });
+});
+
+describe("createPlaces", () => {
+  it("admits so many, and another when one has ended", () => {
+    const places = createPlaces("packs", 2);
+    const open = [response(), response()];
+    for (const one of open) places.admit(one);
+    expect(() => places.admit(response())).toThrow("at most 2 may be made at once");
+    open[0]?.emit("close");
+    places.admit(response());
+    expect(() => places.admit(response())).toThrow(ProblemError);
   });
 });

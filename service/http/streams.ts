@@ -31,3 +31,22 @@ export function createStreams(metrics: Metrics): Streams {
     },
   };
 }
+
+/** Answers that cost much: at most so many at once. One that has ended, however it did, makes room. */
+export function createPlaces(what: string, most: number): Pick<Streams, "admit"> {
+  let taken = 0;
+  return {
+    admit(response) {
+      if (taken >= most) {
+        throw new ProblemError("busy", {
+          detail: `Cannot make another of the ${what}: at most ${most} may be made at once.`,
+          hint: "Try again when one of them is done.",
+        });
+      }
+      taken += 1;
+      response.once("close", () => {
+        taken -= 1;
+      });
+    },
+  };
+}

@@ -373,7 +373,7 @@ async function exportOf(registry: Registry, number: number): Promise<string> {
 
 async function proof(registry: Registry, chain: string): Promise<Exported[]> {
   const options = { limit: 100, exportedAt: "2026-03-01T09:00:00.000Z" };
-  return collect(await registry.read((db) => auditProof(db, chain, options)));
+  return collect((await registry.read((db) => auditProof(db, chain, options))).lines);
 }
 
 async function collect(lines: AsyncIterable<Exported>): Promise<Exported[]> {

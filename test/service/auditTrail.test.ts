@@ -142,9 +142,14 @@ describe("an evidence pack", () => {
     );
   };
 
+  let auditor = "";
+  beforeAll(async () => {
+    auditor = (await post("/api-keys", { name: "auditor", role: "auditor" })).body.secret;
+  });
+
   async function take(): Promise<Map<string, Uint8Array>> {
     const response = await fetch(`${service.url()}${controlPlane}/tenants/${tenantId}/evidence?${period()}`, {
-      headers: { authorization: `Bearer ${service.adminKey}` },
+      headers: { authorization: `Bearer ${auditor}` },
     });
     expect(response.headers.get("content-type")).toBe("application/zip");
     return new Map(Object.entries(unzipSync(new Uint8Array(await response.arrayBuffer()))));
@@ -164,7 +169,25 @@ describe("an evidence pack", () => {
       expect(counts[`${name}.ndjson`]).toBeGreaterThan(0);
     const all = [...files.values()].map((bytes) => Buffer.from(bytes).toString()).join("");
     expect(all).not.toContain("bolt");
-    expect(all).toContain("evidence.taken");
+  });
+
+  it("goes as far as the newest checkpoint, says so, and takes none", async () => {
+    const checkpoints = async () => (await get("/audit/checkpoints")).body.items;
+    const packed = async () => {
+      const files = await take();
+      const text = (name: string) => Buffer.from(files.get(name) ?? []).toString();
+      return { audit: text("audit.ndjson"), manifest: JSON.parse(text("manifest.json")) };
+    };
+    const [newest] = await checkpoints();
+    const { number, createdAt } = newest.statement;
+    const { audit, manifest } = await packed();
+    expect(manifest.checkpoint).toEqual({ number, createdAt });
+    expect(audit).not.toContain("evidence.taken");
+    expect(await checkpoints()).toHaveLength(1);
+    await post("/audit/checkpoints");
+    const later = await packed();
+    expect(later.manifest.checkpoint.number).toBe(number + 1);
+    expect(later.audit).toContain("evidence.taken");
   });
 
   it("is not genuine once any file of it is edited, gone, added, or signed by another key", async () => {
@@ -196,6 +219,14 @@ describe("an evidence pack", () => {
       "from=yesterday&to=today",
     ])
       expect(await get(`/tenants/${tenantId}/evidence?${query}`)).toMatchObject({ status: 422 });
+  });
+
+  it("waits for a checkpoint that has signed the tenant's events", async () => {
+    const unsigned = await createTenant(service, "unsigned");
+    expect(await get(`/tenants/${unsigned}/evidence?${period()}`)).toMatchObject({
+      status: 409,
+      body: { code: "audit_checkpoint_missing" },
+    });
   });
 });
 

@@ -1,0 +1,90 @@
+import { generateKeyPairSync } from "node:crypto";
+import pino from "pino";
+import { expect, it } from "vitest";
+import type { AuditDecision } from "../../contract/audit.ts";
+import type { EvidenceFile, EvidenceManifest } from "../../contract/evidence.ts";
+import { decisionsWrite } from "../../registry/decisionLog.ts";
+import { MANIFEST } from "../../registry/evidenceVerify.ts";
+import { newId } from "../../registry/id.ts";
+import type { Registry } from "../../registry/registry.ts";
+import { takeCheckpoint } from "../../service/audit/checkpoint.ts";
+import { type EvidenceRequest, evidenceEntries } from "../../service/audit/evidence.ts";
+import type { Settings } from "../../service/config.ts";
+import { createMetrics } from "../../service/metrics.ts";
+import { signerOf } from "../../service/signing/signer.ts";
+import { addTenant, context } from "./fixtures.ts";
+import { describeDialects } from "./support.ts";
+
+const signingKey = generateKeyPairSync("ed25519")
+  .privateKey.export({ type: "pkcs8", format: "pem" })
+  .toString();
+const settings = { signingKey, dataDir: "" } as Settings;
+
+/** More bytes than the few audit events can come to. */
+const DECISIONS = 200;
+const AMPLE = { records: 100_000, fileBytes: 10_000_000 };
+
+describeDialects("an evidence pack", (create) => {
+  it("is bounded by records and by bytes: a file ends early and says so, audit events are refused", async () => {
+    const registry = await (await create()).open();
+    const tenant = await addTenant(registry, "acme");
+    await registry.record((record) => decisionsWrite(record, decisionsOf(tenant.tenantId)));
+    const request = {
+      ...{ tenant, from: "2020-01-01T00:00:00.000Z", to: "2100-01-01T00:00:00.000Z" },
+      ...{ createdAt: "2026-03-01T09:00:00.000Z", createdBy: "ada" },
+    };
+    const decisionsIn = async (bounds: EvidenceRequest["bounds"] = AMPLE) =>
+      (await filesOf(registry, { ...request, bounds })).find(({ name }) => name === "decisions.ndjson");
+
+    await expect(decisionsIn()).rejects.toMatchObject({ code: "audit_checkpoint_missing" });
+    await checkpoint(registry);
+    const whole = await decisionsIn();
+    expect(whole).toMatchObject({ records: DECISIONS, complete: true });
+    const { bytes } = whole as EvidenceFile;
+    expect(await decisionsIn({ records: DECISIONS, fileBytes: bytes })).toEqual(whole);
+    expect(await decisionsIn({ ...AMPLE, records: DECISIONS - 1 })).toMatchObject({
+      ...{ records: DECISIONS - 1, complete: false },
+    });
+    const cut = await decisionsIn({ ...AMPLE, fileBytes: bytes - 1 });
+    expect(cut).toMatchObject({ records: DECISIONS - 1, complete: false });
+    expect(cut?.bytes).toBeLessThan(bytes);
+
+    for (const [bounds, why] of [
+      [{ ...AMPLE, records: 100 }, "Cannot prove 1 events in one answer: it must be at most 0."],
+      [{ ...AMPLE, fileBytes: 500 }, "bytes of events in one answer: it must be at most 500."],
+    ] as const)
+      await expect(decisionsIn(bounds)).rejects.toMatchObject({
+        ...{ code: "audit_too_large", message: expect.stringContaining(why) },
+      });
+  });
+});
+
+function decisionsOf(tenantId: string): AuditDecision[] {
+  return Array.from({ length: DECISIONS }, (_, at) => ({
+    decisionId: newId(),
+    decidedAt: `2026-02-01T00:00:00.${String(at).padStart(3, "0")}Z`,
+    ...{ action: "tenantGet", tenantId, requestId: "request-1", correlationId: "correlation-1" },
+    principal: { id: "key-of-ada", name: "ada" },
+    ...{ role: "auditor", policies: [] },
+  }));
+}
+
+function checkpoint(registry: Registry) {
+  const service = { registry, settings, metrics: createMetrics(), log: pino({ level: "silent" }) };
+  return takeCheckpoint(service, (work) => registry.change(context, work), { always: true });
+}
+
+async function filesOf(registry: Registry, request: EvidenceRequest): Promise<readonly EvidenceFile[]> {
+  return registry.read(async (db) => {
+    const texts = new Map<string, string>();
+    for await (const { name, content } of evidenceEntries(db, request, signerOf(settings))) {
+      let text = "";
+      for await (const piece of content) text += piece;
+      texts.set(name, text);
+    }
+    const manifest = JSON.parse(texts.get(MANIFEST) ?? "{}") as EvidenceManifest;
+    for (const { name, bytes } of manifest.files)
+      expect([name, Buffer.byteLength(texts.get(name) ?? "")]).toEqual([name, bytes]);
+    return manifest.files;
+  });
+}
