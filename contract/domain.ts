@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { at, pageOf, pageQuery, planeNameSchema, reasonSchema, tenantIdSchema, uuid } from "./common.ts";
 import { defineRoutes } from "./route.ts";
+import { routingHoldSchema } from "./routing.ts";
 
 /** Names of their own that tenants answer at, once the DNS says that they may. */
 export const DOMAIN_LIMITS = {
@@ -72,6 +73,16 @@ export const domainVerifySchema = z
   .meta({ id: "DomainVerify", example: {} });
 export type DomainVerify = z.output<typeof domainVerifySchema>;
 
+export const domainVerifiedSchema = domainSchema
+  .extend({
+    waitsForRelease: routingHoldSchema.nullable().meta({
+      description:
+        "The plane's routing is held at an older version without the domain: it is routed when the hold is released (routingRelease). null: nothing is in its way",
+    }),
+  })
+  .meta({ id: "DomainVerified" });
+export type DomainVerified = z.output<typeof domainVerifiedSchema>;
+
 export const domainListQuerySchema = z.strictObject({
   ...pageQuery,
   removed: z.stringbool().default(false).meta({ description: "Those that were removed, too" }),
@@ -129,13 +140,13 @@ export const domainRoutes = defineRoutes({
     path: `${base}/:domainId/verify`,
     tag: "Domains",
     summary: "Look for a domain's record now, and route the domain when it is there",
-    description: `The service looks by itself too. A domain that another tenant had verified passes to this one when that one's record is gone. ${ifMatch}`,
+    description: `The service looks by itself too. A domain that another tenant had verified passes to this one when that one's record is gone. Where a routing rollback holds the plane, \`waitsForRelease\` says so. ${ifMatch}`,
     role: "fleet_operator",
     params: domainParams,
     body: domainVerifySchema,
     bodyOptional: true,
     status: 200,
-    response: domainSchema,
+    response: domainVerifiedSchema,
     errors: [
       ...["tenant_not_found", "domain_not_found", "domain_not_verified", "domain_taken"],
       ...["dns_unavailable", "version_conflict"],

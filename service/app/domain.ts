@@ -1,10 +1,19 @@
 import type { Page } from "../../contract/common.ts";
-import type { Domain, DomainCreate, DomainListQuery, DomainVerify } from "../../contract/domain.ts";
+import type {
+  Domain,
+  DomainCreate,
+  DomainListQuery,
+  DomainVerified,
+  DomainVerify,
+} from "../../contract/domain.ts";
 import { ProblemError } from "../../contract/errors.ts";
+import type { RoutingHold } from "../../contract/routing.ts";
 import type { RoutingSnapshot } from "../../contract/routingSnapshot.ts";
 import * as registry from "../../registry/domain.ts";
 import { planeAll, planeGet } from "../../registry/plane.ts";
 import type { Reader } from "../../registry/registry.ts";
+import { routingLatest } from "../../registry/routing.ts";
+import { headOf, holdOf } from "../../registry/routingHead.ts";
 import { targetsOfTenant } from "../../registry/target.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { refuseOtherVersion } from "../../registry/tenantProblem.ts";
@@ -65,7 +74,7 @@ export async function domainVerify(
   { tenantId, domainId }: DomainPlace,
   { reason }: DomainVerify,
   expectedVersion: number | undefined,
-): Promise<Domain> {
+): Promise<DomainVerified> {
   await authorize(context, "domainVerify", tenantId);
   const before = await context.registry.read(async (db) => {
     await tenantGet(db, tenantId);
@@ -79,8 +88,17 @@ export async function domainVerify(
     change: (work) => changeAs(asker, work),
     ...(reason !== undefined && { reason }),
   });
-  if (look.domain.status === "verified" && look.domain.failingSince === null) return look.domain;
-  throw notVerified(look);
+  if (look.domain.status !== "verified" || look.domain.failingSince !== null) throw notVerified(look);
+  const waitsForRelease = await context.registry.read((db) => holdInTheWay(db, look.domain));
+  return { ...look.domain, waitsForRelease };
+}
+
+/** A held plane routes only what the version that it is held at has. */
+async function holdInTheWay(db: Reader, { planeName, domain }: Domain): Promise<RoutingHold | null> {
+  const hold = holdOf(await headOf(db, planeName));
+  if (hold === null) return null;
+  const newest = await routingLatest(db, planeName);
+  return newest?.routes.some(({ host }) => host === domain) === true ? null : hold;
 }
 
 export async function domainDelete(

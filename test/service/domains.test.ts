@@ -86,6 +86,27 @@ it("leaves its trace: events of the tenant, and of the plane's routing", async (
   expect(types).toEqual(expect.arrayContaining(["domain.verified", "routing.published"]));
 });
 
+it("is verified while a rollback holds the plane, and says that it is routed when that is released", async () => {
+  await run(service, `/tenants/${acme}/activate`);
+  const [early, late] = [await claimed(acme, "early.test"), await claimed(acme, "late.test")];
+  prove(early);
+  prove(late);
+  expect((await verify(early)).body).toMatchObject({ status: "verified", waitsForRelease: null });
+  const routing = `${controlPlane}/planes/${plane}/routing`;
+  const { version: toVersion } = (await service.call("GET", routing)).body;
+  const reason = "to look at it";
+  await service.call("POST", `${routing}/rollback`, { body: { toVersion, reason } });
+  expect((await verify(late)).body).toMatchObject({
+    ...{ status: "verified", problem: null },
+    waitsForRelease: { version: toVersion, reason },
+  });
+  expect((await verify(early)).body).toMatchObject({ waitsForRelease: null });
+  expect(await hosts()).not.toContain("late.test");
+  await service.call("POST", `${routing}/release`, { body: { reason } });
+  expect(await hosts()).toContain("late.test");
+  expect((await verify(late)).body).toMatchObject({ waitsForRelease: null });
+});
+
 describe("a claim", () => {
   it.each([
     ["*.acme.test", "must not be a wildcard"],
