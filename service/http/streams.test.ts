@@ -15,6 +15,7 @@ describe("createStreams", () => {
     for (const one of open) streams.admit(one);
     expect(() => streams.admit(response())).toThrow(ProblemError);
     open[0]?.emit("close");
+    streams.admit(Object.assign(response(), { closed: true }));
     expect(() => streams.admit(response())).not.toThrow();
   });
 
@@ -42,6 +43,7 @@ describe("createPlaces", () => {
     for (const one of open) places.admit(one);
     expect(() => places.admit(response())).toThrow("at most 2 may be made at once");
     open[0]?.emit("close");
+    places.admit(Object.assign(response(), { closed: true }));
     places.admit(response());
     expect(() => places.admit(response())).toThrow(ProblemError);
   });

@@ -19,6 +19,8 @@ export function createStreams(metrics: Metrics): Streams {
           hint: "Close streams that are no longer read, or poll the operation instead.",
         });
       }
+      // Whoever has gone while the request was looked at would never close it again.
+      if (response.closed) return;
       open.add(response);
       metrics.openStreams.set(open.size);
       response.on("close", () => {
@@ -43,6 +45,7 @@ export function createPlaces(what: string, most: number): Pick<Streams, "admit">
           hint: "Try again when one of them is done.",
         });
       }
+      if (response.closed) return;
       taken += 1;
       response.once("close", () => {
         taken -= 1;
