@@ -13,10 +13,11 @@ import type { PolicyContext, PolicyDecision } from "../policy/query.ts";
  * Policies speak of tenants, and a rollout is made for many at once: each of them is decided on as if whoever made the rollout had
  * asked for that tenant alone, by the operation that brings the same. Asked when a target is previewed, so that people see who
  * would be left out, and again in the change that begins it, on the record that this change reads. A refused target is left out with the policy's
- * reason; what could not be decided is a failure, which may be tried again. Taking back is not asked: it undoes.
+ * reason; what cannot be decided is not begun, and is asked again. Taking back is not asked: it undoes.
  */
 export interface RefusedTarget {
-  readonly status: "skipped" | "failed";
+  /** False: the policies could not be evaluated. */
+  readonly isDenied: boolean;
   readonly reason: string;
   readonly action: OperationId;
   readonly role: string;
@@ -47,16 +48,24 @@ export async function refusedByPolicies(
   const decision = decided(service, query);
   if (decision.outcome === "allow") return undefined;
   const isDenied = decision.outcome === "deny";
-  const status = isDenied ? "skipped" : "failed";
-  return { status, reason: isDenied ? whyDenied(decision) : whyUndecided(decision), action, role, decision };
+  return {
+    isDenied,
+    reason: isDenied ? whyDenied(decision) : whyUndecided(decision),
+    action,
+    role,
+    decision,
+  };
 }
 
 function whyDenied({ reasons }: PolicyDecision): string {
   return `a policy forbids it: ${reasons.map(({ policyId, reason }) => `${reason} (${policyId})`).join(" ")}`;
 }
 
+/** What the reason of an undecided one begins with. */
+export const UNDECIDED = "the policies could not be evaluated";
+
 function whyUndecided({ errors }: PolicyDecision): string {
-  return `the policies could not be evaluated: ${errors.join("; ")}`;
+  return `${UNDECIDED}: ${errors.join("; ")}`;
 }
 
 function actionOf({ change }: Rollout): OperationId {

@@ -98,13 +98,15 @@ it("policies that are written after the preview hold when it is a target's turn"
   expect(await denials(gold, rollout.rolloutId)).toHaveLength(1);
 });
 
+const broken = `@id("broken") @reason("Never evaluated.")
+  forbid (principal, action == Tenantry::Action::"tenantReconfigure", resource is Tenantry::Tenant)
+  when { 9223372036854775807 + context.time.hour + 1 > 0 };`;
+const mended = "// Nothing of our own.\n";
+const field = { kind: "field", field: "settings.LOG_LEVEL" };
+
 it("what cannot be evaluated is in the way of the start, and previewed again when it can", async () => {
-  await writePolicy(
-    `@id("broken") @reason("Never evaluated.")
-     forbid (principal, action == Tenantry::Action::"tenantReconfigure", resource is Tenantry::Tenant)
-     when { 9223372036854775807 + context.time.hour + 1 > 0 };`,
-  );
-  const change = { kind: "field", field: "settings.LOG_LEVEL", value: "debug" };
+  await writePolicy(broken);
+  const change = { ...field, value: "debug" };
   const rollout = await rollouts.previewed({ change, scope: { tenantIds: [small] }, waves: [] });
   const [failed] = await rollouts.targets(rollout.rolloutId);
   expect(failed.status).toBe("pending");
@@ -114,10 +116,32 @@ it("what cannot be evaluated is in the way of the start, and previewed again whe
     status: 409,
     body: { code: "preview_outdated" },
   });
-  await writePolicy("// Nothing of our own.\n");
+  await writePolicy(mended);
   await rollouts.post(`/rollouts/${rolloutId}/preview`);
   await rollouts.start(await rollouts.until(rolloutId, ({ status }) => status === "previewed"));
   expect(await rollouts.ended(rolloutId)).toMatchObject({ status: "succeeded", counts: { succeeded: 1 } });
+});
+
+it("nothing begins while they cannot be evaluated; it is told once, takes nothing back, and goes on by itself", async () => {
+  const change = { ...field, value: "warn" };
+  const made = { change, scope: { tenantIds: [small] }, waves: [], onExceeded: "rollback" };
+  const rollout = await rollouts.previewed(made);
+  await writePolicy(broken);
+  await rollouts.start(rollout);
+  const waiting = await waitFor("the target to say why it waits", async () => {
+    const [target] = await rollouts.targets(rollout.rolloutId);
+    return target.reason === null ? undefined : target;
+  });
+  expect(waiting).toMatchObject({ status: "pending", attempt: 0 });
+  expect(waiting.reason).toMatch(/^the policies could not be evaluated: .*overflow/);
+  // Looked at again.
+  await rollouts.post(`/rollouts/${rollout.rolloutId}/pause`);
+  await rollouts.post(`/rollouts/${rollout.rolloutId}/resume`);
+  expect(await denials(small, rollout.rolloutId)).toMatchObject([{ details: { code: "policy_error" } }]);
+  await writePolicy(mended);
+  expect(await rollouts.ended(rollout.rolloutId)).toMatchObject({
+    ...{ status: "succeeded", counts: { succeeded: 1 } },
+  });
 });
 
 it("with a reason it reaches those who fit into the plan, and leaves out who has more than that", async () => {

@@ -8,7 +8,7 @@ import type { ServiceContext } from "../../app/context.ts";
 import { requestRepair } from "../../app/driftRepair.ts";
 import { requestOperations } from "../../app/requestOperations.ts";
 import { breakerAdmit, openBreakers, rolloutHolder } from "../../breaker/breakers.ts";
-import { recordRefused, refusedByPolicies } from "../policies.ts";
+import { recordRefused, refusedByPolicies, UNDECIDED } from "../policies.ts";
 import { NO_SPEC } from "../preview/preview.ts";
 import { type Resolved, resolveSome, wouldChange } from "../preview/specs.ts";
 import { applyRecord, keepRelease } from "./before.ts";
@@ -58,7 +58,7 @@ export async function beginTargets(
     const { emergency } = rollout.rules;
     if (isClosed && emergency === undefined) continue;
     const outcome = await beginTarget(change, service, rollout, row, bar);
-    if (isClosed && emergency !== undefined && outcome !== "waits") {
+    if (isClosed && emergency !== undefined && outcome !== "waits" && outcome !== "refused") {
       await change.audit({
         action: "window.bypassed",
         target: { type: "target", id: targetId },
@@ -79,7 +79,7 @@ async function beginTarget(
   rollout: Rollout,
   row: RolloutTarget,
   bar: Bar,
-): Promise<"operation" | "ended" | "waits"> {
+): Promise<"operation" | "ended" | "refused" | "waits"> {
   const { rolloutId, change: what } = rollout;
   const { settings } = service;
   const { targetId } = row;
@@ -90,7 +90,8 @@ async function beginTarget(
     if (resolved === undefined) return await end(change, rolloutId, targetId, "failed", "the target is gone");
     if (resolved.problem !== undefined)
       return await end(change, rolloutId, targetId, "failed", resolved.problem);
-    if (wouldChange(what, resolved) && (await refused(change, service, rollout, row, bar))) return "ended";
+    const refused = wouldChange(what, resolved) && (await refuse(change, service, rollout, row, bar));
+    if (refused) return refused;
     if (resolved.isApplied) {
       const { changed } = await applyRecord(change, rollout, row);
       return await endAtOnce(change, rolloutId, targetId, changed);
@@ -110,21 +111,28 @@ async function beginTarget(
   }
 }
 
-/** Policies may have been written since it was previewed, and so may the tenant. */
-async function refused(
+/**
+ * Policies may have been written since it was previewed, and so may the tenant. While they cannot be evaluated nothing is begun, and it
+ * says so: counted as failures, a broken policy would take back what has nothing to do with it.
+ */
+async function refuse(
   change: Change,
   service: Beginning,
   rollout: Rollout,
   row: RolloutTarget,
   { mayStartAt, whyClosed = "" }: Bar,
-): Promise<boolean> {
+): Promise<"refused" | "waits" | undefined> {
   const window = { open: mayStartAt === undefined, why: whyClosed };
   const found = await refusedByPolicies(change.db, service, rollout, row, window);
-  if (found === undefined) return false;
-  await recordRefused(change, service, rollout, row, found);
-  const { status, reason } = found;
-  await rolloutTargetsSet(change, rollout.rolloutId, [row.targetId], { status, reason, endedAt: change.now });
-  return true;
+  if (found === undefined) return undefined;
+  const { isDenied, reason } = found;
+  // Told once, not at every look.
+  if (isDenied || row.reason?.startsWith(UNDECIDED) !== true) {
+    await recordRefused(change, service, rollout, row, found);
+    const ended = isDenied ? ({ status: "skipped", endedAt: change.now } as const) : {};
+    await rolloutTargetsSet(change, rollout.rolloutId, [row.targetId], { reason, ...ended });
+  }
+  return isDenied ? "refused" : "waits";
 }
 
 /** Nothing to run. A record that was changed is watched like a deployment; nothing at all ends here. */

@@ -153,11 +153,11 @@ async function refuseByPolicies(
       const found = refused.get(row.targetId);
       // Somebody may have skipped it meanwhile.
       if (found === undefined || row.status !== "pending") continue;
-      const { status, reason } = found;
+      const { isDenied, reason } = found;
       await recordRefused(change, service, rollout, row, found);
       // What could not be decided may be previewed again, when the policies are mended.
-      if (status === "failed") await rolloutTargetPreviewFailed(change, rolloutId, row.targetId, reason);
-      else await rolloutTargetsSet(change, rolloutId, [row.targetId], { status, reason });
+      if (isDenied) await rolloutTargetsSet(change, rolloutId, [row.targetId], { status: "skipped", reason });
+      else await rolloutTargetPreviewFailed(change, rolloutId, row.targetId, reason);
     }
   });
   return new Set(refused.keys());
