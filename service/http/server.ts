@@ -1,5 +1,5 @@
 import { createServer, type Server } from "node:http";
-import express, { type Express, type Response } from "express";
+import express, { type Express, type RequestHandler, type Response, type Router } from "express";
 import { canonicalPath } from "../../contract/alias.ts";
 import { ProblemError } from "../../contract/errors.ts";
 import { limits } from "../config/limits.ts";
@@ -20,19 +20,9 @@ export function createApp(deps: HttpDeps): Express {
     request.url = canonicalPath(request.url);
     next();
   });
-  app.use(begin(deps), securityHeaders);
+  app.use(begin(deps), securityHeaders, contractRoutes(deps));
   app.use(["/docs", "/openapi.json"], byAddress(deps));
   app.use(docsRouter(deps.openApi));
-  const methods = new Map<string, string[]>();
-  for (const [operationId, route] of Object.entries(deps.routes)) {
-    const handler = deps.handlers[operationId];
-    if (handler === undefined) continue;
-    app[route.method](route.path, wrap(deps, operationId, route, handler));
-    methods.set(route.path, [...(methods.get(route.path) ?? []), route.method.toUpperCase()]);
-  }
-  for (const [path, allowed] of methods) {
-    app.all(path, (request, response) => methodNotAllowed(request.method, allowed, response));
-  }
   app.use((request) => {
     throw pathNotFound(deps, request.path);
   });
@@ -40,8 +30,40 @@ export function createApp(deps: HttpDeps): Express {
   return app;
 }
 
+/**
+ * The contract's routes, in a router for each resource: Express holds a path against one route after the other, and so a
+ * request is held against those of its own resource alone.
+ */
+function contractRoutes(deps: HttpDeps): RequestHandler {
+  const routers = new Map<string, Router>();
+  const routerFor = (path: string) => {
+    const router = routers.get(resourceOf(path)) ?? express.Router();
+    routers.set(resourceOf(path), router);
+    return router;
+  };
+  const methods = new Map<string, string[]>();
+  for (const [operationId, route] of Object.entries(deps.routes)) {
+    const handler = deps.handlers[operationId];
+    if (handler === undefined) continue;
+    routerFor(route.path)[route.method](route.path, wrap(deps, operationId, route, handler));
+    methods.set(route.path, [...(methods.get(route.path) ?? []), route.method.toUpperCase()]);
+  }
+  for (const [path, allowed] of methods) {
+    routerFor(path).all(path, (request, response) => methodNotAllowed(request.method, allowed, response));
+  }
+  return (request, response, next) => {
+    const router = routers.get(resourceOf(request.path));
+    return router === undefined ? next() : router(request, response, next);
+  };
+}
+
+/** `/v1/control-plane/tenants/…` → `tenants`; whatever is not below there is together. Routes know no upper case either. */
+function resourceOf(path: string): string {
+  return path.split("/", 4)[3]?.toLowerCase() ?? "";
+}
+
 /** Pages for everybody, whoever it is: counted as all that comes without a key. */
-function byAddress({ limits: rates }: HttpDeps): express.RequestHandler {
+function byAddress({ limits: rates }: HttpDeps): RequestHandler {
   return async (request, response, next) => {
     rates.refuseAddress(request.ip, response);
     await rates.countAddress(request.ip);

@@ -47,6 +47,8 @@ describe("a scope", () => {
   it("holds for a callback that was bound in it", () => {
     const later = withinScope({ requestId: "r1" }, () => bindScope(scopeFacts));
     expect(later()).toEqual({ requestId: "r1" });
+    const outside = bindScope(scopeFacts);
+    expect(withinScope({ requestId: "r2" }, () => [later(), outside()])).toEqual([{ requestId: "r1" }, {}]);
   });
 
   it("knows the environments it comes to, each once", () => {

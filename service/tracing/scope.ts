@@ -58,7 +58,10 @@ export function outsideScope<T>(work: () => T): T {
 }
 
 /** For a callback that is called by something else later: it runs in the scope that holds now. */
-export const bindScope: <F extends (...args: never[]) => unknown>(work: F) => F = AsyncLocalStorage.bind;
+export function bindScope<Result>(work: () => Result): () => Result {
+  const scope = scopes.getStore();
+  return () => (scope === undefined ? outsideScope(work) : scopes.run(scope, work));
+}
 
 /** Facts that are known only now; without a scope nobody asks for them. */
 export function note(facts: ScopeFacts): void {
