@@ -70,10 +70,13 @@ export function createKiller(parts: KillerParts): Killer {
   const { world, tally, ledger, random, patience, cancel } = parts;
   const shots = createShots(world, ledger, random);
   const typicalMs = new Map<string, number>();
-  const seen = new Map<string, { step: string; sinceMs: number }>();
+  const seen = new Map<string, { step: string; sinceMs: number; isCalm: boolean }>();
   const cancelled = new Map<string, Promise<void>>();
   const dices = new Map<string, number>();
   const spared = new Set<string>();
+
+  /** Since what was killed last has come back: what a kill draws out says nothing of how long a step takes. */
+  let isCalm = true;
 
   /** Learns how long steps take while it looks. */
   async function running(): Promise<RunningStep[]> {
@@ -81,11 +84,12 @@ export function createKiller(parts: KillerParts): Killer {
     const now = Date.now();
     const keys = new Set(steps.map(keyOf));
     for (const step of steps)
-      if (!seen.has(keyOf(step))) seen.set(keyOf(step), { step: step.step, sinceMs: now });
-    for (const [key, { step, sinceMs }] of seen) {
+      if (!seen.has(keyOf(step))) seen.set(keyOf(step), { step: step.step, sinceMs: now, isCalm });
+    for (const [key, { step, sinceMs, isCalm: wasCalm }] of seen) {
       if (keys.has(key)) continue;
       seen.delete(key);
-      typicalMs.set(step, 0.7 * (typicalMs.get(step) ?? now - sinceMs) + 0.3 * (now - sinceMs));
+      if (wasCalm && isCalm)
+        typicalMs.set(step, 0.7 * (typicalMs.get(step) ?? now - sinceMs) + 0.3 * (now - sinceMs));
     }
     return steps;
   }
@@ -201,9 +205,11 @@ export function createKiller(parts: KillerParts): Killer {
   /** When everything works again and an operation has ended since the last kill, or long enough later. */
   function rest(): { isOver(): boolean } {
     const sinceMs = Date.now();
+    const killsBefore = number;
     let isUp = false;
     void recovered().then(() => {
       isUp = true;
+      isCalm ||= number === killsBefore;
     });
     const before = new Set([...seen.keys()].map(operationOf));
     const hasEnded = () => {
@@ -255,6 +261,8 @@ export function createKiller(parts: KillerParts): Killer {
     const steps = met.map(({ step }) => step);
     tally.hit(victim, steps);
     turned.forEach(turn);
+    isCalm = false;
+    for (const [key, one] of seen) seen.set(key, { ...one, isCalm });
     number += 1;
     const turning = turned.length === 0 ? "" : ` (${turned.length} to be cancelled)`;
     ledger.say(`kill ${number}: ${victim} during ${steps.join(", ") || "no step"}${turning}`);
