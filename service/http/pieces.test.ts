@@ -49,4 +49,20 @@ describe("sendPieces", () => {
     );
     expect(parts.join("")).toBe("one, two");
   });
+
+  it("gives others their turn between two pieces", async () => {
+    const reader = response();
+    reader.resume();
+    let turns = 0;
+    async function* pieces() {
+      for (let piece = 0; piece < 3; piece += 1) {
+        setImmediate(() => {
+          turns += 1;
+        });
+        yield "x";
+      }
+    }
+    await sendPieces(reader, "text/plain", pieces());
+    expect(turns).toBe(3);
+  });
 });

@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { setImmediate } from "node:timers/promises";
 import type { Response } from "express";
 import { ProblemError } from "../../contract/errors.ts";
 
@@ -31,7 +32,11 @@ async function* again<T>(
   rest: AsyncIterator<T>,
 ): AsyncGenerator<T, void, undefined> {
   try {
-    for (let next = first; next.done !== true; next = await rest.next()) yield next.value;
+    for (let next = first; next.done !== true; next = await rest.next()) {
+      yield next.value;
+      // A fast reader and SQLite make nobody wait, so nobody else would get a turn before the end.
+      await setImmediate();
+    }
   } finally {
     await rest.return?.();
   }

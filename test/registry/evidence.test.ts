@@ -25,7 +25,7 @@ const DECISIONS = 200;
 const AMPLE = { records: 100_000, fileBytes: 10_000_000 };
 
 describeDialects("an evidence pack", (create) => {
-  it("is bounded by records and by bytes: a file ends early and says so, audit events are refused", async () => {
+  it("is bounded by records and bytes, which end a file early and refuse audit events, and leaves others their turn", async () => {
     const registry = await (await create()).open();
     const tenant = await addTenant(registry, "acme");
     await registry.record((record) => decisionsWrite(record, decisionsOf(tenant.tenantId)));
@@ -38,7 +38,12 @@ describeDialects("an evidence pack", (create) => {
 
     await expect(decisionsIn()).rejects.toMatchObject({ code: "audit_checkpoint_missing" });
     await checkpoint(registry);
+    let hadTheirTurn = false;
+    setImmediate(() => {
+      hadTheirTurn = true;
+    });
     const whole = await decisionsIn();
+    expect(hadTheirTurn).toBe(true);
     expect(whole).toMatchObject({ records: DECISIONS, complete: true });
     const { bytes } = whole as EvidenceFile;
     expect(await decisionsIn({ records: DECISIONS, fileBytes: bytes })).toEqual(whole);
