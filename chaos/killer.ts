@@ -69,29 +69,34 @@ const TURNED_IN_PEACE = 0.7;
 export function createKiller(parts: KillerParts): Killer {
   const { world, tally, ledger, random, patience, cancel } = parts;
   const shots = createShots(world, ledger, random);
-  const typicalMs = new Map<string, number>();
-  const seen = new Map<string, { step: string; sinceMs: number; isCalm: boolean }>();
+  const typical = new Map<string, { readonly ms: number; readonly isSure: boolean }>();
+  const seen = new Map<string, { step: string; sinceMs: number; isDisturbed: boolean }>();
   const cancelled = new Map<string, Promise<void>>();
   const dices = new Map<string, number>();
   const spared = new Set<string>();
-
-  /** Since what was killed last has come back: what a kill draws out says nothing of how long a step takes. */
-  let isCalm = true;
 
   /** Learns how long steps take while it looks. */
   async function running(): Promise<RunningStep[]> {
     const steps = await world.observer.running();
     const now = Date.now();
     const keys = new Set(steps.map(keyOf));
-    for (const step of steps)
-      if (!seen.has(keyOf(step))) seen.set(keyOf(step), { step: step.step, sinceMs: now, isCalm });
-    for (const [key, { step, sinceMs, isCalm: wasCalm }] of seen) {
+    for (const step of steps) {
+      const isDisturbed = !world.replicas.some(({ pid }) => pid !== undefined && pid === step.ownerPid);
+      if (!seen.has(keyOf(step))) seen.set(keyOf(step), { step: step.step, sinceMs: now, isDisturbed });
+    }
+    for (const [key, { step, sinceMs, isDisturbed }] of seen) {
       if (keys.has(key)) continue;
       seen.delete(key);
-      if (wasCalm && isCalm)
-        typicalMs.set(step, 0.7 * (typicalMs.get(step) ?? now - sinceMs) + 0.3 * (now - sinceMs));
+      learn(step, now - sinceMs, !isDisturbed);
     }
     return steps;
+  }
+
+  /** A step that a kill met looks as long as its process was dead: that counts until one is seen that none met. */
+  function learn(step: string, ms: number, isSure: boolean): void {
+    const known = typical.get(step);
+    if (known === undefined || (isSure && !known.isSure)) typical.set(step, { ms, isSure });
+    else if (isSure || !known.isSure) typical.set(step, { ms: 0.7 * known.ms + 0.3 * ms, isSure });
   }
 
   /**
@@ -168,7 +173,7 @@ export function createKiller(parts: KillerParts): Killer {
   }
 
   function typicalOf({ step }: RunningStep): number {
-    return typicalMs.get(step) ?? 0;
+    return typical.get(step)?.ms ?? 0;
   }
 
   async function fire(shot: Shot, met: RunningStep[]): Promise<RunningStep[]> {
@@ -205,11 +210,9 @@ export function createKiller(parts: KillerParts): Killer {
   /** When everything works again and an operation has ended since the last kill, or long enough later. */
   function rest(): { isOver(): boolean } {
     const sinceMs = Date.now();
-    const killsBefore = number;
     let isUp = false;
     void recovered().then(() => {
       isUp = true;
-      isCalm ||= number === killsBefore;
     });
     const before = new Set([...seen.keys()].map(operationOf));
     const hasEnded = () => {
@@ -261,8 +264,7 @@ export function createKiller(parts: KillerParts): Killer {
     const steps = met.map(({ step }) => step);
     tally.hit(victim, steps);
     turned.forEach(turn);
-    isCalm = false;
-    for (const [key, one] of seen) seen.set(key, { ...one, isCalm });
+    for (const one of seen.values()) one.isDisturbed = true;
     number += 1;
     const turning = turned.length === 0 ? "" : ` (${turned.length} to be cancelled)`;
     ledger.say(`kill ${number}: ${victim} during ${steps.join(", ") || "no step"}${turning}`);
