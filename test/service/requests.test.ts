@@ -171,6 +171,18 @@ describe("every answer", () => {
     expect(odd.headers.get("x-correlation-id")).toBe(odd.headers.get("x-request-id"));
   });
 
+  it.each([
+    ["GET", "/V1/Control-Plane/TENANTS?limit=1", 200],
+    ["GET", "/v1/control-plane/tenants/", 200],
+    ["PUT", "/v1/control-plane/Tenants", 405],
+    ["OPTIONS", "/v1/control-plane/tenants", 405],
+    ["GET", "/v1/control-plane/tenants/a/b/c", 404],
+    ["GET", "/v1/control-plane/%74enants", 404],
+    ["GET", "/v1/control-plane", 404],
+  ])("is what its path asks for, however that is written: %s %s", async (method, path, status) => {
+    expect((await service.call(method, path)).status).toBe(status);
+  });
+
   it("puts the correlation id on the operation and the audit trail", async () => {
     const tenantId = await createTenant(service, "correlated");
     const headers = { "x-correlation-id": "ticket-4712" };
