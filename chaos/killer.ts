@@ -44,8 +44,8 @@ const RECOVERY_LIMIT_MS = 30_000;
 const BREATH_LIMIT_MS = 8_000;
 /** Longer is no random instant any more: the last moments of a long step are as good as its first. */
 const LONGEST_DELAY_MS = 4_000;
-/** A step that takes less is struck as soon as it is seen: a delay would miss it. */
-const BRIEF_MS = 150;
+/** A step that takes less is struck as soon as it is seen: a delay would miss it. An undoing right after a start takes this long. */
+const BRIEF_MS = 500;
 /**
  * How many needed steps a moment must have, by how long it has been waited for one: `more` than what each kill left must meet
  * for all to be met in the end.
