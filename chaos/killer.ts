@@ -53,12 +53,13 @@ const BRIEF_MS = 500;
 const CHOOSY_MS = [
   { beforeMs: 5_000, more: 1 },
   { beforeMs: 25_000, more: 0 },
-  { beforeMs: 90_000, more: -1 },
+  { beforeMs: 300_000, more: -1 },
 ] as const;
 /** From so many missing hits for each kill left on, one at a time is not enough: not every kill meets one. */
 const MANY_MISSING = 0.9;
 /** Engine processes serve one operation, and few kinds of steps. */
 const ENGINE_PATIENCE_MS = 6_000;
+/** Nothing that could be met has run for so long, in a short run; in a long one not before it is choosy no more. */
 const ANY_MOMENT_AFTER_MS = 90_000;
 const TURNED_EARLY = 0.2;
 /** Less than the last steps take. */
@@ -69,6 +70,7 @@ const TURNED_IN_PEACE = 0.7;
 export function createKiller(parts: KillerParts): Killer {
   const { world, tally, ledger, random, patience, cancel } = parts;
   const shots = createShots(world, ledger, random);
+  const anyMomentAfterMs = Math.max(ANY_MOMENT_AFTER_MS, CHOOSY_MS[2].beforeMs * patience);
   const typical = new Map<string, { readonly ms: number; readonly isSure: boolean }>();
   const seen = new Map<string, { step: string; sinceMs: number; isDisturbed: boolean }>();
   const cancelled = new Map<string, Promise<void>>();
@@ -123,6 +125,11 @@ export function createKiller(parts: KillerParts): Killer {
     }
   }
 
+  /** Over before everything else is up again; undoings because whoever is taken up again goes through them one by one. */
+  function isFleeting(step: RunningStep): boolean {
+    return typicalOf(step) <= BRIEF_MS || step.step.includes("/undo ");
+  }
+
   function isNeeded(step: RunningStep): boolean {
     return tally.isWanted(step.step) || (isLastStep(step.step) && isToBeTurned(step));
   }
@@ -140,7 +147,7 @@ export function createKiller(parts: KillerParts): Killer {
     const shot = await shots.at(victim);
     if (shot === undefined) return undefined;
     const counts = (step: RunningStep) =>
-      least === 0 || (isNeeded(step) && (!isBriefOnly || typicalOf(step) <= BRIEF_MS));
+      least === 0 || (isNeeded(step) && (!isBriefOnly || isFleeting(step)));
     const worth = (steps: readonly RunningStep[]) =>
       new Set(steps.filter(counts).map(({ step }) => step)).size;
     const aims = await standing(shot);
@@ -236,9 +243,9 @@ export function createKiller(parts: KillerParts): Killer {
       const isBriefOnly = restedAtMs === undefined;
       const met = await strike(victim, isBriefOnly ? 1 : leastAfter(victim, passedMs), isBriefOnly);
       if (met !== undefined) return told(victim, met);
-      if (passedMs > ANY_MOMENT_AFTER_MS && (await anyMoment(victim))) return told(victim, []);
+      if (passedMs > anyMomentAfterMs && (await anyMoment(victim))) return told(victim, []);
       // Where no engine runs at all there is no CLI to kill, but always a service.
-      if (passedMs > 2 * ANY_MOMENT_AFTER_MS && (await anyMoment("service"))) return told("service", []);
+      if (passedMs > 2 * anyMomentAfterMs && (await anyMoment("service"))) return told("service", []);
       await sleep(LOOK_EVERY_MS);
     }
   }
