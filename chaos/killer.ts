@@ -52,11 +52,11 @@ const BRIEF_MS = 500;
  */
 const CHOOSY_MS = [
   { beforeMs: 5_000, more: 1 },
-  { beforeMs: 25_000, more: 0 },
+  { beforeMs: 40_000, more: 0 },
   { beforeMs: 300_000, more: -1 },
 ] as const;
 /** From so many missing hits for each kill left on, one at a time is not enough: not every kill meets one. */
-const MANY_MISSING = 0.9;
+const MANY_MISSING = 0.8;
 /** Engine processes serve one operation, and few kinds of steps. */
 const ENGINE_PATIENCE_MS = 6_000;
 /** Nothing that could be met has run for so long, in a short run; in a long one not before it is choosy no more. */
@@ -241,7 +241,8 @@ export function createKiller(parts: KillerParts): Killer {
       const passedMs = restedAtMs === undefined ? 0 : Date.now() - restedAtMs;
       // What is brief is over before anything else is: whoever is taken up again begins with it.
       const isBriefOnly = restedAtMs === undefined;
-      const met = await strike(victim, isBriefOnly ? 1 : leastAfter(victim, passedMs), isBriefOnly);
+      const least = isBriefOnly ? leastAtOnce() : leastAfter(victim, passedMs);
+      const met = await strike(victim, least, isBriefOnly);
       if (met !== undefined) return told(victim, met);
       if (passedMs > anyMomentAfterMs && (await anyMoment(victim))) return told(victim, []);
       // Where no engine runs at all there is no CLI to kill, but always a service.
@@ -253,9 +254,12 @@ export function createKiller(parts: KillerParts): Killer {
   function leastAfter(victim: Victim, passedMs: number): number {
     if (tally.wanted().length === 0) return 0;
     if (victim === "worker" || victim === "cli") return passedMs < ENGINE_PATIENCE_MS * patience ? 1 : 0;
-    const base = tally.missing() / killsLeft > MANY_MISSING ? 2 : 1;
     const more = CHOOSY_MS.find(({ beforeMs }) => passedMs < beforeMs * patience)?.more;
-    return more === undefined ? 0 : Math.max(1, base + more);
+    return more === undefined ? 0 : Math.max(1, leastAtOnce() + more);
+  }
+
+  function leastAtOnce(): number {
+    return tally.missing() / killsLeft > MANY_MISSING ? 2 : 1;
   }
 
   async function anyMoment(victim: Victim): Promise<boolean> {
