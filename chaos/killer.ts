@@ -67,6 +67,9 @@ const TAKEN_WITHIN_MS = 200;
 /** Of the operations that could be turned round for a needed undoing, those that are while nothing is killed. */
 const TURNED_IN_PEACE = 0.7;
 
+/** Whoever drives steps is gone with these, so that no step goes on to its end. */
+const CUTTING: ReadonlySet<Victim> = new Set(["service", "host"]);
+
 export function createKiller(parts: KillerParts): Killer {
   const { world, tally, ledger, random, patience, cancel } = parts;
   const shots = createShots(world, ledger, random);
@@ -130,8 +133,12 @@ export function createKiller(parts: KillerParts): Killer {
     return typicalOf(step) <= BRIEF_MS || step.step.includes("/undo ");
   }
 
-  function isNeeded(step: RunningStep): boolean {
-    return tally.isWanted(step.step) || (isLastStep(step.step) && isToBeTurned(step));
+  function isNeeded(step: RunningStep, victim: Victim): boolean {
+    return tally.isWanted(step.step) || (CUTTING.has(victim) && isTurnedLate(step));
+  }
+
+  function isTurnedLate(step: RunningStep): boolean {
+    return isLastStep(step.step) && isToBeTurned(step);
   }
 
   function turn({ operationId }: RunningStep): void {
@@ -147,7 +154,7 @@ export function createKiller(parts: KillerParts): Killer {
     const shot = await shots.at(victim);
     if (shot === undefined) return undefined;
     const counts = (step: RunningStep) =>
-      least === 0 || (isNeeded(step) && (!isBriefOnly || isFleeting(step)));
+      least === 0 || (isNeeded(step, victim) && (!isBriefOnly || isFleeting(step)));
     const worth = (steps: readonly RunningStep[]) =>
       new Set(steps.filter(counts).map(({ step }) => step)).size;
     const aims = await standing(shot);
@@ -155,7 +162,7 @@ export function createKiller(parts: KillerParts): Killer {
       release(shot);
       return void turnSome(aims);
     }
-    const late = aims.filter((step) => isLastStep(step.step) && isToBeTurned(step));
+    const late = CUTTING.has(victim) ? aims.filter(isTurnedLate) : [];
     if (late.length > 0) return turnLate(shot, late);
     const delayMs = Math.min(...aims.filter(counts).map(typicalOf));
     if (delayMs <= BRIEF_MS) return fire(shot, aims);
@@ -176,7 +183,9 @@ export function createKiller(parts: KillerParts): Killer {
     await Promise.race([taken, sleep(TAKEN_WITHIN_MS)]);
     const met = await standing(shot);
     const isStill = late.some((step) => met.some((one) => keyOf(one) === keyOf(step)));
-    return isStill ? fire(shot, met) : release(shot);
+    if (!isStill) return release(shot);
+    isUndoingNext = true;
+    return fire(shot, met);
   }
 
   function typicalOf({ step }: RunningStep): number {
@@ -229,11 +238,12 @@ export function createKiller(parts: KillerParts): Killer {
     return { isOver: () => isUp && (hasEnded() || Date.now() - sinceMs > BREATH_LIMIT_MS * patience) };
   }
 
-  async function one(victim: Victim): Promise<void> {
-    if (random.chance(KILLED_AT_START)) {
+  async function one(victim: Victim, isForUndoing: boolean): Promise<void> {
+    if (!isForUndoing && random.chance(KILLED_AT_START)) {
       await sleep(random.next() * START_MS);
       if (await anyMoment(victim)) return told(victim, []);
     }
+    const leastAtStart = isForUndoing ? 1 : leastAtOnce();
     const resting = rest();
     let restedAtMs: number | undefined;
     for (;;) {
@@ -241,7 +251,7 @@ export function createKiller(parts: KillerParts): Killer {
       const passedMs = restedAtMs === undefined ? 0 : Date.now() - restedAtMs;
       // What is brief is over before anything else is: whoever is taken up again begins with it.
       const isBriefOnly = restedAtMs === undefined;
-      const least = isBriefOnly ? leastAtOnce() : leastAfter(victim, passedMs);
+      const least = isBriefOnly ? leastAtStart : leastAfter(victim, passedMs);
       const met = await strike(victim, least, isBriefOnly);
       if (met !== undefined) return told(victim, met);
       if (passedMs > anyMomentAfterMs && (await anyMoment(victim))) return told(victim, []);
@@ -268,6 +278,13 @@ export function createKiller(parts: KillerParts): Killer {
     return shot !== undefined;
   }
 
+  /** After a kill that had an operation turned round in its last step the next one must be there when it is taken up. */
+  function bringForward(plan: Victim[], index: number): void {
+    const cutting = plan.findIndex((victim, at) => at >= index && CUTTING.has(victim));
+    if (isUndoingNext && cutting > index) plan.splice(index, 0, ...plan.splice(cutting, 1));
+  }
+
+  let isUndoingNext = false;
   let killsLeft = 1;
   let number = 0;
   function told(victim: Victim, met: readonly RunningStep[]): void {
@@ -285,10 +302,16 @@ export function createKiller(parts: KillerParts): Killer {
     async run(plan, minutes) {
       const startedAtMs = Date.now();
       const slotMs = (minutes * 60_000) / plan.length;
-      for (const [index, victim] of plan.entries()) {
+      const victims = [...plan];
+      for (const index of plan.keys()) {
+        bringForward(victims, index);
+        const victim = victims[index];
+        if (victim === undefined) break;
         killsLeft = plan.length - index;
         await sleep(Math.max(0, startedAtMs + (index + 0.5 * random.next()) * slotMs - Date.now()));
-        await one(victim);
+        const isForUndoing = isUndoingNext;
+        isUndoingNext = false;
+        await one(victim, isForUndoing);
       }
       await shots.restored();
       await Promise.all(cancelled.values());
