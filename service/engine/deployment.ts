@@ -18,13 +18,16 @@ const Resource = z.looseObject({
 });
 export type DeploymentResource = z.infer<typeof Resource>;
 
+const Body = z.looseObject({
+  resources: z.array(Resource).optional(),
+  pending_operations: z.array(z.looseObject({ resource: Resource, type: z.string() })).optional(),
+});
+
 const Deployment = z.looseObject({
   /** 4 adds `features`, such as resource hooks; what is read here is the same in both. */
   version: z.union([z.literal(3), z.literal(4)]),
-  deployment: z.looseObject({
-    resources: z.array(Resource).optional(),
-    pending_operations: z.array(z.looseObject({ resource: Resource, type: z.string() })).optional(),
-  }),
+  /** Null is what the CLI says of a stack that was begun and never saved: a run was killed before its first checkpoint. */
+  deployment: Body.nullable().transform((body) => body ?? {}),
 });
 export type Deployment = z.infer<typeof Deployment>;
 
