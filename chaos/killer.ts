@@ -134,11 +134,11 @@ export function createKiller(parts: KillerParts): Killer {
   }
 
   function isNeeded(step: RunningStep, victim: Victim): boolean {
-    return tally.isWanted(step.step) || (CUTTING.has(victim) && isTurnedLate(step));
+    return tally.isWanted(step.step) || isTurnedLate(step, victim);
   }
 
-  function isTurnedLate(step: RunningStep): boolean {
-    return isLastStep(step.step) && isToBeTurned(step);
+  function isTurnedLate(step: RunningStep, victim: Victim): boolean {
+    return CUTTING.has(victim) && isLastStep(step.step) && isToBeTurned(step);
   }
 
   function turn({ operationId }: RunningStep): void {
@@ -162,7 +162,7 @@ export function createKiller(parts: KillerParts): Killer {
       release(shot);
       return void turnSome(aims);
     }
-    const late = CUTTING.has(victim) ? aims.filter(isTurnedLate) : [];
+    const late = aims.filter((step) => isTurnedLate(step, victim));
     if (late.length > 0) return turnLate(shot, late);
     const delayMs = Math.min(...aims.filter(counts).map(typicalOf));
     if (delayMs <= BRIEF_MS) return fire(shot, aims);
@@ -278,10 +278,10 @@ export function createKiller(parts: KillerParts): Killer {
     return shot !== undefined;
   }
 
-  /** After a kill that had an operation turned round in its last step the next one must be there when it is taken up. */
-  function bringForward(plan: Victim[], index: number): void {
-    const cutting = plan.findIndex((victim, at) => at >= index && CUTTING.has(victim));
-    if (isUndoingNext && cutting > index) plan.splice(index, 0, ...plan.splice(cutting, 1));
+  /** The next kill of the plan, or the next that cuts: an operation that was turned round in its last step is undone right away. */
+  function take(left: Victim[], isForUndoing: boolean): Victim | undefined {
+    const at = isForUndoing ? left.findIndex((victim) => CUTTING.has(victim)) : 0;
+    return left.splice(Math.max(0, at), 1)[0];
   }
 
   let isUndoingNext = false;
@@ -302,15 +302,14 @@ export function createKiller(parts: KillerParts): Killer {
     async run(plan, minutes) {
       const startedAtMs = Date.now();
       const slotMs = (minutes * 60_000) / plan.length;
-      const victims = [...plan];
+      const left = [...plan];
       for (const index of plan.keys()) {
-        bringForward(victims, index);
-        const victim = victims[index];
-        if (victim === undefined) break;
-        killsLeft = plan.length - index;
-        await sleep(Math.max(0, startedAtMs + (index + 0.5 * random.next()) * slotMs - Date.now()));
+        killsLeft = left.length;
         const isForUndoing = isUndoingNext;
         isUndoingNext = false;
+        const victim = take(left, isForUndoing);
+        if (victim === undefined) break;
+        await sleep(Math.max(0, startedAtMs + (index + 0.5 * random.next()) * slotMs - Date.now()));
         await one(victim, isForUndoing);
       }
       await shots.restored();
