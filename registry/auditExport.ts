@@ -4,7 +4,7 @@ import type { AuditCheckpointStatement } from "../contract/auditCheckpoint.ts";
 import { ProblemError } from "../contract/errors.ts";
 import { auditHead, eventsOf } from "./audit.ts";
 import { FLEET_CHAIN } from "./auditChain.ts";
-import { headText, type SignedCheckpoint } from "./auditCheckpoint.ts";
+import { headOf, headText, type SignedCheckpoint } from "./auditCheckpoint.ts";
 import { checkpointHeads, checkpointLatest } from "./auditCheckpointStore.ts";
 import type { AuditLine } from "./auditLines.ts";
 import { auditStartFind } from "./auditStart.ts";
@@ -137,8 +137,9 @@ export async function auditProof(
   const place = known?.heads.findIndex((text) => text.startsWith(`${chain}:`)) ?? -1;
   const head = known?.heads[place];
   if (signed === undefined || known === undefined || head === undefined) throw noCheckpoint(chain);
-  const upTo = Number(head.split(":")[1]);
-  const after = await sequenceBefore(db, chain, from);
+  const { sequence: upTo, hash } = headOf(head) ?? { sequence: 0, hash: "" };
+  // Nothing may have happened since, or not been signed yet: then the proof is of where the chain stands.
+  const after = Math.min(await sequenceBefore(db, chain, from), upTo);
   if (upTo - after > limit) throw tooLarge(upTo - after, "events", limit);
   const bytes = limitBytes === undefined ? 0 : await bytesOf(db, chain, after, upTo);
   if (limitBytes !== undefined && bytes > limitBytes) throw tooLarge(bytes, "bytes of events", limitBytes);
@@ -150,6 +151,7 @@ export async function auditProof(
     yield { line: "checkpoint", ...(signed as SignedCheckpoint) };
     yield { line: "inclusion", checkpoint: number, head: head as string, index: place, path };
     if (after === 0) yield* startLines(db, chain);
+    else if (after === upTo) yield { line: "segment", chain, sequence: upTo, hash };
     let isFirst = after > 0;
     for await (const event of eventsOf(db, chain, upTo, after)) {
       if (isFirst) yield { line: "segment", chain, sequence: event.sequence - 1, hash: event.previousHash };
