@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { LIMITS } from "../../contract/common.ts";
 import { anchorNote, checkpointGet, checkpointsToAnchor } from "../../registry/auditCheckpointStore.ts";
 import { checkpointLines } from "../../registry/auditExport.ts";
 import { auditEventList } from "../../registry/auditSearch.ts";
@@ -41,14 +42,15 @@ async function anchorText({ registry }: Service, number: number): Promise<string
   return lines?.map((line) => `${JSON.stringify(line)}\n`).join("");
 }
 
-/** Counted each time it is met, and on record once: it is met again as long as the checkpoint's heads are kept. */
+/** Counted each time it is met, and on record once for each place: it is met again as long as the checkpoint's heads are kept. */
 async function noteConflict({ registry, metrics }: Service, number: number, place: string): Promise<void> {
   metrics.securityEvents.inc({ kind: "audit_anchor_conflict" });
   const target = { type: "audit_checkpoint", id: String(number) };
   const requestId = randomUUID();
   await registry.change(controllerFor({ requestId, correlationId: requestId }), async (change) => {
-    const { items } = await auditEventList(change.db, { limit: 1, action: CONFLICT, targetId: target.id });
-    if (items.length > 0) return;
+    const told = { limit: LIMITS.pageItems, action: CONFLICT, targetId: target.id };
+    const { items } = await auditEventList(change.db, told);
+    if (items.some(({ details }) => details.place === place)) return;
     await change.audit({ action: CONFLICT, target, outcome: "failed", details: { number, place } });
     await change.outbox({ type: CONFLICT, payload: { number, place } });
   });

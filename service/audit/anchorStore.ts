@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, open, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ServiceContext } from "../app/context.ts";
 import { CloudRuntimeError } from "../cloud/cloudRuntime.ts";
@@ -40,16 +40,36 @@ function folderAnchor(folder: string): AnchorStore {
       await mkdir(folder, { recursive: true });
       const file = join(folder, name);
       try {
-        await writeFile(file, text, { flag: "wx", flush: true });
+        await writeNew(file, text);
       } catch (thrown) {
         if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
         const found = await compared(createReadStream(file), text);
-        if (found === "other") throw new AnchorConflict(name, folder);
-        // Another process is writing it, or was killed while it did: by the next time it is whole, or it is for somebody to remove.
-        if (found === "beginning") throw new Error(`${file} is half written; remove it if it stays so`);
+        if (found === "same") return;
+        if (found === "other" || !(await isBeingWritten(file))) throw new AnchorConflict(name, folder);
+        throw new Error(`${file} is half written`);
       }
     },
   };
+}
+
+/** Leaves nothing half written when there is no room. */
+async function writeNew(file: string, text: string): Promise<void> {
+  const handle = await open(file, "wx");
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } catch (thrown) {
+    await rm(file, { force: true });
+    throw thrown;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** By another process. Else it was killed while it did, or somebody has put it there to stop what comes. */
+async function isBeingWritten(file: string): Promise<boolean> {
+  const { mtimeMs } = await stat(file);
+  return Date.now() - mtimeMs < limits.auditAnchorMs;
 }
 
 function bucketAnchor(

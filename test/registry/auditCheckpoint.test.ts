@@ -1,5 +1,13 @@
 import { generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -160,6 +168,12 @@ describeDialects("checkpoints of the audit trail", (create) => {
     ]);
     const { values } = await service.metrics.securityEvents.get();
     expect(values).toMatchObject([{ labels: { kind: "audit_anchor_conflict" }, value: 2 }]);
+    const other = path.join(folder, "elsewhere");
+    mkdirSync(other);
+    writeFileSync(path.join(other, anchorName(1)), "a third");
+    await anchorCheckpoints(service, anchorStore(other, { cloud: undefined as never }));
+    const all = await registry.read((db) => auditEventList(db, { limit: 9, action }));
+    expect(all.items.map(({ details }) => details.place).sort()).toEqual([folder, other].sort());
   });
 
   it("that were written before a crash could note it, or are half written, are told from another's", async () => {
@@ -168,10 +182,27 @@ describeDialects("checkpoints of the audit trail", (create) => {
     for (const _again of [1, 2]) await store.put("one", "first\nsecond\n");
     writeFileSync(file, "first\nsec");
     await expect(store.put("one", "first\nsecond\n")).rejects.toThrow(/half written/);
-    for (const other of ["first\nsecond\nthird\n", "first\nSecond\n"]) {
+    for (const other of ["first\nsecond\nthird\n", "first\nSecond\n", "first\nsec", ""]) {
       writeFileSync(file, other);
+      // Whoever was writing it would have ended long ago.
+      utimesSync(file, 0, 0);
       await expect(store.put("one", "first\nsecond\n")).rejects.toThrow(AnchorConflict);
       expect(readFileSync(file, "utf8")).toBe(other);
+    }
+  });
+
+  it("prove where a chain stands in which nothing has happened since, or nothing signed", async () => {
+    const { registry, acme } = await world(await create());
+    await checkpoint(registry);
+    const { items: keys } = await registry.read((db) => signingKeyList(db, { limit: 5 }));
+    for (const unsigned of [0, 1]) {
+      if (unsigned > 0) await edit(registry, acme, "not signed yet");
+      const lines = await proof(registry, acme, "2099-01-01T00:00:00.000Z");
+      expect(verified(lines, { keys })).toMatchObject({ verified: true, events: 0, checkpoints: [1] });
+      const moved = lines.map((line) =>
+        "line" in line && line.line === "segment" ? { ...line, hash: "0".repeat(64) } : line,
+      );
+      expect(verified(moved, { keys }).verified).toBe(false);
     }
   });
 
@@ -371,8 +402,8 @@ async function exportOf(registry: Registry, number: number): Promise<string> {
   return texts.get(anchorName(number)) ?? "";
 }
 
-async function proof(registry: Registry, chain: string): Promise<Exported[]> {
-  const options = { limit: 100, exportedAt: "2026-03-01T09:00:00.000Z" };
+async function proof(registry: Registry, chain: string, from?: string): Promise<Exported[]> {
+  const options = { limit: 100, from, exportedAt: "2026-03-01T09:00:00.000Z" };
   return collect((await registry.read((db) => auditProof(db, chain, options))).lines);
 }
 
