@@ -1,4 +1,4 @@
-import type { CompiledQuery, Selectable } from "kysely";
+import type { CompiledQuery, ExpressionBuilder, Selectable } from "kysely";
 import type { AuditDecision, AuditDecisionListQuery } from "../contract/audit.ts";
 import type { Page } from "../contract/common.ts";
 import type { Bookkeeping } from "./bookkeeping.ts";
@@ -6,7 +6,7 @@ import { pageAfter, toPage } from "./cursor.ts";
 import { fromJson, toJson } from "./json.ts";
 import { isNotHeld } from "./legalHold.ts";
 import type { Reader } from "./registry.ts";
-import type { DecisionTable } from "./schema.ts";
+import type { DecisionTable, Schema } from "./schema.ts";
 import { later } from "./stackLease.ts";
 
 /** Rows of one statement. */
@@ -77,31 +77,49 @@ export function decisionListQuery(db: Reader, query: AuditDecisionListQuery) {
     .limit(query.limit + 1);
 }
 
-/** Removes a bounded number of the oldest, and says how many. A legal hold keeps what is about its tenant. */
+/** Where a decision stands in the log. */
+export type DecisionPlace = Pick<AuditDecision, "decidedAt" | "decisionId">;
+
+export interface DecisionPurge {
+  readonly keepDays: number;
+  /** Decisions at most. */
+  readonly limit: number;
+  /** Nothing is left to be removed up to here: what a hold keeps need not be passed again and again. */
+  readonly after?: DecisionPlace | undefined;
+}
+
+/**
+ * Removes a bounded number of the oldest. Answers how many, and up to where when there may be more. A legal hold keeps what is
+ * about its tenant.
+ */
 export async function decisionsPurge(
   { db, now }: Bookkeeping,
-  { keepDays, limit }: { readonly keepDays: number; readonly limit: number },
-): Promise<number> {
+  { keepDays, limit, after }: DecisionPurge,
+): Promise<{ readonly purged: number; readonly upTo: DecisionPlace | undefined }> {
   const before = later(now, -keepDays * 86_400_000);
-  const last = await db
+  const isDue = ({ and, eb, refTuple, tuple }: ExpressionBuilder<Schema, "decisions">) =>
+    and([
+      eb("decidedAt", "<", before),
+      isNotHeld("decisions.tenantId"),
+      ...(after === undefined
+        ? []
+        : [eb(refTuple("decidedAt", "decisionId"), ">", tuple(after.decidedAt, after.decisionId))]),
+    ]);
+  const upTo = await db
     .selectFrom("decisions")
     .select(["decidedAt", "decisionId"])
-    .where("decidedAt", "<", before)
-    .where(isNotHeld("decisions.tenantId"))
+    .where(isDue)
     .orderBy("decidedAt")
     .orderBy("decisionId")
     .offset(limit - 1)
     .limit(1)
     .executeTakeFirst();
-  let gone = db
-    .deleteFrom("decisions")
-    .where("decidedAt", "<", before)
-    .where(isNotHeld("decisions.tenantId"));
-  if (last !== undefined)
+  let gone = db.deleteFrom("decisions").where(isDue);
+  if (upTo !== undefined)
     gone = gone.where(({ eb, refTuple, tuple }) =>
-      eb(refTuple("decidedAt", "decisionId"), "<=", tuple(last.decidedAt, last.decisionId)),
+      eb(refTuple("decidedAt", "decisionId"), "<=", tuple(upTo.decidedAt, upTo.decisionId)),
     );
-  return Number((await gone.executeTakeFirst()).numDeletedRows);
+  return { purged: Number((await gone.executeTakeFirst()).numDeletedRows), upTo };
 }
 
 type Row = Selectable<DecisionTable>;

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import type { DataClass } from "../contract/retention.ts";
-import { decisionsPurge } from "../registry/decisionLog.ts";
+import { type DecisionPlace, decisionsPurge } from "../registry/decisionLog.ts";
 import { operationsPurge, outboxPurge, queueTurnsPurge } from "../registry/housekeeping.ts";
 import { USAGE_SCOPE } from "../registry/usageIngest.ts";
 import { usagePurge } from "../registry/usagePurge.ts";
@@ -44,11 +44,13 @@ export async function housekeep(service: ServiceContext): Promise<void> {
     return usage;
   };
   await inBatches(await kept("usage"), purgeUsage, limits.usagePurgeBatches);
+  let after: DecisionPlace | undefined;
   const purgeDecisions = async (keepDays: number) => {
-    const batch = { keepDays, limit: limits.decisionsPurgedAtOnce };
-    const decisions = await registry.record((record) => decisionsPurge(record, batch));
-    metrics.purged.inc({ what: "decisions" }, decisions);
-    return decisions;
+    const batch = { keepDays, limit: limits.decisionsPurgedAtOnce, after };
+    const { purged, upTo } = await registry.record((record) => decisionsPurge(record, batch));
+    after = upTo ?? after;
+    metrics.purged.inc({ what: "decisions" }, purged);
+    return purged;
   };
   await inBatches(await kept("decisions"), purgeDecisions, limits.decisionPurgeBatches);
   await inBatches(await kept("audit"), async (keepDays) => {

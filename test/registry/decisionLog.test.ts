@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import type { AuditDecision, AuditDecisionListQuery } from "../../contract/audit.ts";
 import {
+  type DecisionPlace,
   decisionList,
   decisionListQuery,
   decisionsPurge,
@@ -76,8 +77,17 @@ describeDialects("the decision log", (create) => {
     const old = [1, 2, 3].map((day) => decision(`2026-01-0${day}T00:00:00.000Z`));
     const young = decision("2026-02-28T00:00:00.000Z");
     await registry.record((record) => decisionsWrite(record, [...old, young]));
-    const purge = () => registry.record((record) => decisionsPurge(record, { keepDays: 30, limit: 2 }));
-    expect([await purge(), await purge(), await purge()]).toEqual([2, 1, 0]);
+    const purge = (after?: DecisionPlace) =>
+      registry.record((record) => decisionsPurge(record, { keepDays: 30, limit: 2, after }));
+    const { decidedAt, decisionId } = old[1] as AuditDecision;
+    const upTo = { decidedAt, decisionId };
+    expect(await purge(upTo)).toEqual({ purged: 1, upTo: undefined });
+    await registry.record((record) => decisionsWrite(record, old.slice(2)));
+    expect([await purge(), await purge(upTo), await purge(upTo)]).toEqual([
+      { purged: 2, upTo },
+      { purged: 1, upTo: undefined },
+      { purged: 0, upTo: undefined },
+    ]);
     const { items } = await registry.read((db) => decisionList(db, { limit: 50 }));
     expect(items).toEqual([young]);
   });
@@ -90,7 +100,8 @@ describeDialects("the decision log", (create) => {
     const held = decision("2026-01-01T00:00:00.000Z", { tenantId });
     const other = decision("2026-01-02T00:00:00.000Z");
     await registry.record((record) => decisionsWrite(record, [held, other]));
-    const purge = () => registry.record((record) => decisionsPurge(record, { keepDays: 30, limit: 1 }));
+    const purge = async () =>
+      (await registry.record((record) => decisionsPurge(record, { keepDays: 30, limit: 1 }))).purged;
     expect([await purge(), await purge()]).toEqual([1, 0]);
     expect((await registry.read((db) => decisionList(db, { limit: 50 }))).items).toEqual([held]);
   });
