@@ -3,7 +3,7 @@ import { OPERATION_IDS, type OperationId, routes } from "../../contract/routes.t
 
 /**
  * What policies know actions by: every operation of the API is one, of the same name, and belongs to groups. A new route is grouped
- * by its method; only what a method cannot tell is listed here.
+ * by its method; only what a method does not tell is listed here.
  */
 export const ACTION_GROUPS = ["read", "mutate", "lifecycle", "delete"] as const;
 export type ActionGroup = (typeof ACTION_GROUPS)[number];
@@ -25,13 +25,17 @@ const LIFECYCLE: ReadonlySet<string> = new Set<OperationId>([
 /** What is gone afterwards, beside the routes whose method says so. */
 const DELETES: ReadonlySet<string> = new Set<OperationId>(["tenantDecommission", "apiKeyRevoke"]);
 
+/** Ended and kept, though their method says that they are deleted. */
+const ENDED: ReadonlySet<string> = new Set<OperationId>(["windowDelete"]);
+
 export function groupsOf(action: OperationId): readonly ActionGroup[] {
   const { role } = routes[action];
   // What an auditor may send with a body is a question too long for a query.
   if (!isMutation(routes[action]) || role === null || role === "auditor") return ["read"];
   const groups: ActionGroup[] = ["mutate"];
   if (LIFECYCLE.has(action)) groups.push("lifecycle");
-  if (DELETES.has(action) || routes[action].method === "delete") groups.push("delete");
+  if (DELETES.has(action) || (routes[action].method === "delete" && !ENDED.has(action)))
+    groups.push("delete");
   return groups;
 }
 

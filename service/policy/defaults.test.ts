@@ -93,7 +93,9 @@ describe("the default policies", () => {
     const end = (role: "fleet_operator" | "fleet_admin", changed: object) =>
       denialsOf(queryOf("tenantDecommission", role, changed));
     expect(end("fleet_admin", { tenant: { legalHold: true } })).toEqual(["deletion-legal-hold"]);
-    expect(denialsOf(queryOf("legalHoldLift", "fleet_admin", { tenant: { legalHold: true } }))).toEqual([]);
+    // A freeze that ends is kept; whoever may not end it could not deploy to the tenant any more.
+    for (const allowed of ["legalHoldLift", "windowDelete"] as const)
+      expect(denialsOf(queryOf(allowed, "fleet_admin", { tenant: { legalHold: true } }))).toEqual([]);
     expect(end("fleet_operator", { facts: { immediately: true } })).toEqual(["deletion-immediate"]);
     expect(end("fleet_admin", { facts: { immediately: true } })).toEqual([]);
     expect(end("fleet_operator", { tenant: { environments: ["dev", "prod"] } })).toEqual([
