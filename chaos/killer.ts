@@ -62,7 +62,8 @@ const ENGINE_PATIENCE_MS = 6_000;
 /** Nothing that could be met has run for so long, in a short run; in a long one not before it is choosy no more. */
 const ANY_MOMENT_AFTER_MS = 90_000;
 const TURNED_EARLY = 0.2;
-/** Less than the last steps take. */
+/** Until a request lies at the door of a service that stands still. */
+const SENT_MS = 20;
 const TAKEN_WITHIN_MS = 200;
 /** Of the operations that could be turned round for a needed undoing, those that are while nothing is killed. */
 const TURNED_IN_PEACE = 0.7;
@@ -174,11 +175,13 @@ export function createKiller(parts: KillerParts): Killer {
 
   /**
    * Cancelled in its last step an operation succeeds all the same, unless the step is cut off: then whoever takes it up knows of the
-   * cancellation before anything else, and turns round.
+   * cancellation before anything else, and turns round. It is sent while the services stand still: such a step is over before a
+   * request that sets out during it is taken.
    */
   async function turnLate(shot: Shot, late: readonly RunningStep[]): Promise<RunningStep[] | undefined> {
-    release(shot);
     late.forEach(turn);
+    await sleep(SENT_MS);
+    release(shot);
     const taken = Promise.all(late.map(({ operationId }) => cancelled.get(operationId)));
     await Promise.race([taken, sleep(TAKEN_WITHIN_MS)]);
     const met = await standing(shot);
