@@ -155,6 +155,21 @@ describe("alerts", () => {
     expect(new Set(places.map((place) => place.toLowerCase()))).toEqual(meant);
   });
 
+  it("each have a case in which they ring", () => {
+    const { tests } = parse(read("observability/alerts/tenantry.test.yaml")) as {
+      readonly tests: readonly {
+        readonly alert_rule_test: readonly {
+          readonly alertname: string;
+          readonly exp_alerts: readonly unknown[];
+        }[];
+      }[];
+    };
+    const rung = tests.flatMap((test) =>
+      test.alert_rule_test.flatMap(({ alertname, exp_alerts }) => (exp_alerts.length > 0 ? [alertname] : [])),
+    );
+    expect(new Set(rung)).toEqual(new Set(rules.map(({ alert }) => alert)));
+  });
+
   it("use in their words only labels that their expression keeps", () => {
     for (const { alert, expr, annotations } of rules) {
       const { grouping } = readPromql(expr);
