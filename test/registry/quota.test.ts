@@ -1,11 +1,36 @@
 import { expect, it } from "vitest";
+import { QUOTA_KEYS, type QuotaKey } from "../../contract/quota.ts";
+import type { UsageEvent } from "../../contract/usage.ts";
 import { limitOverrideCreate } from "../../registry/limitOverride.ts";
 import { outboxPending } from "../../registry/outbox.ts";
 import { quotaAsk, quotaCheck, tenantQuotas } from "../../registry/quota.ts";
+import { tenantGet } from "../../registry/tenant.ts";
 import { usageSignalsUntold, usageSignalTell } from "../../registry/usageSignal.ts";
-import { addTenant, context, settableClock } from "./fixtures.ts";
+import { addPlane, addTenant, context, newTarget, settableClock } from "./fixtures.ts";
 import { describeDialects } from "./support.ts";
 import { eventsFor, HOUR_MS, reasons, send, totalsOf } from "./usageFixtures.ts";
+
+/** Within the window, and the last before it. */
+const metered = (meter: string, before: string): readonly Partial<UsageEvent>[] => [
+  { meter, quantity: 3 },
+  { meter, quantity: 4 },
+  { meter, quantity: 900, occurredAt: before },
+];
+const YESTERDAY = "2026-02-28T23:59:59.999Z";
+/** What the plan starter gives of each, and what each makes of two targets and of events. */
+const QUOTA_TABLE: Readonly<
+  Record<QuotaKey, { limit: number; used: number; events?: readonly Partial<UsageEvent>[] }>
+> = {
+  targets: { limit: 4, used: 2 },
+  // Five services of a quarter of a vCPU each, twice.
+  computeUnits: { limit: 5, used: 2.5 },
+  // The hour that ended at nine speaks, and not the one before it.
+  storageGib: { limit: 10, used: 7, events: metered("storage_gib_hours", "2026-03-01T07:59:59.999Z") },
+  connections: { limit: 5, used: 4, events: metered("connections", YESTERDAY) },
+  eventsPerDay: { limit: 100_000, used: 7, events: metered("events", YESTERDAY) },
+  connectorOperationsPerDay: { limit: 10_000, used: 7, events: metered("connector_operations", YESTERDAY) },
+  llmTokensPerMonth: { limit: 20_000_000, used: 7, events: metered("llm_tokens", YESTERDAY) },
+};
 
 describeDialects("quotas", (create) => {
   async function begin() {
@@ -46,6 +71,38 @@ describeDialects("quotas", (create) => {
       remaining: null,
       exceeded: false,
     });
+  });
+
+  it("each count what they say, and are asked against plan and override", async () => {
+    const { registry, tenantId, now } = await begin();
+    const metering = eventsFor(tenantId);
+    const planes = [await addPlane(registry, "dev"), await addPlane(registry, "prod")];
+    await send(
+      registry,
+      QUOTA_KEYS.flatMap((quota) => QUOTA_TABLE[quota].events ?? []).map((event) => metering(event)),
+    );
+    await registry.change(context, async (change) => {
+      const tenant = await tenantGet(change.db, tenantId);
+      for (const plane of planes) await newTarget(change, tenant, plane);
+    });
+    for (const quota of QUOTA_KEYS) {
+      const { limit, used } = QUOTA_TABLE[quota];
+      const ask = (wanted: number) => registry.read((db) => quotaAsk(db, tenantId, quota, wanted, now()));
+      expect(await ask(0)).toMatchObject({ quota, source: "plan", limit, used, allowed: true });
+      expect(await ask(limit - used)).toMatchObject({ allowed: true });
+      expect(await ask(limit - used + 0.5)).toMatchObject({ allowed: false });
+      const expiresAt = "2026-03-01T10:00:00.000Z";
+      const lower = { kind: "quota", quota, value: 1 } as const;
+      await registry.change(context, (change) =>
+        limitOverrideCreate(change, { tenantId, limit: lower, reason: "a test", expiresAt }),
+      );
+      expect(await ask(0)).toMatchObject({ source: "override", limit: 1, remaining: 0, exceeded: true });
+      const refused = registry.read((db) => quotaCheck(db, tenantId, quota, 0, now()));
+      await expect(refused).rejects.toMatchObject({
+        code: "quota_exceeded",
+        message: expect.stringContaining(`its quota ${quota} must stay within 1 `),
+      });
+    }
   });
 
   it("are asked before, refuse with what to do, and let an override end by itself", async () => {

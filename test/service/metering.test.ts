@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { controlPlane, createTenant, startTestService, type TestService, waitFor } from "./harness.ts";
+import {
+  controlPlane,
+  createRelease,
+  createTenant,
+  startTestService,
+  type TestService,
+  waitFor,
+} from "./harness.ts";
 
 let service: TestService;
 let tenantId: string;
@@ -231,23 +238,22 @@ describe("quotas", () => {
     expect(refused.results[0]).toMatchObject({ status: "rejected", reason: "quota_exceeded" });
   });
 
-  it("keep a tenant from being activated on more planes than it may have", async () => {
-    const other = await createTenant(service, "crowded");
-    const limit = { kind: "quota", quota: "targets", value: 0 };
-    const body = { tenantId: other, limit, reason: "none at all", expiresAt: minutesAgo(-60) };
+  it.each([
+    ["targets", 0, "must stay within 0 targets, and this would make it 1."],
+    // Five services of a quarter of a vCPU each, at rest.
+    ["computeUnits", 1, "must stay within 1 vCPUs at rest, and this would make it 1.25."],
+  ])("keep a tenant from being activated past its %s", async (quota, value, told) => {
+    const other = await createTenant(service, `crowded-${quota.toLowerCase()}`);
+    const body = {
+      tenantId: other,
+      limit: { kind: "quota", quota, value },
+      ...{ reason: "hardly any", expiresAt: minutesAgo(-60) },
+    };
     const made = await service.call("POST", `${controlPlane}/limit-overrides`, { body });
-    const services = { description: "1.0.0", services: {} as Record<string, unknown> };
-    for (const name of [
-      "integrations-service",
-      "discovery-service",
-      "discovery-worker",
-      "audit-service",
-      "iam-service",
-    ])
-      services.services[name] = { image: `registry.example/${name}:1.0.0`, environment: {} };
-    await service.call("POST", `${controlPlane}/releases`, { body: services });
+    await createRelease(service, "1.0.0");
     const refused = await service.call("POST", `${controlPlane}/tenants/${other}/activate`, { body: {} });
     expect(refused).toMatchObject({ status: 409, body: { code: "quota_exceeded" } });
+    expect(refused.body.detail).toContain(told);
     expect(refused.body.hint).toContain("limit-overrides");
     const targets = await service.call("GET", `${controlPlane}/tenants/${other}/targets`);
     expect(targets.body.items).toEqual([]);
@@ -256,6 +262,13 @@ describe("quotas", () => {
     expect(ended.body).toMatchObject({ inForce: false, endReason: "enough" });
     const accepted = await service.call("POST", `${controlPlane}/tenants/${other}/activate`, { body: {} });
     expect(accepted.status).toBe(202);
+    const { items } = (
+      await service.call("GET", `${controlPlane}/audit/events?targetId=${made.body.overrideId}`)
+    ).body;
+    expect(items.map((one: { action: string; reason: string }) => [one.action, one.reason])).toEqual([
+      ["limit_override.ended", "enough"],
+      ["limit_override.created", "hardly any"],
+    ]);
   });
 
   it("take no override for ever, of the past, or of an operation that is not there", async () => {
