@@ -16,11 +16,13 @@ export type PlaneFacts = Pick<
 
 /**
  * Records a plane or what has become of it; audits `plane.recorded`. Outputs that have not changed keep the record's
- * version, so that a routine refresh does not look like a change.
+ * version, so that a routine refresh does not look like a change. It refuses another environment or region: the targets on the
+ * plane are in the one it was recorded with, and would be taken for moved.
  */
 export async function planeRecord(change: Change, facts: PlaneFacts): Promise<Plane> {
   const before = await planeFind(change.db, facts.name);
   if (before !== undefined && sameFacts(before, facts)) return before;
+  if (before !== undefined) refuseElsewhere(before, facts);
   const plane: Plane = {
     ...facts,
     dedicatedTo: dedicatedTo(facts),
@@ -79,6 +81,21 @@ export async function planeList(db: Reader, page: PageRequest): Promise<Page<Pla
     .limit(page.limit + 1)
     .execute();
   return toPage(found, page.limit, fromRow, (row) => [row.createdAt, row.planeId]);
+}
+
+function refuseElsewhere(before: Plane, facts: PlaneFacts): void {
+  for (const member of ["environment", "region"] as const) {
+    if (facts[member] === before[member]) continue;
+    throw new ProblemError("plane_missing", {
+      detail:
+        `Cannot use the plane ${before.name}: its ${member} must stay ${before[member]}, where its targets are, ` +
+        `but the stack made ${facts[member]}.`,
+      hint: `Bring up a plane of another name for ${facts[member]}.`,
+      errors: [
+        { path: `plane.outputs.${member}`, message: `is not ${before[member]}`, value: facts[member] },
+      ],
+    });
+  }
 }
 
 /** An account with a tenant's own plane holds that tenant's planes and no other. */

@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import { auditEventList } from "../../registry/auditSearch.ts";
 import { type PlaneFacts, planeFind, planeGet, planeList, planeRecord } from "../../registry/plane.ts";
-import { addPlane, context } from "./fixtures.ts";
+import { targetGet } from "../../registry/target.ts";
+import { addPlane, addTarget, context } from "./fixtures.ts";
 import { describeDialects } from "./support.ts";
 
 const facts: PlaneFacts = {
@@ -32,6 +33,27 @@ describeDialects("planes", (create) => {
     );
     expect(again).toEqual(first);
     expect((await registry.read((db) => auditEventList(db, { limit: 9 }))).items).toHaveLength(1);
+  });
+
+  it.each([
+    ["region", { region: "us-east-1" }],
+    ["environment", { environment: "prod" }],
+  ] as const)("never are in another %s than at first, nor are their targets", async (member, elsewhere) => {
+    const registry = await (await create()).open();
+    const { target, plane } = await addTarget(registry, "acme");
+    const { name, accountId, stackName } = plane;
+    const moved = { name, accountId, stackName, environment: plane.environment, region: plane.region };
+    const recording = registry.change(context, (change) =>
+      planeRecord(change, { ...moved, ...elsewhere, outputs: { clusterName: "new" } }),
+    );
+    await expect(recording).rejects.toMatchObject({
+      code: "plane_missing",
+      message: expect.stringContaining(`its ${member} must stay ${plane[member]}`),
+    });
+    expect(await registry.read((db) => planeGet(db, name))).toEqual(plane);
+    expect(await registry.read((db) => targetGet(db, target.targetId))).toMatchObject({
+      ...{ environment: "dev", region: "eu-west-1" },
+    });
   });
 
   it("that are not there are a problem, or undefined", async () => {
