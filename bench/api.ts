@@ -7,7 +7,7 @@
  * `share` is what the service does of the bare program's requests per second, `cpu_ms` what a request costs its process.
  *
  * Then filtered pages are asked for one at a time, of the smallest and the largest registry in turns; `ratio` is the larger's median
- * time by the smaller's.
+ * time by the smaller's. Past a ratio of two the exit code is 1.
  */
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -19,7 +19,7 @@ import { cleanEnvironment, freePort } from "../chaos/world.ts";
 import { stopLocalCloud } from "../launcher/localCloud.ts";
 import { fillRegistry } from "./api/fill.ts";
 import { type Load, measureLoad } from "./api/load.ts";
-import { measurePages } from "./api/pages.ts";
+import { MOST_PAGE_RATIO, measurePages, pagesPastBound } from "./api/pages.ts";
 import { type Bare, type Served, startBare } from "./api/servers.ts";
 import { readCount, readFlags, readSizes } from "./options.ts";
 
@@ -156,7 +156,8 @@ async function comparePages(database: string, served: readonly Served[]): Promis
   const [small, large] = [served[0], served.at(-1)];
   if (small === undefined || large === undefined || small === large) return;
   console.log(`\ndatabase  filtered page${" ".repeat(46)}ms_at_${small.size}  ms_at_${large.size}  ratio`);
-  for (const { query, smallMs, largeMs } of await measurePages(small, large)) {
+  const times = await measurePages(small, large);
+  for (const { query, smallMs, largeMs } of times) {
     const figures = [smallMs, largeMs].map((ms) => ms.toFixed(2).padStart(10));
     console.log(
       [database.padEnd(9), query.padEnd(58), ...figures, (largeMs / smallMs).toFixed(2).padStart(7)].join(
@@ -165,4 +166,10 @@ async function comparePages(database: string, served: readonly Served[]): Promis
     );
   }
   console.log("");
+  const late = pagesPastBound(times);
+  if (late.length === 0) return;
+  process.exitCode = 1;
+  console.error(
+    `${database}: a page of ${large.size} tenants must take at most ${MOST_PAGE_RATIO} times its time at ${small.size}: ${late.join(", ")}`,
+  );
 }

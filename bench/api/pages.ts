@@ -38,6 +38,15 @@ export interface PageTimes {
   readonly largeMs: number;
 }
 
+/** A page of the largest registry may take so many times as long as one of the smallest. */
+export const MOST_PAGE_RATIO = 2;
+
+export function pagesPastBound(times: readonly PageTimes[]): readonly string[] {
+  return times
+    .filter(({ smallMs, largeMs }) => !(largeMs <= smallMs * MOST_PAGE_RATIO))
+    .map(({ query, smallMs, largeMs }) => `${query} (${smallMs.toFixed(2)} → ${largeMs.toFixed(2)} ms)`);
+}
+
 export async function measurePages(small: Endpoint, large: Endpoint): Promise<readonly PageTimes[]> {
   const times: PageTimes[] = [];
   for (const query of QUERIES) {
