@@ -52,7 +52,7 @@ export const evidenceRoutes = defineRoutes({
     tag: "Audit",
     summary: "An evidence pack: what is on record of a tenant for a period, signed",
     description:
-      "A zip file with the record's versions, the audit events with their proof, operations, placements, releases, entitlements, decisions and certificates, each with its checksum in a signed manifest. `tenantry evidence verify` checks it without the service. Audit events are in it as far as the newest checkpoint has signed them, and the manifest says when that was: take one before it, with POST /v1/control-plane/audit/checkpoints, where the last hour matters. That a pack was taken is audited.",
+      "A zip file with the record's versions, the audit events with their proof, operations, placements, releases, entitlements, decisions and certificates, and the policies and plans that held, each with its checksum in a signed manifest. `tenantry evidence verify` checks it without the service. Audit events are in it as far as the newest checkpoint has signed them, and the manifest says when that was: take one before it, with POST /v1/control-plane/audit/checkpoints, where the last hour matters. That a pack was taken is audited.",
     role: "auditor",
     params: z.strictObject({ tenantId: tenantIdSchema }),
     query: evidenceQuerySchema,

@@ -1,8 +1,11 @@
 import { setImmediate } from "node:timers/promises";
 import type { Operation } from "../contract/operation.ts";
-import type { TenantVersion } from "../contract/tenant.ts";
+import type { PlanVersion } from "../contract/plan.ts";
+import type { Tenant, TenantVersion } from "../contract/tenant.ts";
 import { fromJson } from "./json.ts";
 import { operationFromRow } from "./operation.ts";
+import { planFind } from "./plan.ts";
+import { type PolicyLoad, policyLoadBefore } from "./policy.ts";
 import type { Reader } from "./registry.ts";
 import { releaseGet } from "./release.ts";
 import { tenantVersionList } from "./tenant.ts";
@@ -78,4 +81,31 @@ export async function* releasesIn(db: Reader, tenantId: string, period: Period) 
     for (const number of [target.currentReleaseNumber, target.targetReleaseNumber])
       if (number !== null) numbers.add(number);
   for (const number of [...numbers].sort((left, right) => left - right)) yield await releaseGet(db, number);
+}
+
+/** The plans' versions that the tenant was bound to, newest first: those of the record's versions, and the one it is bound to now. */
+export async function* plansIn(db: Reader, tenant: Tenant, period: Period): AsyncGenerator<PlanVersion> {
+  const known = new Set<string>();
+  const bound = async function* () {
+    yield tenant;
+    for await (const version of versionsIn(db, tenant.tenantId, period)) yield version.tenant;
+  };
+  for await (const { plan, planVersion } of bound()) {
+    const key = `${plan}/${planVersion}`;
+    if (known.has(key)) continue;
+    known.add(key);
+    const found = await planFind(db, plan, planVersion);
+    if (found !== undefined) yield found;
+  }
+}
+
+/** The sets of policies that held, in full and newest first; the last is the one that held when the period began. */
+export async function* policiesIn(db: Reader, { from, to }: Period): AsyncGenerator<PolicyLoad> {
+  let load = await policyLoadBefore(db, { loadedAt: to });
+  while (load !== undefined) {
+    const { loadId, ...told } = load;
+    yield told;
+    if (told.loadedAt <= from) return;
+    load = await policyLoadBefore(db, { loadId });
+  }
 }

@@ -41,6 +41,18 @@ export async function policyLoadNewest(db: Reader): Promise<PolicyLoad | undefin
   return row && { ...row, files: fromJson(row.files) };
 }
 
+/** The newest of those that were loaded before a time, or before another. */
+export async function policyLoadBefore(
+  db: Reader,
+  before: Partial<Record<"loadedAt" | "loadId", string>>,
+): Promise<(PolicyLoad & { readonly loadId: string }) | undefined> {
+  let rows = db.selectFrom("policyLoads").select(["loadId", "version", "source", "files", "loadedAt"]);
+  if (before.loadedAt !== undefined) rows = rows.where("loadedAt", "<", before.loadedAt);
+  if (before.loadId !== undefined) rows = rows.where("loadId", "<", before.loadId);
+  const row = await rows.orderBy("loadId", "desc").limit(1).executeTakeFirst();
+  return row && { ...row, files: fromJson(row.files) };
+}
+
 /** The set of a version that ever held: what a decision in the audit trail was made by. */
 export async function policyLoadFind(db: Reader, version: string): Promise<PolicyLoad | undefined> {
   const row = await db

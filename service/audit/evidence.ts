@@ -9,7 +9,14 @@ import { certificateFind } from "../../registry/certificate.ts";
 import { decisionList } from "../../registry/decisionLog.ts";
 import { bundleFind } from "../../registry/entitlement.ts";
 import { entitlementOverrides } from "../../registry/entitlementOverride.ts";
-import { operationsIn, type Period, releasesIn, versionsIn } from "../../registry/evidence.ts";
+import {
+  operationsIn,
+  type Period,
+  plansIn,
+  policiesIn,
+  releasesIn,
+  versionsIn,
+} from "../../registry/evidence.ts";
 import { AUDIT, MANIFEST, SIGNATURE } from "../../registry/evidenceVerify.ts";
 import { placementList } from "../../registry/placement.ts";
 import type { Reader } from "../../registry/registry.ts";
@@ -19,8 +26,8 @@ import type { Signer } from "../signing/signer.ts";
 import type { ZipEntry } from "./zip.ts";
 
 /**
- * An evidence pack: what is on record of one tenant for a period, as files with a signed manifest. It holds nothing of other
- * tenants, no secret and none of the tenant's own data, since the registry has none. Read and sent page by page. A file that would
+ * An evidence pack: what is on record of one tenant for a period, as files with a signed manifest, with the policies and plans that
+ * it was decided by. It holds nothing on record of other tenants, no secret and none of the tenant's own data, since the registry has none. Read and sent page by page. A file that would
  * have too much ends early and says so in the manifest; the audit events, which prove nothing when some are missing, are counted
  * before the first byte is sent. They go as far as the newest checkpoint, since taking one is not for whoever may only read.
  */
@@ -102,6 +109,8 @@ async function partsOf(
     part(AUDIT, "Audit events since the period began, with their proof", proof.lines),
     part("operations.ndjson", "Operations that were asked for", operationsIn(db, tenantId, period)),
     part("decisions.ndjson", "What was allowed; denials are audit events", decisionsIn(db, tenantId, period)),
+    part("policies.ndjson", "The fleet's policies that held, newest first", policiesIn(db, period)),
+    part("plans.ndjson", "Versions of plans that it was bound to, newest first", plansIn(db, tenant, period)),
     part("targets.ndjson", "Deployment targets as they are now", await targetsOfTenant(db, tenantId)),
     part("placements.ndjson", "Where targets were put, and why", placementsIn(db, tenantId, period)),
     part("releases.ndjson", "Releases that were deployed", releasesIn(db, tenantId, period)),

@@ -4,16 +4,20 @@ import { expect, it } from "vitest";
 import type { AuditDecision } from "../../contract/audit.ts";
 import type { EvidenceFile, EvidenceManifest } from "../../contract/evidence.ts";
 import { decisionsWrite } from "../../registry/decisionLog.ts";
+import { plansIn, policiesIn } from "../../registry/evidence.ts";
 import { MANIFEST } from "../../registry/evidenceVerify.ts";
 import { newId } from "../../registry/id.ts";
+import { policyLoadRecord } from "../../registry/policy.ts";
 import type { Registry } from "../../registry/registry.ts";
+import { tenantUpdate } from "../../registry/tenant.ts";
 import { takeCheckpoint } from "../../service/audit/checkpoint.ts";
 import { type EvidenceRequest, evidenceEntries } from "../../service/audit/evidence.ts";
 import type { Settings } from "../../service/config.ts";
 import { createMetrics } from "../../service/metrics.ts";
 import { signerOf } from "../../service/signing/signer.ts";
-import { addTenant, context } from "./fixtures.ts";
+import { addTenant, context, settableClock } from "./fixtures.ts";
 import { describeDialects } from "./support.ts";
+import { HOUR_MS } from "./usageFixtures.ts";
 
 const signingKey = generateKeyPairSync("ed25519")
   .privateKey.export({ type: "pkcs8", format: "pem" })
@@ -63,6 +67,55 @@ describeDialects("an evidence pack", (create) => {
       });
   });
 });
+
+describeDialects("an evidence pack's policies and plans", (create) => {
+  it("are those in force in the period, the ones it began with too, and none from after it", async () => {
+    const clock = settableClock();
+    const registry = await (await create()).open({ now: clock.now });
+    const tenant = await addTenant(registry, "acme");
+    const load = (version: string) =>
+      registry.change(context, (change) =>
+        policyLoadRecord(change, { version, source: "policies", files: [{ name: "a.cedar", text: version }] }),
+      );
+    const bind = (plan: string) =>
+      registry.change(context, (change) =>
+        tenantUpdate(change, tenant.tenantId, { plan }),
+      );
+    const times: string[] = [];
+    for (const [version, plan] of [
+      ["one", "starter"],
+      ["two", "business"],
+      ["three", "enterprise"],
+      ["four", "starter"],
+    ] as const) {
+      clock.advance(HOUR_MS);
+      times.push(clock.now().toISOString());
+      await load(version);
+      await bind(plan);
+    }
+    const [, second = "", , fourth = ""] = times;
+    const within = { from: new Date(Date.parse(second) + 60_000).toISOString(), to: fourth };
+    const found = await registry.read(async (db) => ({
+      policies: await collected(policiesIn(db, within)),
+      plans: await collected(plansIn(db, tenant, within)),
+    }));
+    expect(found.policies).toEqual([
+      { ...{ version: "three", source: "policies", loadedAt: times[2] }, files: [{ name: "a.cedar", text: "three" }] },
+      { ...{ version: "two", source: "policies", loadedAt: second }, files: [{ name: "a.cedar", text: "two" }] },
+    ]);
+    expect(found.plans.map(({ plan, version, services }) => [plan, version, Object.keys(services).length])).toEqual([
+      ["starter", 1, 5],
+      ["enterprise", 1, 5],
+      ["business", 1, 5],
+    ]);
+  });
+});
+
+async function collected<T>(records: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const record of records) all.push(record);
+  return all;
+}
 
 function decisionsOf(tenantId: string): AuditDecision[] {
   return Array.from({ length: DECISIONS }, (_, at) => ({

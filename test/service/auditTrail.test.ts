@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readCheckpoint } from "../../registry/auditKept.ts";
 import { type LinesOptions, LinesVerifier } from "../../registry/auditLines.ts";
 import { evidenceVerify } from "../../registry/evidenceVerify.ts";
+import { readPolicySet } from "../../service/policy/policySet.ts";
 import {
   controlPlane,
   createRelease,
@@ -165,6 +166,20 @@ describe("an evidence pack", () => {
       verification.manifest?.files.map(({ name, records }) => [name, records]) ?? [],
     );
     expect(counts).toMatchObject({ "tenant.ndjson": 1, "placements.ndjson": 1, "releases.ndjson": 1 });
+    const recordsOf = (name: string) =>
+      Buffer.from(files.get(name) ?? [])
+        .toString()
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => JSON.parse(line));
+    // What a decision names is there to be read: its policies' text, and what the plan gave.
+    const policies = recordsOf("policies.ndjson");
+    const asked = recordsOf("audit.ndjson").filter(({ details }) => details?.authorization !== undefined);
+    expect(asked.length).toBeGreaterThan(0);
+    for (const { details } of asked)
+      expect(policies.map(({ version }) => version)).toContain(details.authorization.policyVersion);
+    expect(readPolicySet(policies[0].files).version).toBe(policies[0].version);
+    expect(recordsOf("plans.ndjson")).toMatchObject([{ plan: "starter", version: 1, quotas: { targets: 4 } }]);
     for (const name of ["tenant-versions", "operations", "decisions", "entitlements"])
       expect(counts[`${name}.ndjson`]).toBeGreaterThan(0);
     const all = [...files.values()].map((bytes) => Buffer.from(bytes).toString()).join("");
