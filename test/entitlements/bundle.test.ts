@@ -25,6 +25,12 @@ describe("a bundle", () => {
     expect(judge(bundleOf())).toBe("taken");
   });
 
+  it("says how often to ask and how long to believe it as the service is set", () => {
+    const settings = { entitlementPropagationMs: 10_001, entitlementStaleMs: 77_000 };
+    expect(bundleOf({ settings })).toMatchObject({ refreshAfterMs: 5_000, staleAfterMs: 77_000 });
+    expect(bundleOf()).toMatchObject({ refreshAfterMs: 30_000, staleAfterMs: 900_000 });
+  });
+
   it("is refused when a single thing in it is something else than what was signed", () => {
     const bundle = bundleOf();
     const changes: Record<string, unknown> = {

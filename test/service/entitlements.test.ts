@@ -244,6 +244,17 @@ it("answers who waits when the service stops", async () => {
   expect((await held).status).toBe(304);
 });
 
+it("tells readers to ask twice as often as changes must reach them, as the service is set", async () => {
+  expect((await bundle()).body.refreshAfterMs).toBe(30_000);
+  await service.restart(["--entitlement-propagation-ms", "20000"]);
+  const { body } = await bundle();
+  expect(body.refreshAfterMs).toBe(10_000);
+  const trust = { tenantId, keys: [await publicKey()], skewMs: 30_000 };
+  expect(judgeBundle(body, trust, Date.now())).toMatchObject({ ok: true });
+  const metrics = await service.call("GET", "/metrics");
+  expect(metrics.body).toMatch(/^tenantry_entitlement_propagation_bound_seconds 20$/m);
+});
+
 it("changes nothing for a tenant that is gone", async () => {
   const gone = await createTenant(service, "gone");
   await service.call("DELETE", `${controlPlane}/tenants/${gone}?reason=test`);

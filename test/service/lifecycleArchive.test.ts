@@ -42,6 +42,16 @@ const routeOf = (tenantId: string) =>
         .executeTakeFirst(),
     );
 
+/** The reasons of the tenant's audit events of that kind; each has gone out as an event, too. */
+async function told(tenantId: string, action: string): Promise<(string | null)[]> {
+  const { items } = await get(`/audit/events?tenantId=${tenantId}&action=${action}`);
+  const sent = await service.registry().read((db) =>
+    db.selectFrom("outbox").select("eventId").where("stream", "=", tenantId).where("type", "=", action).execute(),
+  );
+  expect(sent).toHaveLength(items.length);
+  return items.map(({ reason }: { reason: string | null }) => reason);
+}
+
 /** Active, with something in its database and among its objects. */
 async function furnished(slug: string): Promise<string> {
   const tenantId = await createTenant(service, slug);
@@ -93,6 +103,8 @@ describe("archiving", () => {
     expect(objectsOf(`dev-data/tenants/${tenantId}/`)).toEqual([]);
     expect((await routeOf(tenantId))?.state).toBe("suspended");
 
+    expect(await told(tenantId, "tenant.archived")).toEqual(["paused for long"]);
+
     const [archive] = await archivesOf(tenantId);
     expect(archive).toMatchObject({
       state: "complete",
@@ -136,6 +148,8 @@ describe("archiving", () => {
     expect(changes.at(-1)).toMatch(/^destroy/);
     await run(service, `/tenants/${tenantId}/restore`, { reason: "back" });
     expect(data.databases.get(tenantId)?.content).toBe("rows of upgraded-meanwhile");
+    expect(await told(tenantId, "tenant.archived")).toEqual(["paused for long"]);
+    expect(await told(tenantId, "tenant.restored")).toEqual(["back"]);
   });
 
   it("is for suspended tenants only", async () => {
