@@ -52,6 +52,7 @@ const BOOKKEEPING: Readonly<Record<string, readonly Verb[]>> = {
   processes: ["insert", "update", "delete"],
   stack_leases: ["insert", "update"],
   job_leases: ["insert", "update"],
+  interrupted_calls: ["insert", "delete"],
   queue_turns: ["insert", "update", "delete"],
   reconcile_leaders: ["insert", "update"],
   breakers: ["insert", "update"],

@@ -253,6 +253,26 @@ export async function operationRenew(
     .execute();
 }
 
+/**
+ * Holds the operation to the end of the transaction, so that nobody claims it before what its owner writes beside this is there. Throws
+ * LeaseLostError when it has been claimed anew, given back or has ended: then nothing of the transaction stays.
+ */
+export async function operationFence(
+  record: Bookkeeping,
+  operationId: string,
+  fencingToken: number,
+): Promise<void> {
+  await record.lock(operationLock(operationId));
+  const held = await record.db
+    .selectFrom("operations")
+    .select("operationId")
+    .where("operationId", "=", operationId)
+    .where("fencingToken", "=", fencingToken)
+    .where("leaseOwner", "is not", null)
+    .executeTakeFirst();
+  if (held === undefined) throw new LeaseLostError(operationId);
+}
+
 /** Gives an unfinished operation back, such as at shutdown, for anybody to claim at once. */
 export async function operationRelease(
   record: Bookkeeping,

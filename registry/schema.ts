@@ -109,6 +109,7 @@ export interface Schema {
   reconcileStates: ReconcileStateTable;
   processes: ProcessTable;
   stackLeases: StackLeaseTable;
+  interruptedCalls: InterruptedCallTable;
   jobLeases: JobLeaseTable;
   queueTurns: QueueTurnTable;
   archives: ArchiveTable;
@@ -886,6 +887,18 @@ export interface StackLeaseTable {
   token: number;
   expiresAt: string | null;
   takenAt: string;
+}
+
+/** A call to the cloud that was never answered. `resource` is as it was sent, without what is secret. */
+export interface InterruptedCallTable {
+  targetId: string;
+  stackName: string;
+  urn: string;
+  type: "creating" | "updating";
+  resource: Json<{ readonly urn: string } & Readonly<Record<string, unknown>>>;
+  /** Whose run it was. */
+  operationId: string;
+  notedAt: string;
 }
 
 export interface JobLeaseTable {

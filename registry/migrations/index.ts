@@ -23,6 +23,7 @@ import * as policy from "./0020_policy.ts";
 import * as audit from "./0021_audit.ts";
 import * as integrations from "./0022_integrations.ts";
 import * as recordVersions from "./0023_record_versions.ts";
+import * as interruptedCalls from "./0024_interrupted_calls.ts";
 
 export interface Migration {
   readonly number: number;
@@ -151,5 +152,11 @@ export const migrations: readonly Migration[] = [
     name: "0023_record_versions",
     source: new URL("./0023_record_versions.ts", import.meta.url),
     up: recordVersions.up,
+  },
+  {
+    number: 24,
+    name: "0024_interrupted_calls",
+    source: new URL("./0024_interrupted_calls.ts", import.meta.url),
+    up: interruptedCalls.up,
   },
 ];

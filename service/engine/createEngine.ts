@@ -26,7 +26,7 @@ import type {
 import { cliEnvironment, withoutCliLog, withoutSidecars } from "./environment.ts";
 import { EngineError } from "./errors.ts";
 import { checkSpecIdentity, checkStateIdentity } from "./identity.ts";
-import { forgetInterrupted, withNotes } from "./interrupted.ts";
+import { createMemoryNotes, withNotes } from "./interrupted.ts";
 import { createPool } from "./pool.ts";
 import { DEFAULT_STOP_LIMITS, type StopLimits } from "./processes.ts";
 import { recoverStack } from "./recover.ts";
@@ -80,18 +80,20 @@ export function createEngine(options: EngineOptions): Engine {
   });
   // Of this process alone: services that share a data folder must not clear away each other's.
   const scratchDir = join(runsDir, `.scratch-${process.pid}`);
-  const store = withNotes(createStateStore({ command, scratchDir, environment }), runsDir);
+  const store = createStateStore({ command, scratchDir, environment });
+  const own = createMemoryNotes();
+  const noted = (hooks?: RunHooks) => withNotes(store, hooks?.notes ?? own);
   const stop = options.stop ?? DEFAULT_STOP_LIMITS;
   const runTimeoutMs = options.runTimeoutMs ?? RUN_TIMEOUT_MS;
-  const runs = createRuns({ pool, store, runsDir, command, environment, stop, runTimeoutMs });
+  const runs = createRuns({ pool, store, notes: own, runsDir, command, environment, stop, runTimeoutMs });
 
   return {
     preview: (spec, hooks) => preview(runs, store, "preview", spec, hooks),
     previewRepair: (spec, hooks) => preview(runs, store, "previewRepair", spec, hooks),
-    up: (spec, hooks) => apply(runs, store, "up", spec, hooks),
-    repair: (spec, hooks) => apply(runs, store, "repair", spec, hooks),
+    up: (spec, hooks) => apply(runs, noted(hooks), "up", spec, hooks),
+    repair: (spec, hooks) => apply(runs, noted(hooks), "repair", spec, hooks),
     drift: (target, hooks) => drift(runs, store, target, hooks),
-    destroy: (target, hooks) => destroy(runs, store, target, hooks),
+    destroy: (target, hooks) => destroy(runs, noted(hooks), target, hooks),
     outputs: async (target) => stackOutputs(await existing(store, target)),
     planeOutputs: ({ stack, project }) =>
       planeOutputs(store, { projectName: project ?? PLANE_PROJECT, stackName: stack }),
@@ -100,13 +102,13 @@ export function createEngine(options: EngineOptions): Engine {
       const deployment = await store.read(checkTarget(target));
       return deployment === undefined ? new Set() : recordedIdentifiers(deployment);
     },
-    inspect: async (target) => inspection(await store.read(checkTarget(target))),
+    inspect: async (target) => inspection(await noted().read(checkTarget(target))),
     async recover(target, options, hooks) {
-      const recovered = await recoverStack({ runs, store }, checkTarget(target), options, hooks);
-      await forgetInterrupted(runsDir, target);
+      const recovered = await recoverStack({ runs, store: noted(hooks) }, checkTarget(target), options, hooks);
+      await (hooks?.notes ?? own).forget(target);
       return inspection(recovered);
     },
-    settle: (target, runId) => runs.settle(checkTarget(target), runId),
+    settle: (target, runId, notes) => runs.settle(checkTarget(target), runId, notes),
     breakLock: (target) => store.unlock(checkTarget(target)),
     cancel: (runId) => runs.cancel(runId),
     async close() {

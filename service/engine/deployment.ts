@@ -5,7 +5,7 @@ import { EngineError, resourceOf } from "./errors.ts";
 
 export const STACK_TYPE = "pulumi:pulumi:Stack";
 
-const Resource = z.looseObject({
+export const Resource = z.looseObject({
   urn: z.string(),
   type: z.string(),
   custom: z.boolean().optional(),

@@ -15,6 +15,7 @@
  * caller's promise, the state backend's lock only the last line of defence.
  */
 import type { TenantSpec } from "../../stacks/tenant/spec.ts";
+import type { InterruptedNotes } from "./interrupted.ts";
 
 /** One Pulumi stack. Tenants: project `tenant-<tenantId>`, stack `<plane>-<generation>`. */
 export interface StackTarget {
@@ -34,6 +35,8 @@ export interface RunHooks {
    * the CLI by itself, also when the caller's process is frozen; the run rejects with code `lease_lost`.
    */
   readonly lease?: { deadline(): number };
+  /** Keeps what the run leaves unanswered, and tells of what earlier ones left. Default: the engine's own memory. */
+  readonly notes?: InterruptedNotes;
   /**
    * For `up` and `repair`: the digest of the plan that may be carried out. When another is planned by now, the call
    * rejects with code `plan_changed` and nothing is changed.
@@ -240,7 +243,7 @@ export interface Engine {
   export(target: StackTarget): Promise<unknown>;
   /** Physical ids and ARNs of everything in the stack's state; none when there is no such stack. */
   recordedIds(target: StackTarget): Promise<ReadonlySet<string>>;
-  /** Whether the stack exists and whether an earlier run left operations pending. */
+  /** Whether the stack exists and whether an earlier run left operations pending, as its state says and this engine knows. */
   inspect(target: StackTarget): Promise<StackInspection>;
   /**
    * Settles what an unclean end left pending, so that `up` and `destroy` are allowed again. Records of interrupted updates and
@@ -251,9 +254,10 @@ export interface Engine {
   recover(target: StackTarget, options: RecoverOptions, hooks?: RunHooks): Promise<StackInspection>;
   /**
    * For a run whose service died: makes sure that its CLI has ended (stops it when it has not) and removes the lock
-   * if that CLI left one. Refuses with `stack_locked` when the run was another host's. No such run: nothing to do.
+   * if that CLI left one, and hands in what it left unanswered. Refuses with `stack_locked` when the run was another
+   * host's. No such run: nothing to do.
    */
-  settle(target: StackTarget, runId: string): Promise<void>;
+  settle(target: StackTarget, runId: string, notes?: InterruptedNotes): Promise<void>;
   /** Removes a lock left behind. Only when the owner is proven dead: it does not stop a writer that still runs. */
   breakLock(target: StackTarget): Promise<void>;
   /** Cancels a running run by its id; false when no such run is under way. Resolves when it has ended. */

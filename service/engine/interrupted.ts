@@ -3,22 +3,52 @@
  * Pulumi counts them as failed and forgets them, so the next run would make a second object, or take an old record
  * for the truth. Here they are shown as what a killed CLI leaves, pending operations, and so get the same recovery.
  *
- * The worker notes them in a file as its run ends, since `stack import` drops pending operations from a state. The note
- * is read with the state until the stack is recovered; a crash in between loses nothing. It stays on this host: one that
- * is lost in the seconds between a cloud's death and the next attempt leaves what was interrupted to the cloud's own refusal of
- * a second object.
+ * They are notes beside the state, since `stack import` drops pending operations from one, and they are kept where whoever
+ * goes on reads them, on whatever host (InterruptedNotes). The worker outlives its service, so it writes them into the run's
+ * folder as the run ends; they are handed in from there before the run's end is told, or by whoever settles the run of a
+ * service that died. What is left: a service and its provider die within seconds of each other, and nobody takes the
+ * operation up on that host; then the cloud's own refusal of a second object is all there is.
  */
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import type { Deployment, DeploymentResource } from "./deployment.ts";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { type Deployment, Resource } from "./deployment.ts";
 import type { StackTarget } from "./engine.ts";
 import { isUnanswered } from "./errors.ts";
 import type { RunLog } from "./events.ts";
 import type { StateStore } from "./stateStore.ts";
 
-export interface Interrupted {
-  readonly type: "creating" | "updating";
-  readonly resource: DeploymentResource;
+const Interrupted = z.object({ type: z.enum(["creating", "updating"]), resource: Resource });
+export type Interrupted = z.infer<typeof Interrupted>;
+
+/** Where they are kept until the stack has been recovered. */
+export interface InterruptedNotes {
+  read(target: StackTarget): Promise<readonly Interrupted[]>;
+  /** Of a resource that is noted already the earlier call stays. */
+  add(target: StackTarget, interrupted: readonly Interrupted[]): Promise<void>;
+  forget(target: StackTarget): Promise<void>;
+}
+
+/** What was kept as JSON. */
+export function parseInterrupted(value: unknown): Interrupted[] {
+  return z.array(Interrupted).parse(value);
+}
+
+/** For an engine that is alone with its stacks for as long as it lives. */
+export function createMemoryNotes(): InterruptedNotes {
+  const noted = new Map<string, readonly Interrupted[]>();
+  const keyOf = ({ projectName, stackName }: StackTarget) => `${projectName}/${stackName}`;
+  const read = async (target: StackTarget) => noted.get(keyOf(target)) ?? [];
+  return {
+    read,
+    async add(target, interrupted) {
+      const earlier = await read(target);
+      const known = new Set(earlier.map(({ resource }) => resource.urn));
+      const others = interrupted.filter(({ resource }) => !known.has(resource.urn));
+      noted.set(keyOf(target), [...earlier, ...others]);
+    },
+    forget: async (target) => void noted.delete(keyOf(target)),
+  };
 }
 
 const KINDS: Readonly<Record<string, Interrupted["type"]>> = {
@@ -45,38 +75,38 @@ export function interruptedOf(log: Pick<RunLog, "failed" | "diagnostics">): Inte
   });
 }
 
-/** Kept by stack, in the folder of all runs. */
-function fileOf(runsDir: string, { projectName, stackName }: StackTarget): string {
-  return join(runsDir, ".interrupted", `${projectName}.${stackName}.json`);
+const NOTES_FILE = "interrupted.json";
+
+/** At once and as a whole: the worker may be killed at any instant. */
+export async function leaveNotes(runDir: string, interrupted: readonly Interrupted[]): Promise<void> {
+  if (interrupted.length === 0) return;
+  const file = join(runDir, NOTES_FILE);
+  await writeFile(`${file}.new`, JSON.stringify(interrupted), { mode: 0o600 });
+  await rename(`${file}.new`, file);
 }
 
-export async function noteInterrupted(
+/** Gives what a run's worker has left to those who keep it; what they do not take stays for the next try. */
+export async function handInNotes(
   runDir: string,
   target: StackTarget,
-  interrupted: readonly Interrupted[],
+  notes: InterruptedNotes,
 ): Promise<void> {
-  if (interrupted.length === 0) return;
-  const file = fileOf(dirname(runDir), target);
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const draft = `${file}.${process.pid}`;
-  await writeFile(draft, JSON.stringify([...(await read(file)), ...interrupted]), { mode: 0o600 });
-  await rename(draft, file);
+  const file = join(runDir, NOTES_FILE);
+  const text = await readFile(file, "utf8").catch(() => undefined);
+  if (text === undefined) return;
+  await notes.add(target, parseInterrupted(JSON.parse(text)));
+  await rm(file, { force: true });
 }
 
 /** The store with what was noted among the pending operations of what it reads. */
-export function withNotes(store: StateStore, runsDir: string): StateStore {
+export function withNotes(store: StateStore, notes: InterruptedNotes): StateStore {
   return {
     ...store,
     async read(target) {
       const deployment = await store.read(target);
-      return deployment && withInterrupted(deployment, await read(fileOf(runsDir, target)));
+      return deployment && withInterrupted(deployment, await notes.read(target));
     },
   };
-}
-
-/** When the stack has been recovered. */
-export async function forgetInterrupted(runsDir: string, target: StackTarget): Promise<void> {
-  await rm(fileOf(runsDir, target), { force: true });
 }
 
 /** Each resource once. */
@@ -88,9 +118,4 @@ export function withInterrupted(deployment: Deployment, interrupted: readonly In
     if (!pending.some((operation) => operation.resource.urn === resource.urn))
       pending.push({ type, resource });
   return { ...deployment, deployment: { ...state, pending_operations: pending } };
-}
-
-async function read(file: string): Promise<Interrupted[]> {
-  const text = await readFile(file, "utf8").catch(() => "[]");
-  return JSON.parse(text) as Interrupted[];
 }

@@ -13,7 +13,7 @@ import { driftResult } from "./drift.ts";
 import type { EngineEvent } from "./engine.ts";
 import { classifyFailure, EngineError, resourceOf } from "./errors.ts";
 import { createRunLog, isChanged, type RunLog, recordEvent } from "./events.ts";
-import { interruptedOf, noteInterrupted } from "./interrupted.ts";
+import { interruptedOf, leaveNotes } from "./interrupted.ts";
 import type { Job, JobResult, ProgramJob, WorkerEnd } from "./job.ts";
 import { identifyProcess, type ProcessIdentity, stopProcess } from "./processes.ts";
 import { createRedactor, type Redactor } from "./redact.ts";
@@ -85,8 +85,7 @@ async function settle(
   } catch (error) {
     return { error: toEngineError(context, error).toJSON(), killed: context.killed || endedBySignal(error) };
   } finally {
-    if (!isPlanning(context))
-      await noteInterrupted(context.job.runDir, context.job.target, interruptedOf(context.log));
+    if (!isPlanning(context)) await leaveNotes(context.job.runDir, interruptedOf(context.log));
     await redactOutputFiles(context);
   }
 }

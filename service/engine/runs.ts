@@ -2,9 +2,10 @@ import { randomUUID } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { forgetCli, recordedCli } from "./cliFile.ts";
+import { forgetCli, type RecordedCli, recordedCli } from "./cliFile.ts";
 import type { EngineEvent, RunHooks, StackTarget } from "./engine.ts";
 import { EngineError } from "./errors.ts";
+import { handInNotes, type InterruptedNotes } from "./interrupted.ts";
 import type { DestroyJob, DriftJob, Job, JobResult, ProgramJob, RefreshJob, WorkerEnd } from "./job.ts";
 import type { Pool, PoolRun } from "./pool.ts";
 import {
@@ -20,6 +21,8 @@ import type { StateStore } from "./stateStore.ts";
 export interface RunsOptions {
   readonly pool: Pool;
   readonly store: StateStore;
+  /** For runs that come without some of their own. */
+  readonly notes: InterruptedNotes;
   readonly runsDir: string;
   readonly command: string;
   readonly stop: StopLimits;
@@ -38,7 +41,7 @@ export type JobRequest =
 export interface Runs {
   run(request: JobRequest, hooks?: RunHooks): Promise<JobResult>;
   cancel(runId: string): Promise<boolean>;
-  settle(target: StackTarget, runId: string): Promise<void>;
+  settle(target: StackTarget, runId: string, notes?: InterruptedNotes): Promise<void>;
 }
 
 /** A worker whose service is gone has this long for its notes when its CLI has ended. */
@@ -76,7 +79,7 @@ export function createRuns(options: RunsOptions): Runs {
       };
       active.set(runId, entry);
       try {
-        return await finished(options, job, entry, hooks.signal);
+        return await finished(options, job, entry, hooks);
       } finally {
         active.delete(runId);
       }
@@ -88,7 +91,7 @@ export function createRuns(options: RunsOptions): Runs {
       await entry.run.done;
       return true;
     },
-    settle: (target, runId) => settle(options, target, checkRunId(runId)),
+    settle: (target, runId, notes = options.notes) => settle(options, target, checkRunId(runId), notes),
   };
 }
 
@@ -96,7 +99,7 @@ async function finished(
   options: RunsOptions,
   job: Job,
   entry: Active,
-  signal: AbortSignal | undefined,
+  { signal, notes = options.notes }: RunHooks,
 ): Promise<JobResult> {
   const { run } = entry;
   signal?.addEventListener("abort", run.cancel, { once: true });
@@ -112,6 +115,7 @@ async function finished(
     clearTimeout(timer);
     signal?.removeEventListener("abort", run.cancel);
   }
+  await handInNotes(job.runDir, job.target, notes);
   if (end.killed && entry.cli !== undefined) await options.store.unlockAfter(job.target, entry.cli);
   await forgetCli(job.runDir);
   if (end.error === undefined && end.result !== undefined) return end.result;
@@ -141,15 +145,28 @@ async function prepare(options: RunsOptions, request: JobRequest, runId: string)
   return { ...request, runId, runDir, env, command: options.command, stop: options.stop };
 }
 
-async function settle(options: RunsOptions, target: StackTarget, runId: string): Promise<void> {
+async function settle(
+  options: RunsOptions,
+  target: StackTarget,
+  runId: string,
+  notes: InterruptedNotes,
+): Promise<void> {
   const runDir = join(options.runsDir, runId);
   const cli = recordedCli(runDir);
+  if (cli !== undefined) await endCli(cli, runId, options.stop);
+  // Also where no CLI is recorded any more: a service may die between the end of its run and this.
+  await handInNotes(runDir, target, notes);
   if (cli === undefined) return;
+  await options.store.unlockAfter(target, cli);
+  await forgetCli(runDir);
+}
+
+async function endCli(cli: RecordedCli, runId: string, stop: StopLimits): Promise<void> {
   const { worker } = cli;
   const isServed = worker !== undefined && isAlive(worker);
   if (isAlive(cli)) {
     try {
-      await (isServed ? stopProcess(cli, options.stop) : killProcess(cli));
+      await (isServed ? stopProcess(cli, stop) : killProcess(cli));
     } catch (cause) {
       throw new EngineError(
         "stack_locked",
@@ -160,8 +177,6 @@ async function settle(options: RunsOptions, target: StackTarget, runId: string):
   }
   // It ends with its run, after it has noted what was never answered.
   if (isServed) await isGoneWithin(worker, WORKER_END_MS);
-  await options.store.unlockAfter(target, cli);
-  await forgetCli(runDir);
 }
 
 /** A listener's exception is its own affair: it must not end a run that changes a cloud. */

@@ -20,7 +20,7 @@ export function stackOf(run: StepRun): StackTarget {
 export async function withRecovery<T>(run: StepRun, engineRun: () => Promise<T>): Promise<T> {
   const { engine } = run.service;
   const stack = stackOf(run);
-  if (run.cutOffRunId !== undefined) await engine.settle(stack, run.cutOffRunId);
+  if (run.cutOffRunId !== undefined) await engine.settle(stack, run.cutOffRunId, run.hooks.notes);
   try {
     return await engineRun();
   } catch (thrown) {

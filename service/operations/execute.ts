@@ -10,6 +10,7 @@ import { compensate } from "./compensate.ts";
 import { endOperation, giveUp, isHopeless } from "./ending.ts";
 import { recoveryOf } from "./engineRun.ts";
 import { append, doStep, type Execution, errorOf, keptOf } from "./execution.ts";
+import { interruptedNotesOf } from "./interruptedNotes.ts";
 import { type KeptLease, keepLease } from "./lease.ts";
 import { type Cause, type PastRun, wholePastRunOf } from "./pastRun.ts";
 import { placeOf } from "./place.ts";
@@ -103,13 +104,15 @@ async function traced(
  * touched again, or given free: runs that only look take no lock that would keep others away. What cannot be settled
  * here is met again, as the step's failure, by whoever needs the stack.
  */
-async function settleCutOff({ service, targetId }: Execution, past: PastRun): Promise<void> {
+async function settleCutOff(execution: Execution, past: PastRun): Promise<void> {
   if (past.cutOff === undefined) return;
+  const { service, targetId } = execution;
   const { runId } = past.cutOff;
   try {
     const { projectName, stackName } = await service.registry.read((db) => targetGet(db, targetId));
-    await service.engine.settle({ projectName, stackName }, runId);
-    await service.engine.settle({ projectName, stackName }, recoveryOf(runId));
+    const notes = interruptedNotesOf(execution);
+    await service.engine.settle({ projectName, stackName }, runId, notes);
+    await service.engine.settle({ projectName, stackName }, recoveryOf(runId), notes);
   } catch (thrown) {
     service.log.warn({ err: thrown, runId }, "an earlier engine run cannot be settled yet");
   }

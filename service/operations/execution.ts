@@ -7,6 +7,7 @@ import { limits } from "../config/limits.ts";
 import type { EngineEvent } from "../engine/engine.ts";
 import { inSpan } from "../tracing/tracing.ts";
 import { describeFailure } from "./failure.ts";
+import { interruptedNotesOf } from "./interruptedNotes.ts";
 import type { KeptLease } from "./lease.ts";
 import { patiently } from "./patience.ts";
 import { leftUntouched } from "./planCheck.ts";
@@ -141,7 +142,8 @@ async function attempt(
         heardOfResources ||= event.type === "resource";
         progress.onEvent(event);
       };
-      const hooks = { runId, signal, onEvent, lease: execution.lease };
+      const notes = interruptedNotesOf(execution);
+      const hooks = { runId, signal, onEvent, lease: execution.lease, notes };
       const past = {
         cutOffRunId: attempt === 1 ? cutOffRunId : undefined,
         begunBefore: attempt > 1 || execution.begunBefore.has(step.name),

@@ -1,12 +1,18 @@
 import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findLocalCloud } from "../../launcher/localCloud.ts";
+import { createEngine } from "../../service/engine/createEngine.ts";
 import { parseDeployment, resourcesOf } from "../../service/engine/deployment.ts";
+import { createMemoryNotes } from "../../service/engine/interrupted.ts";
 import type { PlaneOutputs } from "../../stacks/plane/outputs.ts";
 import type { TenantSpec } from "../../stacks/tenant/spec.ts";
 import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
 import { bringUpPlane } from "./plane.ts";
-import { type EngineWorld, openWorld, recovery, targetOf } from "./world.ts";
+import { type EngineWorld, environmentOf, openWorld, recovery, targetOf } from "./world.ts";
 
 /** The cloud dies after it has done what it was asked, and before it said so: the CLI lives and calls that a failure. */
 let world: EngineWorld;
@@ -51,8 +57,52 @@ describe("a call that the cloud never answered", () => {
   });
 });
 
+describe("on another host, whose engine has a data folder of its own", () => {
+  /** Nobody refuses a second one: only what the first host has noted keeps it from being made. */
+  const KEY = "aws:kms/key:Key";
+  const programModule = fileURLToPath(new URL("./programs/keys.ts", import.meta.url));
+  const folders: string[] = [];
+  const host = async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), "tenantry-host-"));
+    folders.push(dataDir);
+    const environment = () => environmentOf(world.dataDir);
+    return createEngine({ dataDir, workers: 1, programModule, environment });
+  };
+  afterAll(async () => {
+    for (const folder of folders) await rm(folder, { recursive: true, force: true });
+  });
+
+  it("a creation that was never answered is taken up, and not made again", async () => {
+    const spec = newTenant();
+    const target = targetOf(spec);
+    const notes = createMemoryNotes();
+    const [first, second] = [await host(), await host()];
+    try {
+      await breaksOff(KEY, "create", () => first.up(spec, { notes }));
+      expect(await notes.read(target)).toMatchObject([{ type: "creating", resource: { type: KEY } }]);
+      await expect(second.up(spec, { notes })).rejects.toMatchObject({ code: "unclean_state" });
+      const { tenantId } = spec.tenant;
+      await expect(second.destroy({ ...target, tenantId }, { notes })).rejects.toMatchObject({
+        code: "unclean_state",
+      });
+      await second.recover(target, recovery(world, spec), { notes });
+      expect(await notes.read(target)).toEqual([]);
+      expect(await second.up(spec, { notes })).toMatchObject({ resources: 1 });
+      const keys = await world.cloudResources(tenantId);
+      expect(keys.map(({ type, state }) => `${type} ${state}`)).toEqual([`${KEY} present`]);
+    } finally {
+      await Promise.all([first.close(), second.close()]);
+    }
+  });
+});
+
 /** Ends with a state that says itself that it must be recovered. */
 async function killCloudDuring(type: string, operation: string, run: () => Promise<unknown>): Promise<void> {
+  await breaksOff(type, operation, run);
+  await expect(run()).rejects.toMatchObject({ code: "unclean_state" });
+}
+
+async function breaksOff(type: string, operation: string, run: () => Promise<unknown>): Promise<void> {
   await world.control("POST", "/v1/faults", { type, operation, kind: "hang", when: "after", count: 1 });
   const ended = run().catch((error: unknown) => error);
   const hangs = async () => {
@@ -63,7 +113,6 @@ async function killCloudDuring(type: string, operation: string, run: () => Promi
   const cloud = await findLocalCloud(world.dataDir);
   process.kill(cloud?.pid ?? Number.NaN, "SIGKILL");
   expect(await ended).toMatchObject({ code: "provider_unavailable", retryable: true });
-  await expect(run()).rejects.toMatchObject({ code: "unclean_state" });
 }
 
 async function nothingUnrecorded(spec: TenantSpec): Promise<void> {

@@ -189,7 +189,7 @@ const tables = [
     "domainLooks",
     "placements",
   ],
-  ...["stackLeases", "queueTurns", "breakers"],
+  ...["stackLeases", "interruptedCalls", "queueTurns", "breakers"],
   ...["tenantManifests"],
   ...["archives", "decommissions", "signingKeys", "certificates"],
   ...["releaseImages", "pins", "changeWindows", "flags", "flagOverrides"],
