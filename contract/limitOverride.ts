@@ -95,7 +95,7 @@ export const limitOverrideRoutes = defineRoutes({
     tag: "Limits",
     summary: "Let a tenant have another limit for a while",
     description:
-      "A quota, or how many requests each key may make about the tenant. An earlier override of the same limit ends.",
+      "A quota, or how many requests about the tenant are answered. An earlier override of the same limit ends.",
     role: "fleet_admin",
     body: limitOverrideCreateSchema,
     status: 201,

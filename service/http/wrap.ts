@@ -9,6 +9,7 @@ import { redactText } from "../../registry/redact.ts";
 import type { Change } from "../../registry/registry.ts";
 import type { Principal, RequestContext } from "../app/context.ts";
 import { FORCE_HEADER } from "../app/managed.ts";
+import { roleCovers } from "../app/roleCovers.ts";
 import { limits } from "../config/limits.ts";
 import type { Logger } from "../log.ts";
 import { bindScope, scopeFacts, withinScope } from "../tracing/scope.ts";
@@ -163,7 +164,8 @@ async function limitRate(
 ): Promise<void> {
   const named = request.params.tenantId;
   const tenantId = typeof named === "string" ? named : undefined;
-  await rates.consume({ principal, operationId, tenantId, isRead: !isMutation(route) }, response);
+  const mayAsk = route.role === null || roleCovers(principal.role, route.role);
+  await rates.consume({ principal, operationId, tenantId, mayAsk, isRead: !isMutation(route) }, response);
 }
 
 async function authenticate(deps: HttpDeps, request: Request, response: Response): Promise<Principal> {

@@ -39,10 +39,10 @@ function setUp(rateLimit: number, read: () => Promise<unknown> = unread) {
     nudges: createNudges(),
     counters,
   });
-  const consume = (isRead: boolean, tenantId?: string) =>
+  const consume = (isRead: boolean, tenantId?: string, id = "key", mayAsk = true) =>
     rates
       .consume(
-        { principal: { id: "key" }, operationId: "tenantList", tenantId, isRead },
+        { principal: { id }, operationId: "tenantList", tenantId, mayAsk, isRead },
         { set: (more) => Object.assign(headers, more) },
       )
       .then(
@@ -89,6 +89,30 @@ it("is no reason to refuse when a tenant's bound cannot be read", async () => {
 });
 
 const TENANT = "0b9f6c0e-5a0c-4b7e-9f59-0d6a1f6c2f11";
+
+it("counts all keys together about a tenant, and each by itself in all", async () => {
+  const bound = { tenantId: TENANT, operationId: "tenantList", requests: 2, windowSeconds: 60 };
+  const { consume, counters } = setUp(3, async () => [bound]);
+  expect([await consume(true, TENANT, "one"), await consume(true, TENANT, "two")]).toEqual([
+    ...["answered", "answered"],
+  ]);
+  const { asked } = counters;
+  expect(await consume(true, TENANT, "three")).toBe("rate_limited");
+  // However many keys there are, a request costs two counts: of its key, and of the tenant.
+  expect(counters.asked).toBe(asked + 2);
+  expect([await consume(true, undefined, "one"), await consume(true, undefined, "three")]).toEqual([
+    ...["answered", "answered"],
+  ]);
+});
+
+it("counts whoever's role does not reach it for itself alone", async () => {
+  const bound = { tenantId: TENANT, operationId: "tenantList", requests: 1, windowSeconds: 60 };
+  const { consume } = setUp(0, async () => [bound]);
+  const outcomes: string[] = [];
+  for (const id of ["may-not", "may-not", "may-not-either"]) outcomes.push(await consume(false, TENANT, id, false));
+  expect(outcomes).toEqual(["answered", "rate_limited", "answered"]);
+  expect(await consume(false, TENANT, "may")).toBe("answered");
+});
 
 it.each([
   ["more of the same window", { requests: 10, windowSeconds: 86_400 }],

@@ -12,8 +12,8 @@ import { type Counters, memoryCounters, postgresCounters } from "./counters.ts";
 import { createTenantLimits } from "./tenantLimits.ts";
 
 /**
- * How many requests are answered: of a key in all, of a key about one tenant at one endpoint, and of an address without a valid
- * key. It promises that what is refused costs next to nothing, that the caller is told when to come back, and that counting
+ * How many requests are answered: of a key in all, about one tenant at one endpoint whatever the key, and of an address without a
+ * valid key. It promises that what is refused costs next to nothing, that the caller is told when to come back, and that counting
  * never takes the service down: while its store does not answer, reads pass and changes are counted in this process alone.
  * Probes and metrics are never counted (the wrapper does not ask).
  */
@@ -31,6 +31,8 @@ export interface Call {
   readonly principal: Pick<Principal, "id">;
   readonly operationId: string;
   readonly tenantId: string | undefined;
+  /** The principal's role reaches it. */
+  readonly mayAsk: boolean;
   /** Changes nothing. */
   readonly isRead: boolean;
 }
@@ -78,7 +80,8 @@ export function createRateLimits(parts: RateLimitParts): RateLimits {
     exhausted.clear();
   });
 
-  async function rulesFor({ principal, operationId, tenantId }: Call): Promise<Rule[]> {
+  async function rulesFor(call: Call): Promise<Rule[]> {
+    const { principal, operationId, tenantId } = call;
     const rules: Rule[] = [];
     if (settings.rateLimit > 0) {
       const bound = { requests: settings.rateLimit, windowSeconds: MINUTE_S };
@@ -86,7 +89,7 @@ export function createRateLimits(parts: RateLimitParts): RateLimits {
     }
     const bound = tenantId === undefined ? undefined : await tenantLimit(tenantId, operationId);
     if (bound !== undefined)
-      rules.push({ name: "tenant", key: tenantKey(tenantId, principal.id, operationId, bound), ...bound });
+      rules.push({ name: "tenant", key: tenantKey(call, bound), ...bound });
     return rules;
   }
 
@@ -145,14 +148,13 @@ export function createRateLimits(parts: RateLimitParts): RateLimits {
   };
 }
 
-/** A bound of another window has a count of its own, or what is over in a minute would be held to the end of a day. */
-function tenantKey(
-  tenantId: string | undefined,
-  principalId: string,
-  operationId: string,
-  { windowSeconds }: RateLimit,
-): string {
-  return `t/${tenantId}/${principalId}/${operationId}/${windowSeconds}`;
+/**
+ * One count for all keys: what a plan gives is the tenant's, and another key must not give it again. Whoever is refused for its role
+ * counts for itself, or a key that may only read could use up what others have for suspending the tenant. A bound of another
+ * window has a count of its own, or what is over in a minute would be held to the end of a day.
+ */
+function tenantKey({ tenantId, operationId, principal, mayAsk }: Call, { windowSeconds }: RateLimit): string {
+  return `t/${tenantId}/${mayAsk ? "" : principal.id}/${operationId}/${windowSeconds}`;
 }
 
 function addressRule(
@@ -226,7 +228,7 @@ function tell(answer: Headers, standings: readonly Standing[]): void {
 
 const WHOSE: Readonly<Record<Rule["name"], string>> = {
   principal: "requests with this key",
-  tenant: "requests with this key about this tenant at this endpoint",
+  tenant: "requests about this tenant at this endpoint",
   address: "requests without a valid key from this address",
 };
 

@@ -1,7 +1,12 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { openRegistry, type Registry, type RegistryTuning } from "../../registry/registry.ts";
+import {
+  openRegistry,
+  type Registry,
+  type RegistryLocation,
+  type RegistryTuning,
+} from "../../registry/registry.ts";
 import { readSettings } from "../../service/config.ts";
 import { createLog } from "../../service/log.ts";
 import { type RunningService, startService } from "../../service/service.ts";
@@ -42,7 +47,7 @@ export const controlPlane = "/v1/control-plane";
 /** The whole service on a stand-in engine and cloud, behind its real HTTP door. Every answer is held against the contract. */
 export async function startTestService(
   flags: readonly string[] = [],
-  tuning: Pick<RegistryTuning, "now"> = {},
+  tuning: Pick<RegistryTuning, "now"> & { readonly location?: RegistryLocation } = {},
 ): Promise<TestService> {
   const dataDir = mkdtempSync(path.join(tmpdir(), "tenantry-service-"));
   const world = createFakeWorld();
@@ -75,7 +80,8 @@ export async function startTestService(
       ],
       {},
     );
-    registry = await openRegistry({ file: path.join(dataDir, "registry.sqlite"), ...tuning });
+    const { location = { file: path.join(dataDir, "registry.sqlite") }, ...rest } = tuning;
+    registry = await openRegistry({ ...location, ...rest });
     const { engine, cloud, databases } = world;
     running = await startService({
       ...{ settings, registry, engine, cloud, databases, images, log: createLog(settings) },

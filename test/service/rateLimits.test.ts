@@ -1,4 +1,6 @@
 import { afterEach, expect, it } from "vitest";
+import { describeDialects } from "../registry/support.ts";
+import { catalogText } from "../support/plans.ts";
 import { controlPlane, createTenant, startTestService, type TestService } from "./harness.ts";
 
 const services: TestService[] = [];
@@ -40,7 +42,14 @@ it("a key gets so many answers a minute, is told what is left, and when to come 
   expect(metrics.body).toMatch(/tenantry_rate_limited_requests_total\{limit="principal"\} [1-9]/);
 });
 
-it("a key gets so many answers about a tenant at an endpoint as plan or override say", async () => {
+async function keyOf(service: TestService, name: string): Promise<string> {
+  const { body } = await service.call("POST", `${controlPlane}/api-keys`, {
+    body: { name, role: "auditor" },
+  });
+  return body.secret;
+}
+
+it("a tenant gets so many answers at an endpoint as plan or override say", async () => {
   const service = await start();
   const [one, other] = [await createTenant(service, "one"), await createTenant(service, "other")];
   const planned = await service.call("GET", `${controlPlane}/tenants/${other}`);
@@ -63,6 +72,65 @@ it("a key gets so many answers about a tenant at an endpoint as plan or override
   expect((await get(other)).status).toBe(200);
   expect((await get(one, "/targets")).status).toBe(200);
 });
+
+it("a plan gives an endpoint another bound, and it is the tenant's: other keys do not give it again", async () => {
+  const service = await start();
+  const [starter = ""] = catalogText.split("\n---\n");
+  const raw = starter
+    .replace("key: starter", "key: narrow")
+    .replace(
+      "  rateLimits:",
+      "  rateLimits:\n    endpoints: { tenantGet: { requests: 2, windowSeconds: 40 } }",
+    );
+  const headers = { "content-type": "application/yaml" };
+  expect((await service.call("POST", `${controlPlane}/plans/apply`, { raw, headers })).status).toBe(200);
+  const tenantId = await createTenant(service, "narrowed", { plan: "narrow" });
+  const get = (key: string, rest = "") =>
+    service.call("GET", `${controlPlane}/tenants/${tenantId}${rest}`, { key });
+  const [one, two] = [await keyOf(service, "one"), await keyOf(service, "two")];
+  const first = await get(one);
+  expect(first.headers.get("ratelimit-policy")).toContain('"tenant";q=2;w=40');
+  expect((await get(two)).headers.get("ratelimit")).toMatch(/"tenant";r=0;t=\d+$/);
+  for (const key of [one, two, service.adminKey])
+    expect(await get(key)).toMatchObject({
+      ...{
+        status: 429,
+        body: { detail: expect.stringContaining("2 requests about this tenant at this endpoint") },
+      },
+    });
+  const others = await get(one, "/targets");
+  expect(others.headers.get("ratelimit-policy")).toContain('"tenant";q=6000;w=60');
+});
+
+describeDialects(
+  "on PostgreSQL",
+  (create) => {
+    it("what a key and a tenant have left is counted over all services", async () => {
+      const { location } = await create();
+      if (!("url" in location)) throw new Error("this is PostgreSQL's");
+      const flags = ["--reconcile", "off", "--database-url", location.url, "--rate-limit", "4"];
+      const [first, second] = [
+        await startTestService(flags, { location }),
+        await startTestService(flags, { location }),
+      ];
+      services.push(first, second);
+      const { adminKey } = first;
+      const [one, two] = [await keyOf(first, "one"), await keyOf(first, "two")];
+      const tenantId = await createTenant(first, "shared");
+      const limit = { kind: "rate", operationId: "tenantGet", requests: 3, windowSeconds: 600 };
+      const body = { tenantId, limit, reason: "a test", expiresAt: inAnHour() };
+      // The key that makes it has used up its four requests by now, in both services.
+      expect((await first.call("POST", `${controlPlane}/limit-overrides`, { body })).status).toBe(201);
+      const list = await second.call("GET", `${controlPlane}/tenants`, { key: adminKey });
+      expect(list).toMatchObject({ status: 429, body: { code: "rate_limited" } });
+      const get = async (service: TestService, key: string) =>
+        (await service.call("GET", `${controlPlane}/tenants/${tenantId}`, { key })).status;
+      expect([await get(first, one), await get(second, two), await get(first, two)]).toEqual([200, 200, 200]);
+      expect([await get(second, one), await get(first, two)]).toEqual([429, 429]);
+    });
+  },
+  "postgresql",
+);
 
 it("an address gets so many answers without a valid key, and as many as it likes with one", async () => {
   const service = await start("--rate-limit-address", "3");
