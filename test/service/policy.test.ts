@@ -70,6 +70,18 @@ describe("a change", () => {
     expect(await metric(`tenantry_tenant_policy_decisions_total{tenant="${tenantId}"`)).toBe(1);
   });
 
+  it("is timed by what came of it", async () => {
+    const timed = (outcome: string) =>
+      metric(`tenantry_policy_evaluation_duration_seconds_count{outcome="${outcome}"}`);
+    const tenantId = await createTenant(service, "timed", { plan: "enterprise" });
+    const before = { allow: await timed("allow"), deny: await timed("deny") };
+    expect((await patch(tenantId, { displayName: "Timed" })).status).toBe(200);
+    expect((await patch(tenantId, { plan: "starter" })).status).toBe(403);
+    expect(await timed("allow")).toBeGreaterThan(before.allow);
+    expect(await timed("deny")).toBeGreaterThan(before.deny);
+    expect(await metric('tenantry_policy_evaluation_duration_seconds_sum{outcome="allow"}')).toBeGreaterThan(0);
+  });
+
   it("that a policy forbids says which, why and what to change, is recorded, and changes nothing", async () => {
     const tenantId = await createTenant(service, "smaller", { plan: "enterprise" });
     const before = await get(`/tenants/${tenantId}`);
@@ -180,6 +192,20 @@ describe("an attempt across regions", () => {
     });
     expect(await eventsOf(tenantId, "security.cross_region_denied")).toHaveLength(1);
     expect(await eventsOf(tenantId, "access.denied")).toHaveLength(1);
+  });
+
+  it("has no way by the record: a region is no field, and the allowed ones keep the one it is in", async () => {
+    const tenantId = await createTenant(service, "rooted");
+    await run(service, `/tenants/${tenantId}/activate`);
+    const before = await get(`/tenants/${tenantId}`);
+    const [target] = (await get(`/tenants/${tenantId}/targets`)).items;
+    const field = await patch(tenantId, { displayName: "Moved", region: "us-east-1" });
+    expect(field).toMatchObject({ status: 422, body: { errors: [{ path: "body.region" }] } });
+    const elsewhere = await patch(tenantId, { regions: { allowed: ["us-east-1"], preferred: [] } });
+    expect(elsewhere).toMatchObject({ status: 409, body: { code: "region_not_allowed" } });
+    expect(await get(`/tenants/${tenantId}`)).toEqual(before);
+    expect((await get(`/tenants/${tenantId}/targets`)).items).toEqual([target]);
+    expect(target).toMatchObject({ region: "eu-west-1", planeName: plane });
   });
 
   it("is asking for the addresses of a region that is not the tenant's", async () => {
