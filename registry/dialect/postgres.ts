@@ -6,7 +6,7 @@ import { failure, uniqueViolation } from "./postgresErrors.ts";
 import { createPool, type SessionLimits } from "./postgresPool.ts";
 import { settleColumns } from "./postgresSchema.ts";
 import { appendOnly, forwardOnly } from "./postgresTriggers.ts";
-import type { Lock, RegistryDialect } from "./registryDialect.ts";
+import type { Lock, Reference, RegistryDialect } from "./registryDialect.ts";
 
 /**
  * PostgreSQL, for any number of processes on any number of hosts. All that is ours lies in a schema of its own, so the database
@@ -47,6 +47,7 @@ export function postgresRegistryDialect(options: PostgresOptions): RegistryDiale
     hold,
     appendOnly,
     forwardOnly,
+    addReference,
     uniqueViolation,
     failure,
     explain,
@@ -129,6 +130,14 @@ async function hold(transaction: Transaction<Schema>, locks: readonly Lock[]): P
     transaction,
   );
   return rows[0]?.now;
+}
+
+async function addReference(db: Kysely<unknown>, { table, column, parent }: Reference): Promise<void> {
+  await db.schema
+    .alterTable(table)
+    .addForeignKeyConstraint(`${table}_${column}_fk`, [column], parent, [column])
+    .onDelete("cascade")
+    .execute();
 }
 
 /** Advisory locks are the whole database's; the prefix keeps ours apart from other programs'. */

@@ -22,6 +22,8 @@ export interface RegistryDialect {
   appendOnly(db: Kysely<unknown>, table: string): Promise<void>;
   /** Makes the database refuse to remove rows, and any UPDATE that does not raise the column by one. */
   forwardOnly(db: Kysely<unknown>, table: string, column: string): Promise<void>;
+  /** Adds a foreign key that goes with its row, to a table that no other refers to. */
+  addReference(db: Kysely<unknown>, reference: Reference): Promise<void>;
   /** Which table (and columns or constraint, as the database says) an error of a broken unique constraint is about. */
   uniqueViolation(error: unknown): string | undefined;
   /**
@@ -31,6 +33,13 @@ export interface RegistryDialect {
   failure(error: unknown, writing: boolean): DatabaseFailure | undefined;
   /** The plan of a query, one line a node, for tests that hold an index to its use. */
   explain(db: Kysely<never>, sql: string, parameters: readonly unknown[]): Promise<string[]>;
+}
+
+/** By a column that is called the same in both tables. */
+export interface Reference {
+  readonly table: string;
+  readonly column: string;
+  readonly parent: string;
 }
 
 export type DatabaseFailure = "busy" | "unavailable" | "full" | "unstorable";

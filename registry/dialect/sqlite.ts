@@ -9,6 +9,7 @@ import {
   sql,
 } from "kysely";
 import type { DatabaseFailure, RegistryDialect } from "./registryDialect.ts";
+import { addReference } from "./sqliteReference.ts";
 import { keepingStatements } from "./sqliteStatements.ts";
 
 /** How long a statement waits for another process's write lock. It blocks this process meanwhile, so it is short. */
@@ -33,6 +34,7 @@ export async function sqliteRegistryDialect(
     reader: new SqliteDialect({ database: keepingStatements(reader) }),
     appendOnly: refuseUpdateAndDelete,
     forwardOnly: refuseAllButOneStep,
+    addReference,
     // A transaction on the writer holds the one write lock from its beginning: there is nothing left to wait for.
     migrating: (db, work) => db.transaction().execute(work),
     hold: async () => undefined,

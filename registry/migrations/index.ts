@@ -24,6 +24,8 @@ import * as audit from "./0021_audit.ts";
 import * as integrations from "./0022_integrations.ts";
 import * as recordVersions from "./0023_record_versions.ts";
 import * as interruptedCalls from "./0024_interrupted_calls.ts";
+import * as rolloutsPassedBy from "./0025_rollouts_passed_by.ts";
+import * as tenantReferences from "./0026_tenant_references.ts";
 
 export interface Migration {
   readonly number: number;
@@ -158,5 +160,17 @@ export const migrations: readonly Migration[] = [
     name: "0024_interrupted_calls",
     source: new URL("./0024_interrupted_calls.ts", import.meta.url),
     up: interruptedCalls.up,
+  },
+  {
+    number: 25,
+    name: "0025_rollouts_passed_by",
+    source: new URL("./0025_rollouts_passed_by.ts", import.meta.url),
+    up: rolloutsPassedBy.up,
+  },
+  {
+    number: 26,
+    name: "0026_tenant_references",
+    source: new URL("./0026_tenant_references.ts", import.meta.url),
+    up: tenantReferences.up,
   },
 ];
