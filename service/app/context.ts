@@ -39,6 +39,11 @@ export interface ServiceContext {
   cancelOperation(operationId: string): void;
 }
 
+/** The service for whoever is not to write to the registry by it. */
+export interface ReadingService extends Omit<ServiceContext, "registry"> {
+  readonly registry: Pick<Registry, "read">;
+}
+
 /** Who asks. The role is null for whoever has no key; such a caller reaches only what needs none. */
 export interface Principal {
   readonly kind: "api_key" | "anonymous" | "system";

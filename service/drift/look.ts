@@ -2,7 +2,7 @@ import type { Target } from "../../contract/target.ts";
 import type { SeenDrift } from "../../registry/driftFinding.ts";
 import { planeGet } from "../../registry/plane.ts";
 import { targetsOfTenant } from "../../registry/target.ts";
-import type { ServiceContext } from "../app/context.ts";
+import type { ReadingService } from "../app/context.ts";
 import type { DriftFinding, RunHooks } from "../engine/engine.ts";
 import { cloudPlace } from "../operations/dataPlace.ts";
 import { hasCode } from "../operations/failure.ts";
@@ -15,7 +15,7 @@ import { unmanagedObjects } from "./unmanaged.ts";
  * the caller sees to it that nobody changes the stack meanwhile.
  */
 export async function lookAtTarget(
-  service: Pick<ServiceContext, "engine" | "cloud" | "registry" | "settings">,
+  service: Pick<ReadingService, "engine" | "cloud" | "registry" | "settings">,
   target: Target,
   hooks: RunHooks,
 ): Promise<SeenDrift[]> {
@@ -48,7 +48,7 @@ export function asSeen({
 }
 
 async function unmanagedOf(
-  { engine, cloud, registry, settings }: Pick<ServiceContext, "engine" | "cloud" | "registry" | "settings">,
+  { engine, cloud, registry, settings }: Pick<ReadingService, "engine" | "cloud" | "registry" | "settings">,
   { targetId, tenantId, planeName }: Target,
   own: ReadonlySet<string>,
 ): Promise<SeenDrift[]> {

@@ -1,10 +1,9 @@
 import { driftFindingsDigest } from "../../registry/driftDigest.ts";
 import { driftFindingsNeedPerson, driftFindingsReport } from "../../registry/driftFinding.ts";
-import { controllerFor } from "../app/context.ts";
 import { lookAtTarget } from "../drift/look.ts";
 import type { PreviewResult } from "../engine/engine.ts";
 import { recordDeployed, recordUnfinished } from "./observed.ts";
-import { type Saga, type Step, StepError, type StepRun } from "./saga.ts";
+import { type Saga, type Step, StepError } from "./saga.ts";
 import { appliedSpecStep, repairStep, resolvedOf, steadyStep, verifyStep } from "./steps.ts";
 import { workloadOf } from "./tenantDeploy.ts";
 
@@ -24,7 +23,7 @@ export const lookAgainStep: Step = {
       await run.say("What differs is what was seen");
       return { digest };
     }
-    await changed(run, (change) => driftFindingsReport(change, target, null, seen));
+    await run.change((change) => driftFindingsReport(change, target, null, seen), { tenantId: target.tenantId });
     throw new StepError(
       "findings_changed",
       "Cannot repair: what differs must be what was seen when the repair was asked for, and by now something else " +
@@ -43,7 +42,7 @@ export const checkAutomaticStep: Step = {
     const plan = await service.engine.previewRepair(resolvedOf(run.results).spec, hooks);
     const why = whyForPerson(plan);
     if (why === undefined) return { planDigest: plan.digest };
-    await changed(run, (change) => driftFindingsNeedPerson(change, target, why));
+    await run.change((change) => driftFindingsNeedPerson(change, target, why), { tenantId: target.tenantId });
     throw new StepError(
       "needs_person",
       `Cannot repair automatically: ${why}. Ask for the repair, or deploy, if that is what you want.`,
@@ -58,13 +57,6 @@ function whyForPerson({ changes, replaces, deletes }: PreviewResult): string | u
     .slice(0, 5)
     .map(({ resourceType, logicalName }) => `${resourceType} ${logicalName}`);
   return `the repair would replace ${replaces} and delete ${deletes} resources (${[...new Set(named)].join(", ")})`;
-}
-
-function changed<T>(
-  { service, operation, target }: StepRun,
-  work: Parameters<typeof service.registry.change<T>>[1],
-): Promise<T> {
-  return service.registry.change(controllerFor(operation), work, { tenantId: target.tenantId });
 }
 
 /** What was checked is what is done. */

@@ -1,8 +1,10 @@
 import type { Operation } from "../../contract/operation.ts";
 import { type JournalAppend, journalAppend, LeaseLostError } from "../../registry/journal.ts";
+import { operationFence } from "../../registry/operationLease.ts";
+import type { Change, ChangeScope } from "../../registry/registry.ts";
 import type { OperationErrorValue } from "../../registry/schema.ts";
 import { targetGet } from "../../registry/target.ts";
-import type { ServiceContext } from "../app/context.ts";
+import { controllerFor, type ServiceContext } from "../app/context.ts";
 import { limits } from "../config/limits.ts";
 import type { EngineEvent } from "../engine/engine.ts";
 import { inSpan } from "../tracing/tracing.ts";
@@ -185,11 +187,24 @@ async function stepRun(
   return {
     ...{ service, operation, causeId, input, target, results, hooks, ...past },
     say: async (message, data) => say(execution, step.name, message, data),
+    change: (work, scope) => changeAsOwner(execution, work, scope),
   };
 }
 
 /** What the journal keeps of a step's result. */
 export function keptOf(step: Step, result: Record<string, unknown>): Record<string, unknown> {
+function changeAsOwner<T>(
+  { service, operation, fencingToken }: Execution,
+  work: (change: Change) => Promise<T>,
+  scope: ChangeScope | undefined,
+): Promise<T> {
+  const fenced = async (change: Change) => {
+    await operationFence(change, operation.operationId, fencingToken);
+    return work(change);
+  };
+  return service.registry.change(controllerFor(operation), fenced, scope);
+}
+
   return Object.fromEntries(
     Object.entries(result).filter(([name]) => step.inMemory?.includes(name) !== true),
   );

@@ -3,7 +3,6 @@ import type { RouteState } from "../../contract/routingSnapshot.ts";
 import type { Target } from "../../contract/target.ts";
 import { type RouteChange, type RouteWish, routeSet } from "../../registry/routing.ts";
 import { routeStateAt } from "../../registry/routingSnapshot.ts";
-import { controllerFor } from "../app/context.ts";
 import { routingMaking } from "../routing/making.ts";
 import { publishNewest } from "../routing/publish.ts";
 import { oldStateOf, type Step, type StepRun } from "./saga.ts";
@@ -38,11 +37,9 @@ export async function restoreRouting(run: StepRun): Promise<void> {
 }
 
 async function route(run: StepRun, wish: RouteWish | undefined): Promise<RouteChange> {
-  const { service, target, operation } = run;
+  const { service, target } = run;
   const making = await routingMaking(service, target.planeName);
-  const { newest, hold } = await service.registry.change(controllerFor(operation), (change) =>
-    routeSet(change, target, wish, making),
-  );
+  const { newest, hold } = await run.change((change) => routeSet(change, target, wish, making));
   await publishNewest(service, newest);
   return { newest, hold };
 }

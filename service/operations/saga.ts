@@ -1,10 +1,10 @@
 import type { Operation } from "../../contract/operation.ts";
 import type { Target } from "../../contract/target.ts";
 import type { DeploymentState, OperationKind } from "../../contract/vocabulary.ts";
-import type { Change } from "../../registry/registry.ts";
+import type { Change, ChangeScope } from "../../registry/registry.ts";
 import type { TargetPatch } from "../../registry/target.ts";
 import type { TransitionAction } from "../../registry/tenantLifecycle.ts";
-import type { ServiceContext } from "../app/context.ts";
+import type { ReadingService, ServiceContext } from "../app/context.ts";
 import type { RunHooks } from "../engine/engine.ts";
 
 /**
@@ -41,7 +41,8 @@ export interface Step {
 export type StepResults = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 export interface StepRun {
-  readonly service: ServiceContext;
+  /** Steps read the registry, and write to it through `change` alone. */
+  readonly service: ReadingService;
   readonly operation: Operation;
   /** By it a step knows its effects again: the operation's id, or when it retries what was not undone, the first one's. */
   readonly causeId: string;
@@ -59,6 +60,11 @@ export interface StepRun {
   say(message: string, data?: Record<string, unknown>): Promise<void>;
 }
 
+  /**
+   * A change in the service's name by the operation's owner. A step that stood still while somebody else took the operation over writes
+   * nothing over what that one has written: the change is refused with LeaseLostError.
+   */
+  change<T>(work: (change: Change) => Promise<T>, scope?: ChangeScope): Promise<T>;
 export interface EndedRun {
   readonly service: Pick<ServiceContext, "settings">;
   readonly operation: Operation;

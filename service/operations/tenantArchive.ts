@@ -4,7 +4,6 @@ import { targetObserve, targetsOfTenant, targetUpdate } from "../../registry/tar
 import { tenantGet } from "../../registry/tenant.ts";
 import { tenantTransitionComplete } from "../../registry/tenantLifecycle.ts";
 import { specDigest, type TenantSpec } from "../../stacks/tenant/spec.ts";
-import { controllerFor } from "../app/context.ts";
 import { ArchiveFacts } from "./archivePlace.ts";
 import {
   archiveObjectsStep,
@@ -73,7 +72,7 @@ const recordArchiveStep: Step = {
     if (isVerified(run)) return { archiveId };
     const { tenantId, targetId, planeName, currentReleaseNumber: releaseNumber } = run.target;
     const facts = ArchiveFacts.parse(run.results.verify_archive);
-    await run.service.registry.change(controllerFor(run.operation), (change) =>
+    await run.change((change) =>
       archiveCreate(change, {
         ...{ archiveId, tenantId, targetId, planeName, releaseNumber, retainUntil },
         ...facts,
@@ -84,7 +83,7 @@ const recordArchiveStep: Step = {
   async undo(run) {
     if (isVerified(run)) return;
     const { reason } = run.operation;
-    await run.service.registry.change(controllerFor(run.operation), async (change) => {
+    await run.change(async (change) => {
       if ((await archiveFind(change.db, run.causeId)) === undefined) return;
       await archiveMark(change, run.causeId, "deleted", reason);
     });

@@ -2,7 +2,6 @@ import { archiveMark, archivesOfTenant } from "../../registry/archive.ts";
 import { driftFindingsResolve } from "../../registry/driftFinding.ts";
 import { targetObserve, targetsOfTenant, targetUpdate } from "../../registry/target.ts";
 import { tenantGet } from "../../registry/tenant.ts";
-import { controllerFor } from "../app/context.ts";
 import { finishDecommission } from "./certificate.ts";
 import { dataPlaceOf } from "./dataPlace.ts";
 import { closeDatabaseStep, destroyDatabaseStep, destroyObjectsStep } from "./dataSteps.ts";
@@ -66,9 +65,7 @@ async function deleteArchive(
 ): Promise<void> {
   const { cloud } = await dataPlaceOf(run);
   await run.service.cloud.deleteObjects({ ...cloud, bucket, prefix });
-  await run.service.registry.change(controllerFor(run.operation), (change) =>
-    archiveMark(change, archiveId, "deleted", run.operation.reason),
-  );
+  await run.change((change) => archiveMark(change, archiveId, "deleted", run.operation.reason));
 }
 
 /** Services may have written until they were stopped. */

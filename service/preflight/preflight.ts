@@ -2,7 +2,7 @@ import type { PlanVersion } from "../../contract/plan.ts";
 import type { Plane } from "../../contract/plane.ts";
 import type { Preflight, PreflightWarnings } from "../../contract/preflight.ts";
 import { parsePlaneOutputs } from "../../stacks/plane/outputs.ts";
-import type { ServiceContext } from "../app/context.ts";
+import type { ReadingService } from "../app/context.ts";
 import type { Usage } from "../cloud/cloudRuntime.ts";
 import { limits } from "../config/limits.ts";
 import { cloudPlace } from "../operations/dataPlace.ts";
@@ -16,7 +16,7 @@ import { type Needs, needsOfTenants } from "./needs.ts";
  * and fails nobody: quotas are raised, counts lag, and a false refusal costs more than a late warning.
  */
 export async function preflight(
-  service: ServiceContext,
+  service: ReadingService,
   plane: Plane,
   wish: { readonly tenants: number; readonly plan: PlanVersion; readonly needs?: Needs },
 ): Promise<Preflight> {
@@ -42,7 +42,7 @@ interface Kept {
 const kept = new WeakMap<object, Map<string, Kept>>();
 
 /** A fleet's activations ask at once: what was counted within the last minute is believed. */
-async function usagesOf(service: ServiceContext, plane: Plane): Promise<readonly Usage[]> {
+async function usagesOf(service: ReadingService, plane: Plane): Promise<readonly Usage[]> {
   const planes = kept.get(service.cloud) ?? new Map<string, Kept>();
   kept.set(service.cloud, planes);
   const known = planes.get(plane.name);
@@ -52,7 +52,7 @@ async function usagesOf(service: ServiceContext, plane: Plane): Promise<readonly
   return entry.usages;
 }
 
-async function ask(service: ServiceContext, plane: Plane): Promise<readonly Usage[]> {
+async function ask(service: ReadingService, plane: Plane): Promise<readonly Usage[]> {
   const outputs = parsePlaneOutputs(plane.outputs);
   const asked = service.cloud.usage({
     ...cloudPlace(plane, service.settings),

@@ -1,7 +1,7 @@
 import { planeFind } from "../../registry/plane.ts";
 import type { RoutingMaking } from "../../registry/routing.ts";
 import { SERVICE_NAMES, SERVICE_SHAPES } from "../../stacks/tenant/spec.ts";
-import type { ServiceContext } from "../app/context.ts";
+import type { ReadingService } from "../app/context.ts";
 import { signerOf } from "../signing/signer.ts";
 
 /** The services that a path can name. */
@@ -9,7 +9,7 @@ const ROUTED_SERVICES: readonly string[] = SERVICE_NAMES.filter((name) => SERVIC
 
 /** What a plane's snapshots take besides its routes; read before the change, which is to wait for no file. */
 export async function routingMaking(
-  { registry, settings }: Pick<ServiceContext, "registry" | "settings">,
+  { registry, settings }: Pick<ReadingService, "registry" | "settings">,
   planeName: string,
 ): Promise<RoutingMaking> {
   const plane = await registry.read((db) => planeFind(db, planeName));

@@ -7,7 +7,7 @@ import { routedPlanes, routingVersion } from "../../registry/routingHead.ts";
 import { routingVersionFind } from "../../registry/routingSnapshot.ts";
 import { signatureProblem } from "../../registry/signature.ts";
 import { parsePlaneOutputs } from "../../stacks/plane/outputs.ts";
-import { controllerFor, type ServiceContext } from "../app/context.ts";
+import { controllerFor, type ReadingService, type ServiceContext } from "../app/context.ts";
 import { cloudPlace } from "../operations/dataPlace.ts";
 import { signerOf } from "../signing/signer.ts";
 import { routingMaking } from "./making.ts";
@@ -25,7 +25,7 @@ const MAX_ROUNDS = 20;
 export const ROUTING_TOPIC = "routing";
 
 export async function publishSnapshot(
-  service: ServiceContext,
+  service: ReadingService,
   snapshot: RoutingSnapshot,
 ): Promise<RoutingSnapshot> {
   const { planeName } = snapshot;
@@ -45,16 +45,16 @@ export async function publishSnapshot(
 }
 
 /** What this process has last put for each plane: a deployment that changes no route need not put the whole plane again. */
-const storedOf = new WeakMap<ServiceContext["registry"], Map<string, string>>();
+const storedOf = new WeakMap<ReadingService["registry"], Map<string, string>>();
 
-function storedBy({ registry }: ServiceContext): Map<string, string> {
+function storedBy({ registry }: ReadingService): Map<string, string> {
   const known = storedOf.get(registry) ?? new Map<string, string>();
   storedOf.set(registry, known);
   return known;
 }
 
 /** Puts the version, or a newer one, unless this process has put it. */
-export async function publishNewest(service: ServiceContext, newest: RoutingVersion): Promise<void> {
+export async function publishNewest(service: ReadingService, newest: RoutingVersion): Promise<void> {
   const { planeName, signature } = newest;
   if (storedBy(service).get(planeName) === signature) return;
   const snapshot = await service.registry.read((db) => routingLatest(db, planeName));
@@ -137,7 +137,7 @@ async function eachPlane(
 const ROUTING_PREFIX = "routing/";
 
 export async function storeOf(
-  { settings, registry, cloud }: ServiceContext,
+  { settings, registry, cloud }: ReadingService,
   planeName: string,
 ): Promise<SnapshotStore> {
   if (settings.cloud === "local") return folderStore(snapshotFolder(settings.dataDir, planeName));
