@@ -16,7 +16,8 @@ export const operationOptions = {
     .optional()
     .meta({
       description:
-        "compensate (default): a failed or cancelled operation is undone, so that the target is as it was before. " +
+        "compensate (default): a failed or cancelled operation is undone, so that the target is as it was before, unless it had " +
+        "begun what cannot be undone. " +
         "keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.",
     }),
   deadlineMs: z.int().min(1_000).max(86_400_000).optional().meta({
@@ -79,7 +80,7 @@ export const operationSchema = z
     updatedAt: at,
     cancelRequestedAt: at
       .nullable()
-      .meta({ description: "When its cancellation was taken; it ends once what it made is undone" }),
+      .meta({ description: "When its cancellation was taken; it ends once what it made is undone, or stays" }),
     startedAt: at.nullable(),
     finishedAt: at.nullable(),
   })
@@ -170,7 +171,8 @@ export const operationRoutes = defineRoutes({
     tag: "Operations",
     summary: "Ask an operation to stop",
     description:
-      "It stops at the next safe point; what was done is undone, or stays when the operation was asked to keep it. " +
+      "It stops at the next safe point; what was done is undone. It stays when the operation was asked to keep it or had begun what " +
+      "cannot be undone: then the operation's error says so. " +
       "An operation that is being undone already cannot be cancelled.",
     role: "fleet_operator",
     params,

@@ -36,7 +36,7 @@ export async function compensate(
     .reverse();
   if (begun.length === 0) return { left: "unchanged", error };
   const stays = execution.operation.onFailure === "keep" || begun.some(({ undo }) => undo === "impossible");
-  if (stays) return { left: "between", error };
+  if (stays) return { left: "between", error: notUndone(cause, begun) };
   if (past.cause === undefined) {
     const message = error?.message ?? "The operation was cancelled";
     const data = { outcome: cause.outcome, ...(error && { error }) };
@@ -60,9 +60,29 @@ function leftOverOf(step: Step, { cutOff }: PastRun): string | undefined {
   return cutOff?.step === step.name ? cutOff.runId : undefined;
 }
 
-function undoFailed({ error, outcome }: Cause, step: Step, thrown: unknown): OperationErrorValue {
+/** Nothing is undone, so the error must say what is there now and which way leads on; a cancellation has no other error. */
+function notUndone(cause: Cause, latestFirst: readonly Step[]): OperationErrorValue {
+  const names = latestFirst.map(({ name }) => name).reverse();
+  const wall = latestFirst.findLast(({ undo }) => undo === "impossible");
+  const why = wall === undefined ? "as was asked (onFailure keep)" : `as ${wall.name} cannot be undone`;
+  const first = firstError(cause, names.at(-1));
+  const words =
+    `${first.message} Nothing was undone, ${why}: all or part of what ${names.join(", ")} did is there. ` +
+    "Retry this operation to go forward from there.";
+  return { ...first, message: words };
+}
+
+/** Of a cancelled operation that has left something between the old state and the new one. */
+export const CANCELLED_MIDWAY = "cancelled_midway";
+
+function firstError({ error, outcome }: Cause, step: string | undefined): OperationErrorValue {
+  const message = `The operation was ${outcome}.`;
+  return error ?? { code: CANCELLED_MIDWAY, message, retryable: false, ...(step && { step }) };
+}
+
+function undoFailed(cause: Cause, step: Step, thrown: unknown): OperationErrorValue {
   const { code, message } = errorOf(step.name, thrown);
-  const first = error ?? { code: "cancelled", message: `The operation was ${outcome}.`, retryable: false };
+  const first = firstError(cause, undefined);
   const words =
     `${first.message} Undoing step ${step.name} failed as well: ${message} What it made is partly there. Correct ` +
     "the cause, then retry this operation to go forward, or deploy again as it was to go back.";
