@@ -141,7 +141,9 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
   if (settings.role === "api") await links.dispatch.start(undefined);
   else work = await startWork(context, links.dispatch);
   void planeEnsureAll(context);
-  void republishAll(context);
+  republishAll(context).catch((thrown: unknown) =>
+    parts.log.error({ err: thrown }, "cannot look at the planes' routing at the start"),
+  );
 
   return {
     url: listening.url,
