@@ -50,9 +50,7 @@ describeDialects("calls that were never answered", (create) => {
     const owner = await claimed();
     await note(registry, stack, owner, [call("key")]);
     const { operationId, fencingToken } = owner;
-    await registry.record((record) =>
-      operationClaim(record, operationId, "successor", LEASE_MS, "owner"),
-    );
+    await registry.record((record) => operationClaim(record, operationId, "successor", LEASE_MS, "owner"));
     await refused(registry, stack, owner);
     const successor = { operationId, fencingToken: fencingToken + 1 };
     await note(registry, stack, successor, [call("of the successor")]);
@@ -101,9 +99,7 @@ async function target(registry: Registry) {
       const { operationId } = await registry.change(context, (change) =>
         operationCreate(change, { kind: "tenant_deploy", ...facts }),
       );
-      const claim = await registry.record((record) =>
-        operationClaim(record, operationId, "owner", LEASE_MS),
-      );
+      const claim = await registry.record((record) => operationClaim(record, operationId, "owner", LEASE_MS));
       return { operationId, fencingToken: claim?.fencingToken ?? 0 };
     },
   };

@@ -1,6 +1,6 @@
 import aws from "@pulumi/aws";
-import { resourceTag } from "../../../stacks/tenant/resourceTag.ts";
 import type { StackIdentity } from "../../../stacks/tenant/names.ts";
+import { resourceTag } from "../../../stacks/tenant/resourceTag.ts";
 import type { TenantSpec } from "../../../stacks/tenant/spec.ts";
 
 /** One object that has no name: a second one is refused by nobody. */
