@@ -9,7 +9,7 @@ import type { ProcessTable } from "./schema.ts";
  */
 export type ProcessFacts = Pick<ProcessTable, "processId" | "hostId" | "pid" | "processStartedAt" | "role">;
 
-export interface RegisterRules {
+export interface HostRules {
   /** Refuse while a process of another host was heard of within this time: what they would share is a folder of one host. */
   readonly onlyHostForMs?: number;
 }
@@ -20,11 +20,11 @@ export class OtherHostError extends Error {}
 export async function processRegister(
   record: Bookkeeping,
   facts: ProcessFacts,
-  { onlyHostForMs }: RegisterRules = {},
+  rules: HostRules = {},
 ): Promise<void> {
   // Two that start at once see one another.
   await record.lock("processes");
-  if (onlyHostForMs !== undefined) await refuseOtherHost(record, facts.hostId, onlyHostForMs);
+  await refuseOtherHost(record, facts.hostId, rules, "start");
   const { now } = record;
   await record.db
     .insertInto("processes")
@@ -33,25 +33,40 @@ export async function processRegister(
   await forget(record);
 }
 
-async function refuseOtherHost(record: Bookkeeping, hostId: string, liveMs: number): Promise<void> {
+async function refuseOtherHost(
+  record: Bookkeeping,
+  hostId: string,
+  { onlyHostForMs }: HostRules,
+  what: "start" | "go on",
+): Promise<void> {
+  if (onlyHostForMs === undefined) return;
   const other = await record.db
     .selectFrom("processes")
     .select(["hostId", "pid", "heartbeatAt"])
     .where("hostId", "<>", hostId)
     .where("stoppedAt", "is", null)
-    .where("heartbeatAt", ">", ago(record.now, liveMs))
+    .where("heartbeatAt", ">", ago(record.now, onlyHostForMs))
     .orderBy("heartbeatAt", "desc")
     .executeTakeFirst();
   if (other === undefined) return;
   throw new OtherHostError(
-    `Cannot start on host ${hostId}: services on several hosts must share the Pulumi state, this one would keep it in a ` +
+    `Cannot ${what} on host ${hostId}: services on several hosts must share the Pulumi state, this one would keep it in a ` +
       `folder (file://), and process ${other.pid} of host ${other.hostId} was heard of at ${other.heartbeatAt}. ` +
       "Put the state where all hosts reach it, such as s3://, or stop the service on the other host.",
   );
 }
 
-/** False when the process is not known (any more): it must register anew. */
-export async function processHeartbeat(record: Bookkeeping, processId: string): Promise<boolean> {
+/**
+ * False when the process is not known (any more): it must register anew. Throws OtherHostError when the rules forbid it to
+ * live: it was silent for so long that another host has begun meanwhile.
+ */
+export async function processHeartbeat(
+  record: Bookkeeping,
+  { processId, hostId }: Pick<ProcessFacts, "processId" | "hostId">,
+  rules: HostRules = {},
+): Promise<boolean> {
+  if (rules.onlyHostForMs !== undefined) await record.lock("processes");
+  await refuseOtherHost(record, hostId, rules, "go on");
   const { numUpdatedRows } = await record.db
     .updateTable("processes")
     .set({ heartbeatAt: record.now })

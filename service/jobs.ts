@@ -28,6 +28,7 @@ export async function doAlone(
     await work(lost.signal, async () => true);
     return true;
   }
+  if (!process.mayWork()) return false;
   const dead = await process.gone();
   const taken = await registry.record((record) =>
     jobLeaseTake(record, name, process.processId, leaseMs, { dead, killTimeMs }),

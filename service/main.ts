@@ -41,30 +41,39 @@ async function main(): Promise<void> {
   // Before there is a log: a process that ends while its log is being opened says that instead.
   const registry = await open(settings);
   const log = createLog(settings);
-  const { service, stopParts } = await start(settings, registry, log);
+  const displaced = Promise.withResolvers<OtherHostError>();
+  const { service, stopParts } = await start(settings, registry, log, displaced.resolve);
   // First what is shown once: whoever waits for the file finds the key printed.
   greet(settings, service);
   const forget = announce(settings, service.url);
 
   let stopping = false;
-  const stop = async (signal: NodeJS.Signals) => {
-    // A second signal means that somebody will not wait; what is cut off is resumed at the next start.
-    if (stopping) process.exit(130);
+  const end = async (drainMs: number, code: number) => {
     stopping = true;
-    if (!settings.jsonLog) process.stderr.write(`\nStopping: letting what runs end (${signal}) …\n`);
-    log.info({ signal }, "stopping");
     const limitMs = stopLimitOf(settings);
     const inTime = await stopWithin(limitMs, async () => {
       await stopParts();
-      await service.stop();
+      await service.stop(drainMs);
     });
     if (!inTime)
       log.error({ limitMs }, "stopping takes too long: what still runs is cut off, and taken up by the next");
     forget();
     lock?.release();
-    process.exit(inTime ? 0 : 1);
+    process.exit(inTime ? code : 1);
+  };
+  const stop = async (signal: NodeJS.Signals) => {
+    // A second signal means that somebody will not wait; what is cut off is resumed at the next start.
+    if (stopping) process.exit(130);
+    if (!settings.jsonLog) process.stderr.write(`\nStopping: letting what runs end (${signal}) …\n`);
+    log.info({ signal }, "stopping");
+    await end(settings.drainMs, 0);
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
+  const { message } = await displaced.promise;
+  process.stderr.write(`${message}\n`);
+  log.fatal({ message }, "another host has taken this one's place: stopping");
+  // What still runs changes another state than the other host does, and must not go on beside it.
+  if (!stopping) await end(0, 1);
 }
 
 /** Answers are let end, then operations, then what the engine runs for them; what is left is writing down that it is over. */
@@ -110,7 +119,12 @@ function checkSigningKey(settings: Settings): void {
   }
 }
 
-async function start(settings: Settings, registry: Registry, log: Logger) {
+async function start(
+  settings: Settings,
+  registry: Registry,
+  log: Logger,
+  onDisplaced: (error: OtherHostError) => void,
+) {
   const { dataDir, cloud, role } = settings;
   // Who only answers requests reads states at most, which needs no worker.
   const workers = role === "api" ? 0 : settings.engineWorkers;
@@ -122,6 +136,7 @@ async function start(settings: Settings, registry: Registry, log: Logger) {
   const service = await startService({
     ...{ settings, registry, engine, cloud: runtime, databases, log, images: createImages(settings) },
     stateInFolder: isStateInFolder(settings),
+    onDisplaced,
   });
   const keepAlive =
     cloud === "local"

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type OperationId, routes } from "../contract/routes.ts";
-import { processHeartbeat } from "../registry/host.ts";
+import type { OtherHostError } from "../registry/host.ts";
 import { idempotencyAbandonAll } from "../registry/idempotency.ts";
 import type { Registry } from "../registry/registry.ts";
 import { apiKeyFirst, createAuthentication } from "./app/apiKey.ts";
@@ -54,6 +54,8 @@ export interface ServiceParts {
   readonly log: Logger;
   /** The stacks' state lies in a folder, which services on other hosts cannot share. */
   readonly stateInFolder?: boolean;
+  /** Called once, when a service on another host has taken this one's place: it must stop, and let nothing end first. */
+  onDisplaced?(error: OtherHostError): void;
   /** Tests: every answer is held against the contract. */
   readonly checkAnswers?: boolean;
 }
@@ -62,8 +64,8 @@ export interface RunningService {
   readonly url: string;
   /** The first admin key, at the first start of a registry only; it can not be read again. */
   readonly firstAdminKey: string | undefined;
-  /** Takes no more requests, lets operations end for `drainMs`, interrupts the rest, closes engine and registry. */
-  stop(): Promise<void>;
+  /** Takes no more requests, lets operations end for `drainMs` (as set), interrupts the rest, closes engine and registry. */
+  stop(drainMs?: number): Promise<void>;
 }
 
 const packageVersion = (
@@ -87,7 +89,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
   const own = await startProcess(parts);
   const storage: Storage = createStorage({
     ...{ settings, registry, log: parts.log, lookEveryMs: limits.storageLookEveryMs },
-    probe: () => registry.record((record) => processHeartbeat(record, own.processId)),
+    probe: () => own.beat(),
     onRoom: () => work?.wake(),
   });
   const metrics = createMetrics(settings);
@@ -148,12 +150,13 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
   return {
     url: listening.url,
     firstAdminKey,
-    async stop() {
+    async stop(drainMs = settings.drainMs) {
       stopping = true;
       streams.endAll();
       context.nudges.receive(STOPPING);
       await listening.close(limits.closeGraceMs);
-      await (work ?? links.dispatch).stop();
+      if (work === undefined) await links.dispatch.stop();
+      else await work.stop(drainMs);
       await decisions.stop();
       await engine.close();
       storage.stop();

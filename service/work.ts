@@ -33,7 +33,7 @@ export interface Work {
   wake(): void;
   cancel(operationId: string): void;
   /** Lets operations end for `drainMs`, then interrupts them and gives them back. */
-  stop(): Promise<void>;
+  stop(drainMs: number): Promise<void>;
 }
 
 export async function startWork(context: ServiceContext, dispatch: Dispatch): Promise<Work> {
@@ -80,12 +80,12 @@ export async function startWork(context: ServiceContext, dispatch: Dispatch): Pr
   return {
     wake: () => runner.wake(),
     cancel: runner.cancel,
-    async stop() {
+    async stop(drainMs) {
       await dispatch.stop();
       const ends = [...polls, rollouts, previews, scanner, driftKeeper, reconciler].map((part) =>
         part.stop(),
       );
-      await Promise.all([...ends, runner.stop(settings.drainMs)]);
+      await Promise.all([...ends, runner.stop(drainMs)]);
     },
   };
 }

@@ -56,7 +56,8 @@ export function createRunner(service: ServiceContext): Runner {
 
   async function fill(): Promise<void> {
     for (; wanted > 0 && !stopping && active.size < settings.concurrency; wanted -= 1) {
-      if (service.storage.problem() !== undefined || !admission.admits(active.size)) break;
+      if (service.storage.problem() !== undefined || !service.process.mayWork()) break;
+      if (!admission.admits(active.size)) break;
       const claimed = await claimNext();
       if (claimed === undefined) break;
       run(claimed);

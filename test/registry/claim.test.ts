@@ -1,5 +1,10 @@
 import { expect, it } from "vitest";
-import { processesHoldingQuery, processRegister, processStop } from "../../registry/host.ts";
+import {
+  processesHoldingQuery,
+  processHeartbeat,
+  processRegister,
+  processStop,
+} from "../../registry/host.ts";
 import { jobLeaseHold, jobLeaseRelease, jobLeaseRenew, jobLeaseTake } from "../../registry/jobLease.ts";
 import { journalAppend, LeaseLostError } from "../../registry/journal.ts";
 import { operationCreate } from "../../registry/operation.ts";
@@ -242,6 +247,25 @@ describeDialects("processes", (create) => {
     await expect(start("p3", "h2")).rejects.toThrow(/several hosts must share the Pulumi state.*h1/);
     clock.advance(LEASE_MS);
     await start("p3", "h2");
+  });
+
+  it("of a host that was silent for so long are refused when they are back", async () => {
+    const clock = settableClock();
+    const registry = await (await create()).open({ now: clock.now });
+    const rules = { onlyHostForMs: LEASE_MS };
+    const of = (processId: string, hostId: string) => ({ ...facts, processId, hostId });
+    const beat = (processId: string, hostId: string) =>
+      registry.record((record) => processHeartbeat(record, of(processId, hostId), rules));
+    await registry.record((record) => processRegister(record, of("p1", "h1"), rules));
+    clock.advance(LEASE_MS);
+    expect(await beat("p1", "h1")).toBe(true);
+    clock.advance(LEASE_MS);
+    await registry.record((record) => processRegister(record, of("p2", "h2"), rules));
+    for (let look = 0; look < 2; look += 1) {
+      await expect(beat("p1", "h1")).rejects.toThrow(/Cannot go on on host h1: .*process 1 of host h2/);
+      clock.advance(LEASE_MS / 2);
+      expect(await beat("p2", "h2")).toBe(true);
+    }
   });
 });
 

@@ -55,7 +55,10 @@ function processOn(registry: Registry, processId: string): ServiceContext {
       nudges: createNudges(),
       planeReads: createPlaneReads(),
     },
-    process: { processId, alone: false, gone: async () => [], stop: async () => undefined },
+    process: {
+      ...{ processId, alone: false, mayWork: () => true },
+      ...{ beat: async () => undefined, gone: async () => [], stop: async () => undefined },
+    },
     // Without a set it denies everybody; the loop acts for those who declared and is not asked.
     policy: createPolicyKeeper({ settings, registry, metrics, log: createLog(settings) }),
     storage: { problem: () => undefined, notice: () => undefined, stop: () => undefined },
