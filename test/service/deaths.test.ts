@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import Database from "better-sqlite3";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { releaseBody } from "./harness.ts";
 import { bringUpPlane, createRealService } from "./realService.ts";
-import { createScene, kill, parentOf } from "./scene.ts";
+import { createScene, isAlive, kill, parentOf } from "./scene.ts";
 
 /**
  * Whatever a run needs dies while the cloud has just done what it was asked: the CLI, the worker that serves its program, the local
@@ -67,6 +68,27 @@ it.each(Object.keys(victims) as Victim[])(
   },
   240_000,
 );
+
+it("a service that is told to stop ends a CLI that hangs in time, and hands its operation over", async () => {
+  await service.signal("SIGTERM");
+  await service.start(["--drain-ms", "1000", "--kill-time-ms", "4000"]);
+  await hang(SERVICE_TYPE, "create");
+  const { tenantId, operationId } = await activation("handed-over");
+  await untilHanging();
+  const cli = await cliPid(operationId);
+  const worker = parentOf(cli);
+  expect(await service.signal("SIGTERM")).toBe(0);
+  expect([cli, worker].filter(isAlive)).toEqual([]);
+  expect(scene.locks()).toEqual([]);
+  // Nobody has it, and nobody needs to wait for a lease to run out.
+  expect(leaseOf(operationId)).toEqual({ leaseOwner: null, finishedAt: null });
+  expect(service.troubles()).not.toContain("stopping takes too long");
+  await service.control("DELETE", "/v1/faults");
+  await service.start();
+  const operation = await ended(operationId);
+  expect(operation, told(operation)).toMatchObject({ status: "succeeded", attempt: 2 });
+  expect(await expectSettled(tenantId)).toHaveLength(expected);
+}, 240_000);
 
 it("a first activation that fails for good leaves nothing, and a retry brings the tenant up", async () => {
   const refusal = { code: "AccessDeniedException", message: "not authorized to perform ecs:CreateService" };
@@ -161,6 +183,20 @@ it("a deployment, a suspension and a decommission survive a death in the middle"
   expect(scene.stateOf(unharmed)).toBeUndefined();
   expect((await service.call("GET", `/tenants/${unharmed}/deletion-certificate`)).status).toBe(200);
 }, 240_000);
+
+/** As the registry has it while no service runs. */
+function leaseOf(operationId: string): unknown {
+  const registry = new Database(path.join(service.dataDir, "registry.sqlite"), { readonly: true });
+  try {
+    return registry
+      .prepare(
+        "select lease_owner as leaseOwner, finished_at as finishedAt from operations where operation_id = ?",
+      )
+      .get(operationId);
+  } finally {
+    registry.close();
+  }
+}
 
 async function expectRelease(tenantId: string, version: string): Promise<void> {
   const definitions = (await present(tenantId)).filter(({ type }) => type === TASK_TYPE);

@@ -27,7 +27,8 @@ export interface RealService {
   start(flags?: readonly string[]): Promise<void>;
   /** Starts a second one and gives what it said when it ended. */
   startSecond(): Promise<{ code: number | null; output: string }>;
-  signal(signal: NodeJS.Signals): Promise<void>;
+  /** Gives the exit code: null when the signal ended it. */
+  signal(signal: NodeJS.Signals): Promise<number | null>;
   // biome-ignore lint/suspicious/noExplicitAny: shapes are asserted by the tests
   call(method: string, at: string, body?: object): Promise<{ status: number; body: any }>;
   /** Warnings and errors of the service's log, to go with a failure. */
@@ -108,11 +109,12 @@ export function createRealService(beside?: RealService): RealService {
     },
     async signal(signal) {
       const running = child;
-      if (running === undefined || running.exitCode !== null) return;
-      const gone = new Promise((resolve) => running.once("exit", resolve));
+      if (running === undefined || running.exitCode !== null) return running?.exitCode ?? null;
+      const gone = new Promise<number | null>((resolve) => running.once("exit", resolve));
       running.kill(signal);
-      await gone;
+      const code = await gone;
       child = undefined;
+      return code;
     },
     async call(method, at, body) {
       const response = await fetch(`${url}/v1/control-plane${at}`, {
