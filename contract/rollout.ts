@@ -17,6 +17,10 @@ export const rolloutCreateSchema = z
     ...rolloutStrategy,
     reason: reasonSchema.optional(),
   })
+  .refine(({ change, onExceeded }) => change.kind !== "drift_repair" || onExceeded !== "rollback", {
+    path: ["onExceeded"],
+    error: "must be halt for a drift_repair: it puts back what was recorded, and cannot be taken back",
+  })
   .meta({
     id: "RolloutCreate",
     example: {

@@ -230,6 +230,18 @@ describe("validation of other requests", () => {
     }
   });
 
+  it("refuses to roll back repairs, which cannot be taken back", () => {
+    const repair = { change: { kind: "drift_repair", findingsDigest: "d" }, onExceeded: "rollback" };
+    expect(refused(() => validate(rolloutCreateSchema, repair, "body"))).toMatchObject({
+      path: "body.onExceeded",
+      message: expect.stringContaining("must be halt for a drift_repair"),
+    });
+    const halting = validate(rolloutCreateSchema, { ...repair, onExceeded: "halt" }, "body");
+    expect(halting.onExceeded).toBe("halt");
+    const release = { change: { kind: "release", releaseNumber: 2 }, onExceeded: "rollback" };
+    expect(validate(rolloutCreateSchema, release, "body").onExceeded).toBe("rollback");
+  });
+
   it("takes a change of a field only with a value that the field takes", () => {
     const withChange = (field: string, value: string | null) => () =>
       validate(rolloutCreateSchema, { change: { kind: "field", field, value } }, "body");
