@@ -123,26 +123,6 @@ export async function rolloutsUnderWay(db: Reader, planes?: readonly string[]): 
   return found.filter((rollout) => rollout.planes.some((plane) => planes.includes(plane)));
 }
 
-/** The release of the last rollout that succeeded on a plane and ended after a time; undefined when there was none. */
-export async function planeReleaseAfter(
-  db: Reader,
-  planeName: string,
-  after: string,
-): Promise<number | undefined> {
-  const row = await db
-    .selectFrom("rollouts")
-    .innerJoin("rolloutPlanes", "rolloutPlanes.rolloutId", "rollouts.rolloutId")
-    .select("releaseNumber")
-    .where("planeName", "=", planeName)
-    .where("status", "=", "succeeded")
-    .where("releaseNumber", "is not", null)
-    .where("finishedAt", ">", after)
-    .orderBy("finishedAt", "desc")
-    .limit(1)
-    .executeTakeFirst();
-  return row?.releaseNumber ?? undefined;
-}
-
 /** Newest first. */
 export async function rolloutList(db: Reader, query: RolloutListQuery): Promise<Page<Rollout>> {
   let rows = db.selectFrom("rollouts").selectAll();

@@ -204,6 +204,8 @@ async function markForRollback(
     .set({ status: "skipped", reason: "the rollout was rolled back before it began", updatedAt: now })
     .where("status", "=", "pending")
     .execute();
+  // Nobody catches up with what is taken back.
+  await within().set({ passedByAt: null, passedBy: null }).where("passedByAt", "is not", null).execute();
   // Whatever has begun, though it was skipped or made pending again since: half of a change may be there.
   return await within()
     .set({ rollbackRequestedAt: now, updatedAt: now })

@@ -30,6 +30,8 @@ export interface RolloutTargetFacts {
   readonly before: RolloutBefore;
   /** Why it is left out from the start. */
   readonly skip?: { readonly status: "skipped" | "held"; readonly reason: string };
+  /** What it has now, of one that rests and is to catch up. */
+  readonly passedBy?: RolloutBefore;
 }
 
 const ROWS_PER_INSERT = 500;
@@ -105,7 +107,7 @@ async function insertParts({ db, now }: Change, rolloutId: string, input: Rollou
   }
   const toReleaseNumber = input.change.kind === "release" ? input.change.releaseNumber : null;
   for (let from = 0; from < input.targets.length; from += ROWS_PER_INSERT) {
-    const rows = input.targets.slice(from, from + ROWS_PER_INSERT).map(({ skip, before, ...target }) => ({
+    const rows = input.targets.slice(from, from + ROWS_PER_INSERT).map(({ skip, before, passedBy, ...target }) => ({
       ...target,
       rolloutId,
       status: skip?.status ?? ("pending" as const),
@@ -115,6 +117,7 @@ async function insertParts({ db, now }: Change, rolloutId: string, input: Rollou
       ...{ operationId: null, previewGroup: null, planDigest: null, specDigest: null, previewedAt: null },
       ...{ previewError: null, rollbackRequestedAt: null, health: null, attempt: 0 },
       ...{ startedAt: null, endedAt: null, progressAt: null, updatedAt: now },
+      ...{ passedByAt: passedBy ? now : null, passedBy: passedBy ? toJson(passedBy) : null },
     }));
     await db.insertInto("rolloutTargets").values(rows).execute();
   }

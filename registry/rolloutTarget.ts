@@ -232,6 +232,7 @@ export function totalCounts(byWave: ReadonlyMap<number, RolloutCounts>): Rollout
 }
 
 function fromRow(row: Selectable<RolloutTargetTable>): RolloutTarget {
-  const { rolloutId: _rolloutId, previewedAt: _previewedAt, before, health, ...rest } = row;
+  const { rolloutId: _rolloutId, previewedAt: _previewedAt, passedByAt: _at, passedBy: _had, ...shown } = row;
+  const { before, health, ...rest } = shown;
   return { ...rest, before: fromJson(before), health: health && fromJson(health) };
 }

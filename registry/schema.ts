@@ -726,6 +726,9 @@ export interface RolloutTargetTable {
   endedAt: string | null;
   progressAt: string | null;
   updatedAt: string;
+  /** When it was passed by because it rests, and what it had then; null again when it has caught up. */
+  passedByAt: string | null;
+  passedBy: Json<RolloutBefore> | null;
 }
 
 /** What targets of a rollout would change in the same way; written when all are previewed. */

@@ -17,7 +17,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     update rollout_targets set
       passed_by_at = updated_at,
       passed_by = case when to_release_number is null then "before" else (
-        select '{"releaseNumber":' || coalesce(coalesce(g.target_release_number, g.current_release_number) || '', 'null') ||
+        select '{"releaseNumber":' ||
+          coalesce(coalesce(g.target_release_number, g.current_release_number) || '', 'null') ||
           ',"specDigest":null}'
         from targets g where g.target_id = rollout_targets.target_id) end
     where status = 'skipped' and attempt = 0

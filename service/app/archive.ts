@@ -11,8 +11,8 @@ import { targetsOfTenant } from "../../registry/target.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { tenantTransitionRequest } from "../../registry/tenantLifecycle.ts";
 import { authorize } from "./authorize.ts";
+import { type CatchingUp, catchUp } from "./catchUp.ts";
 import type { RequestContext } from "./context.ts";
-import { catchUpRelease } from "./currentRelease.ts";
 import { accepted, isToStay, targetMissing } from "./lifecycleTargets.ts";
 import { refuseManaged } from "./managed.ts";
 import { planeEnsure } from "./plane.ts";
@@ -101,22 +101,17 @@ export async function tenantRestore(
 
 /** The data in the archive has the schema of the release that it was archived on. */
 async function restoreTarget(
-  context: Pick<RequestContext, "forceReason">,
+  context: CatchingUp & Pick<RequestContext, "forceReason">,
   change: Change,
   target: Target,
   input: TenantRestore,
 ): Promise<Operation[]> {
   const archive = await archiveOfTarget(change.db, target.targetId);
   if (archive === undefined) throw archiveMissing(target);
-  const number =
-    input.releaseNumber ?? (await catchUpRelease(change.db, target, change.now)) ?? archive.releaseNumber;
-  if (number !== null) {
-    const asArchived = {
-      ...target,
-      currentReleaseNumber: archive.releaseNumber ?? target.currentReleaseNumber,
-    };
-    await refuseRelease(context, change, asArchived, number);
-  }
+  const currentReleaseNumber = archive.releaseNumber ?? target.currentReleaseNumber;
+  const asArchived = { ...target, currentReleaseNumber };
+  const number = await catchUp(change, context, asArchived, input.releaseNumber);
+  if (number !== null) await refuseRelease(context, change, asArchived, number);
   return requestOperations(change, [target], {
     ...{ kind: "tenant_restore", state: "provisioning", transition: "restore" },
     ...optionsOf(input),
@@ -127,6 +122,7 @@ async function restoreTarget(
     },
     input: {
       archive: { archiveId: archive.archiveId, retainUntil: archive.retainUntil },
+      caughtUpAt: change.now,
       ...(number !== null && { releaseNumber: number }),
     },
   });

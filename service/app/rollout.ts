@@ -93,10 +93,11 @@ function plannedWaves(chosen: readonly Chosen[], input: RolloutCreate): PlannedW
 }
 
 function factsFor(
-  { targetId, tenantId, planeName, before, skip }: Chosen,
+  { targetId, tenantId, planeName, before, skip, passedBy }: Chosen,
   wave: number,
 ): create.RolloutTargetFacts {
-  return { targetId, tenantId, planeName, wave, before, ...(skip && { skip }) };
+  const left = { ...(skip && { skip }), ...(passedBy && { passedBy }) };
+  return { targetId, tenantId, planeName, wave, before, ...left };
 }
 
 /** A flag starts no task; all other changes replace some. */

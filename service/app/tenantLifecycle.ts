@@ -16,8 +16,8 @@ import { targetsOfTenant } from "../../registry/target.ts";
 import { tenantGet } from "../../registry/tenant.ts";
 import { tenantTransitionRequest } from "../../registry/tenantLifecycle.ts";
 import { authorize } from "./authorize.ts";
+import { type CatchingUp, catchUp } from "./catchUp.ts";
 import type { RequestContext } from "./context.ts";
-import { catchUpRelease } from "./currentRelease.ts";
 import {
   accepted,
   authorizeChosen,
@@ -199,16 +199,16 @@ export async function tenantReactivate(
 
 export type ReactivationRequest = Omit<TenantReactivate, "planes"> & { readonly whole: boolean };
 
-/** One reactivation a target, on the release that the request names or else on what its plane runs by now. */
+/** One reactivation a target, with what rollouts have brought to others while it rested. */
 export async function requestReactivation(
-  context: Pick<RequestContext, "forceReason">,
+  context: CatchingUp & Pick<RequestContext, "forceReason">,
   change: Change,
   targets: readonly Target[],
   request: ReactivationRequest,
 ): Promise<Operation[]> {
   const operations: Operation[] = [];
   for (const target of targets) {
-    const number = request.releaseNumber ?? (await catchUpRelease(change.db, target, change.now));
+    const number = await catchUp(change, context, target, request.releaseNumber);
     if (number !== null) await refuseRelease(context, change, target, number);
     const [operation] = await requestOperations(change, [target], {
       ...{ kind: "tenant_reactivate", state: "updating" },
@@ -219,7 +219,7 @@ export async function requestReactivation(
         suspensionMode: null,
         ...(number !== null && { targetReleaseNumber: number }),
       },
-      input: number === null ? {} : { releaseNumber: number },
+      input: { caughtUpAt: change.now, ...(number !== null && { releaseNumber: number }) },
     });
     if (operation !== undefined) operations.push(operation);
   }

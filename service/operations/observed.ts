@@ -1,6 +1,7 @@
 import type { Target } from "../../contract/target.ts";
 import { driftFindingsResolve } from "../../registry/driftFinding.ts";
 import type { Change } from "../../registry/registry.ts";
+import { rolloutsCaughtUp } from "../../registry/rolloutPassedBy.ts";
 import {
   type TargetPatch,
   targetAppliedSpec,
@@ -22,7 +23,7 @@ export async function recordDeployed(
   run: EndedRun,
   state: "ready" | "suspended",
 ): Promise<void> {
-  const { target, results, operation } = run;
+  const { target, results, operation, input } = run;
   const { spec, digest, releaseNumber } = resolvedOf(results);
   const applied = results.deploy ?? results.repair ?? {};
   const outputs = (applied.outputs ?? {}) as Record<string, unknown>;
@@ -39,6 +40,7 @@ export async function recordDeployed(
   const { reason } = operation;
   await targetUpdate(change, target.targetId, patch, { action: "target.deployed", reason, details });
   if (state === "suspended" && target.suspensionMode !== "access") {
+  if (input.caughtUpAt !== undefined) await rolloutsCaughtUp(change, target.targetId, input.caughtUpAt);
     await targetObserve(change, target.targetId, { health: "unknown", healthReason: "suspended" });
   } else if (results.wait_until_steady?.services !== undefined) {
     await targetObserve(change, target.targetId, { health: "healthy" });

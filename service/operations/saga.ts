@@ -91,6 +91,8 @@ export interface OperationInput {
   /** A drift repair only puts right what was seen: the digest of it. */
   readonly findings?: { readonly digest: string };
   /** A drift repair that nobody asked for deletes and replaces nothing. */
+  /** Of a target that is wanted again: rollouts that passed it by until then (ISO 8601) are in what is asked for. */
+  readonly caughtUpAt?: string;
   readonly automatic?: true;
   /** What a retry asks for again: the request had written it on the target and the tenant. */
   readonly wanted?: WantedState;

@@ -24,6 +24,7 @@ export interface RefusedTarget {
   readonly decision: PolicyDecision;
 }
 
+type Asking = Pick<Rollout, "change" | "reason" | "rules" | "createdBy">;
 type Asked = Pick<RolloutTarget, "tenantId" | "planeName" | "toReleaseNumber">;
 type Deciding = Pick<ServiceContext, "policy" | "metrics">;
 type Window = PolicyContext["window"];
@@ -35,7 +36,7 @@ export const WINDOW_AWAITED: Window = { open: true, why: "" };
 export async function refusedByPolicies(
   db: Reader,
   service: Deciding,
-  rollout: Rollout,
+  rollout: Asking,
   target: Asked,
   window: Window,
 ): Promise<RefusedTarget | undefined> {
@@ -68,7 +69,7 @@ function whyUndecided({ errors }: PolicyDecision): string {
   return `${UNDECIDED}: ${errors.join("; ")}`;
 }
 
-function actionOf({ change }: Rollout): OperationId {
+function actionOf({ change }: Asking): OperationId {
   switch (change.kind) {
     case "release":
       return "tenantDeploy";
@@ -82,7 +83,7 @@ function actionOf({ change }: Rollout): OperationId {
   }
 }
 
-function factsOf({ change, reason, rules }: Rollout, { planeName, toReleaseNumber }: Asked): PolicyFacts {
+function factsOf({ change, reason, rules }: Asking, { planeName, toReleaseNumber }: Asked): PolicyFacts {
   const said = {
     reason: rules.emergency?.reason ?? reason,
     ...(rules.emergency && { emergency: true }),
@@ -104,7 +105,7 @@ function factsOf({ change, reason, rules }: Rollout, { planeName, toReleaseNumbe
 export async function recordRefused(
   change: Change,
   { metrics }: Pick<ServiceContext, "metrics">,
-  { rolloutId, createdBy, reason }: Rollout,
+  { rolloutId, createdBy, reason }: Pick<Rollout, "rolloutId" | "createdBy" | "reason">,
   { tenantId, targetId, planeName }: Pick<RolloutTarget, "tenantId" | "targetId" | "planeName">,
   { action, role, decision }: RefusedTarget,
 ): Promise<void> {

@@ -3,24 +3,23 @@ import { ProblemError } from "../../../contract/errors.ts";
 import type { RolloutBefore, RolloutChange } from "../../../contract/rolloutChange.ts";
 import { driftSeen } from "../../../registry/driftSeen.ts";
 import { flagGet, refuseArchived } from "../../../registry/flag.ts";
-import { flagOverridesOf } from "../../../registry/flagOverride.ts";
-import { manifestsOf } from "../../../registry/manifest.ts";
 import { pinsOf } from "../../../registry/pin.ts";
 import { planGet } from "../../../registry/plan.ts";
 import type { Reader } from "../../../registry/registry.ts";
 import { releaseGet } from "../../../registry/release.ts";
 import { type RolloutPlace, rolloutPlacesIn } from "../../../registry/rolloutPlace.ts";
-import { tenantsOf } from "../../../registry/tenant.ts";
-import { declaredElsewhere } from "../../app/declaredReleases.ts";
-import { whyHeld, whySkipped } from "../drive/facts.ts";
-import { fieldOf, keptOverride } from "../drive/record.ts";
+import { catchesUp, whyHeld, whySkipped } from "../drive/facts.ts";
+import { beforesOf, hadOf } from "./befores.ts";
 import { type Candidate, selectCohort } from "./cohort.ts";
+import { declaredOtherwise } from "./declared.ts";
 import { refuseIncompatibleRollout } from "./incompatible.ts";
 
 /** Whom a change could be for, and what each has now. */
 export interface Chosen extends Candidate {
   readonly place: RolloutPlace;
   readonly before: RolloutBefore;
+  /** What it has now, of one that rests and is to catch up. */
+  readonly passedBy?: RolloutBefore;
 }
 
 /**
@@ -50,7 +49,11 @@ export async function chooseTargets(
     change,
     chosen.map(({ place }) => place),
   );
-  return chosen.map((one) => ({ ...one, before: befores(one.place) }));
+  return chosen.map((one) => {
+    const before = befores(one.place);
+    const passedBy = catchesUp(one.place, change) ? { passedBy: hadOf(one.place, before) } : {};
+    return { ...one, before, ...passedBy };
+  });
 }
 
 async function refuseUnknownChange(db: Reader, change: RolloutChange): Promise<void> {
@@ -95,41 +98,19 @@ async function skipsOf(
     fleet.map(({ targetId }) => targetId),
     now,
   );
-  const declared = await declaredBy(db, change, fleet);
+  const tenantIds = [...new Set(fleet.map(({ tenantId }) => tenantId))];
+  const declared = await declaredOtherwise(db, change, tenantIds);
   refuseDeclared(change, scope, declared);
   const skips = new Map<string, Skip>();
   for (const place of fleet) {
     const pin = pins.get(place.targetId);
     const held = pin && whyHeld(pin, change, place.currentReleaseNumber);
-    const skipped = whySkipped(place) ?? declared.get(place.tenantId);
+    const skipped = whySkipped(place, change) ?? declared.get(place.tenantId);
     const why = skipped ?? held;
     const status = skipped === undefined ? "held" : "skipped";
     if (why !== undefined) skips.set(place.targetId, { skip: { status, reason: why } });
   }
   return skips;
-}
-
-const IDS_PER_QUERY = 1_000;
-
-/** Tenants whose manifest says otherwise: what took them there the reconcile loop would undo. */
-async function declaredBy(
-  db: Reader,
-  change: RolloutChange,
-  fleet: readonly RolloutPlace[],
-): Promise<Map<string, string>> {
-  const tenantIds = [...new Set(fleet.map(({ tenantId }) => tenantId))];
-  const declared = new Map<string, string>();
-  for (let from = 0; from < tenantIds.length; from += IDS_PER_QUERY) {
-    const some = tenantIds.slice(from, from + IDS_PER_QUERY);
-    if (change.kind === "release") {
-      for (const tenantId of await declaredElsewhere(db, some, change.releaseNumber))
-        declared.set(tenantId, "its manifest names another release");
-    } else if (change.kind === "plan" || change.kind === "field") {
-      for (const { tenantId, heldAt } of (await manifestsOf(db, some)).values())
-        if (heldAt === null) declared.set(tenantId, "its manifest declares its record");
-    }
-  }
-  return declared;
 }
 
 function refuseDeclared(change: RolloutChange, scope: Cohort, declared: ReadonlyMap<string, string>): void {
@@ -145,30 +126,4 @@ function refuseDeclared(change: RolloutChange, scope: Cohort, declared: Readonly
       value,
     })),
   });
-}
-
-/** What each has before, by which it is restored. */
-async function beforesOf(
-  db: Reader,
-  change: RolloutChange,
-  places: readonly RolloutPlace[],
-): Promise<(place: RolloutPlace) => RolloutBefore> {
-  const tenantIds = [...new Set(places.map(({ tenantId }) => tenantId))];
-  const base = ({ verifiedReleaseNumber, currentReleaseNumber, currentSpecDigest }: RolloutPlace) => ({
-    releaseNumber: verifiedReleaseNumber ?? currentReleaseNumber,
-    specDigest: currentSpecDigest,
-  });
-  if (change.kind === "plan")
-    return (place) => ({ ...base(place), plan: place.plan, planVersion: place.planVersion });
-  if (change.kind === "flag") {
-    const overrides = await flagOverridesOf(db, change.flagKey, tenantIds);
-    return (place) => ({ ...base(place), flag: keptOverride(overrides.get(place.tenantId)) });
-  }
-  if (change.kind !== "field") return base;
-  const values = new Map<string, string | null>();
-  for (let from = 0; from < tenantIds.length; from += IDS_PER_QUERY) {
-    const tenants = await tenantsOf(db, tenantIds.slice(from, from + IDS_PER_QUERY));
-    for (const tenant of tenants.values()) values.set(tenant.tenantId, fieldOf(tenant, change.field));
-  }
-  return (place) => ({ ...base(place), field: values.get(place.tenantId) ?? null });
 }

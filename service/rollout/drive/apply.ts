@@ -19,6 +19,8 @@ import { targetGet, targetUpdate } from "../../../registry/target.ts";
 import { limits } from "../../config/limits.ts";
 import type { Action } from "../decide/action.ts";
 import { type Beginning, beginTargets } from "./begin.ts";
+import { saysItRests } from "./facts.ts";
+import { passBy } from "./passBy.ts";
 import { takeBackTargets } from "./takeBack.ts";
 
 /** What carrying out a batch of actions has come to. */
@@ -60,6 +62,7 @@ async function apply(change: Change, service: Beginning, rollout: Rollout, actio
     case "skip":
     case "hold": {
       const { targetIds, reason } = action;
+      if (saysItRests(reason)) return passSomeBy(change, rollout, targetIds);
       await rolloutTargetsSet(change, rolloutId, targetIds, { status: STATUS_OF[action.kind], reason });
       return MOVED;
     }
@@ -101,6 +104,13 @@ async function apply(change: Change, service: Beginning, rollout: Rollout, actio
 }
 
 const STATUS_OF = { skip: "skipped", hold: "held" } as const;
+
+/** Of those that were wanted again since it was decided nothing is written: they are decided on anew. */
+async function passSomeBy(change: Change, rollout: Rollout, targetIds: readonly string[]): Promise<Applied> {
+  const some = few(targetIds);
+  await passBy(change, rollout, some);
+  return some.length < targetIds.length ? { ...MOVED, partly: true } : MOVED;
+}
 
 /** The rest is decided again: a change must not keep all others waiting for long. */
 function few(targetIds: readonly string[]): readonly string[] {

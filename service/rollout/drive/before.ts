@@ -1,4 +1,5 @@
 import type { Rollout, RolloutTarget } from "../../../contract/rollout.ts";
+import type { RolloutChange } from "../../../contract/rolloutChange.ts";
 import type { Target } from "../../../contract/target.ts";
 import { flagGet, refuseArchived } from "../../../registry/flag.ts";
 import { flagOverrideFind, flagOverrideSet } from "../../../registry/flagOverride.ts";
@@ -23,22 +24,24 @@ export interface Recorded {
 
 /** Audited on the tenant's chain like anybody's edit. */
 export async function applyRecord(change: Change, rollout: Rollout, row: RolloutTarget): Promise<Recorded> {
-  const written = await write(change, rollout, row);
+  const why = rollout.reason ?? `rollout ${rollout.rolloutId}`;
+  const written = await writeRecord(change, rollout.change, row.tenantId, why);
   if (written === undefined) return { changed: false, before: row.before };
   return { changed: written.changed, before: await keep(change, rollout, row, written) };
 }
 
-interface Written {
+export interface Written {
   readonly changed: boolean;
   readonly part: Part;
 }
 
-async function write(
+/** Undefined when it is no change of the record. */
+export async function writeRecord(
   change: Change,
-  { rolloutId, change: what, reason }: Rollout,
-  { tenantId }: RolloutTarget,
+  what: RolloutChange,
+  tenantId: string,
+  why: string,
 ): Promise<Written | undefined> {
-  const why = reason ?? `rollout ${rolloutId}`;
   if (what.kind === "flag") {
     refuseArchived(await flagGet(change.db, what.flagKey));
     const before = await flagOverrideFind(change.db, what.flagKey, tenantId, change.now);

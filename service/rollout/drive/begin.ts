@@ -12,7 +12,8 @@ import { recordRefused, refusedByPolicies, UNDECIDED } from "../policies.ts";
 import { NO_SPEC } from "../preview/preview.ts";
 import { type Resolved, resolveSome, wouldChange } from "../preview/specs.ts";
 import { applyRecord, keepRelease } from "./before.ts";
-import { type Bar, barsOf } from "./facts.ts";
+import { type Bar, barsOf, saysItRests } from "./facts.ts";
+import { passBy } from "./passBy.ts";
 import { restoreRecord } from "./takeBack.ts";
 
 /**
@@ -49,8 +50,11 @@ export async function beginTargets(
     if (row === undefined || bar === undefined) continue;
     const mayNot = bar.skip ?? bar.held;
     if (mayNot !== undefined) {
-      const status = bar.skip === undefined ? "held" : "skipped";
-      await rolloutTargetsSet(change, rolloutId, [targetId], { status, reason: mayNot });
+      if (saysItRests(mayNot)) await passBy(change, rollout, [targetId]);
+      else {
+        const status = bar.skip === undefined ? "held" : "skipped";
+        await rolloutTargetsSet(change, rolloutId, [targetId], { status, reason: mayNot });
+      }
       moved += 1;
       continue;
     }

@@ -141,7 +141,7 @@ export async function barsOf(
         skip:
           place === undefined
             ? "the target is gone"
-            : (whySkipped(place) ?? incompatible.get(place.currentReleaseNumber ?? 0)),
+            : (whySkipped(place, change) ?? incompatible.get(place.currentReleaseNumber ?? 0)),
       };
       return [targetId, bar];
     }),
@@ -163,11 +163,30 @@ export function whyHeld(pin: Pin, change: RolloutChange, current: number | null)
 
 type Place = Pick<Target, "deletedAt" | "requestedState" | "deploymentState">;
 
-/** Suspended and archived targets catch up when they are reactivated (app/currentRelease.ts). */
-export function whySkipped({ deletedAt, requestedState, deploymentState }: Place): string | undefined {
+export function isResting({ deletedAt, requestedState }: Omit<Place, "deploymentState">): boolean {
+  return deletedAt === null && (requestedState === "suspended" || requestedState === "archived");
+}
+
+/** Whether it is to have what is rolled out when it is wanted again. What has drifted may be another thing by then. */
+export function catchesUp(place: Omit<Place, "deploymentState">, { kind }: Pick<RolloutChange, "kind">): boolean {
+  return kind !== "drift_repair" && isResting(place);
+}
+
+/** Of targets that rest: they catch up with the rollout when they are wanted again (app/catchUp.ts). */
+const RESTING = {
+  suspended: "it is suspended, and catches up when it is reactivated",
+  archived: "it is archived, and catches up when it is restored",
+} as const;
+
+export function saysItRests(reason: string): boolean {
+  return reason === RESTING.suspended || reason === RESTING.archived;
+}
+
+export function whySkipped(place: Place, change: Pick<RolloutChange, "kind">): string | undefined {
+  const { deletedAt, requestedState, deploymentState } = place;
   if (deletedAt !== null || requestedState === "absent") return "the target is gone";
-  if (requestedState === "suspended") return "it is suspended, and catches up when it is reactivated";
-  if (requestedState === "archived") return "it is archived, and catches up when it is restored";
+  if (requestedState === "suspended" || requestedState === "archived")
+    return catchesUp(place, change) ? RESTING[requestedState] : `it is ${requestedState}`;
   if (deploymentState === "absent" || deploymentState === "provisioning")
     return "it has not been provisioned";
   return undefined;

@@ -1,6 +1,7 @@
 import { ProblemError } from "../../../contract/errors.ts";
 import type { Rollout, RolloutTarget } from "../../../contract/rollout.ts";
 import type { Target } from "../../../contract/target.ts";
+import { canonicalJson } from "../../../registry/canonicalJson.ts";
 import { flagOverrideFind, flagOverrideRemove, flagOverrideSet } from "../../../registry/flagOverride.ts";
 import { operationLiveOfTarget } from "../../../registry/operation.ts";
 import type { Change, Reader } from "../../../registry/registry.ts";
@@ -12,7 +13,7 @@ import { requestOperations } from "../../app/requestOperations.ts";
 import { incompatibleReleases } from "../choose/incompatible.ts";
 import { resolveSome } from "../preview/specs.ts";
 import type { Begun } from "./begin.ts";
-import { whySkipped } from "./facts.ts";
+import { isResting, whySkipped } from "./facts.ts";
 import { changedRecord, restoredRecord } from "./record.ts";
 
 /**
@@ -47,7 +48,7 @@ async function takeBackTarget(
   const { targetId, before } = row;
   if ((await operationLiveOfTarget(change.db, targetId)) !== undefined) return "waits";
   const target = await targetFind(change.db, targetId);
-  const gone = target === undefined ? "the target is gone" : whySkipped(target);
+  const gone = target === undefined ? "the target is gone" : whySkipped(target, what);
   if (target !== undefined && isResting(target)) return takeBackResting(change, rollout, row, target);
   if (target === undefined || gone !== undefined)
     return end(change, rolloutId, targetId, "failed", `it cannot be rolled back: ${gone ?? ""}`);
@@ -88,10 +89,6 @@ async function takeBackTarget(
     if (thrown.code === "operation_in_progress" || thrown.code === "queue_full") return "waits";
     return end(change, rolloutId, targetId, "failed", `it cannot be rolled back: ${thrown.message}`);
   }
-}
-
-function isResting({ deletedAt, requestedState }: Target): boolean {
-  return deletedAt === null && (requestedState === "suspended" || requestedState === "archived");
 }
 
 /** It was put to rest after it had been changed: nothing is run now, and it wakes up as it was before the rollout. */
@@ -164,7 +161,7 @@ export async function restoreRecord(
   if (what.kind !== "plan" && what.kind !== "field") return;
   const tenant = await tenantFind(change.db, tenantId);
   if (tenant === undefined || tenant.deletedAt !== null) return;
-  const isOurs = JSON.stringify(changedRecord(tenant, what)) === JSON.stringify(tenant);
+  const isOurs = canonicalJson(changedRecord(tenant, what)) === canonicalJson(tenant);
   if (!isOurs) return;
   await tenantWrite(change, tenant, restoredRecord(tenant, what, before), "tenant.updated", reason);
 }
