@@ -155,6 +155,23 @@ export const previewChangeSchema = z
   })
   .meta({ id: "PreviewChange" });
 export type PreviewChange = z.output<typeof previewChangeSchema>;
+    values: z
+      .array(
+        z.object({
+          path: z
+            .string()
+            .meta({ example: "containerDefinitions.audit-service.environment.LOG_LEVEL.value" }),
+          old: z.string().nullable().meta({ description: "Null: there was none" }),
+          new: z
+            .string()
+            .nullable()
+            .meta({ description: "Null: there will be none; `[computed]`: only the run will tell" }),
+        }),
+      )
+      .meta({
+        description:
+          "What changes to what, as text, in place of what is the tenant's own a word in braces, secrets masked; cut when there is much of it",
+      }),
 
 export const rolloutPreviewGroupSchema = z
   .object({

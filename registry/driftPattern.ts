@@ -52,6 +52,12 @@ export function driftPattern(finding: Patternable, tenant: TenantFacts): DriftPa
   };
 }
 
+/** Takes what is the tenant's own out of any value; lists keep their order. */
+export function neutralizerOf(tenant: TenantFacts): (value: unknown) => unknown {
+  const words = wordsOf(tenant);
+  return (value) => plain(value, words, false);
+}
+
 /** The cause's id follows from its pattern, so that who finds it first need not be known: a UUID of version 8. */
 export function causeIdOf(pattern: DriftPattern): string {
   const { logicalName, ...change } = pattern;
@@ -127,26 +133,30 @@ function plainPath(path: string, words: Words): string {
   return plainText(path, words).replace(/\[\d+\]/g, "[*]");
 }
 
-function plain(value: unknown, words: Words): unknown {
-  if (typeof value === "string") return plainString(value, words);
+function plain(value: unknown, words: Words, sorts = true): unknown {
+  if (typeof value === "string") return plainString(value, words, sorts);
   if (Array.isArray(value)) {
-    return value
-      .map((item) => plain(item, words))
-      .map((item) => [canonicalJson(item), item] as const)
-      .sort(byKey)
-      .map(([, item]) => item);
+    const items = value.map((item) => plain(item, words, sorts));
+    return sorts ? inOrder(items) : items;
   }
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([name, member]) => [plainText(name, words), plain(member, words)]),
+    Object.entries(value).map(([name, member]) => [plainText(name, words), plain(member, words, sorts)]),
   );
 }
 
+function inOrder(items: readonly unknown[]): readonly unknown[] {
+  return items
+    .map((item) => [canonicalJson(item), item] as const)
+    .sort(byKey)
+    .map(([, item]) => item);
+}
+
 /** A policy is JSON in a string: how it is spaced and ordered says nothing either. */
-function plainString(text: string, words: Words): unknown {
+function plainString(text: string, words: Words, sorts: boolean): unknown {
   if (/^\s*[{[]/.test(text)) {
     try {
-      return plain(JSON.parse(text), words);
+      return plain(JSON.parse(text), words, sorts);
     } catch {
       // Text that only looks like JSON is text.
     }

@@ -212,7 +212,8 @@ export async function rolloutPreviewGet(
     page.limit,
     ({ rolloutId: _rolloutId, position: _position, changes, operations, ...rest }) => ({
       ...rest,
-      changes: fromJson(changes),
+      // Groups of before values were kept have none.
+      changes: fromJson(changes).map((change) => ({ ...change, values: change.values ?? [] })),
       operations: fromJson(operations),
       targets: samples.get(rest.groupKey) ?? [],
     }),

@@ -80,12 +80,26 @@ export function groupText(
     .map(([op, count]) => `${count} ${op}`);
   const what = changes.length === 0 ? "nothing would change" : summary.join(", ");
   const head = `${tenantCount} ${tenantCount === 1 ? "tenant" : "tenants"} (${[...new Set(who)].join(", ")}${more}): ${what}`;
-  const lines = changes.map(({ op, resourceType, logicalName, properties, replaceProperties }) => {
-    const because =
-      replaceProperties.length > 0 ? `, replaced because of ${replaceProperties.join(", ")}` : "";
-    const text = `    ${op} ${resourceType} "${logicalName}" ${properties.join(", ")}${because}`;
-    return paint(io, /replace|delete/.test(op) ? "bad" : undefined, harmless(text).trimEnd());
-  });
+  const lines = changes.flatMap((change) => changeLines(io, change));
   const warned = danger.length === 0 ? "" : paint(io, "bad", `  ${danger.join(", ")}!`);
   return [`  ${harmless(head)}${warned}`, ...lines].join("\n");
+}
+
+/** More values than these are counted: `preview` has them all. */
+const VALUES_SHOWN = 10;
+
+function changeLines(io: Screen, change: RolloutPreviewGroup["changes"][number]): string[] {
+  const { op, resourceType, logicalName, properties, replaceProperties, values } = change;
+  const because = replaceProperties.length > 0 ? `, replaced because of ${replaceProperties.join(", ")}` : "";
+  const text = `    ${op} ${resourceType} "${logicalName}" ${properties.join(", ")}${because}`;
+  const line = paint(io, /replace|delete/.test(op) ? "bad" : undefined, harmless(text).trimEnd());
+  const shown = op === "create" ? [] : values.slice(0, VALUES_SHOWN);
+  const rest = op === "create" ? 0 : values.length - shown.length;
+  return [
+    line,
+    ...shown.map(({ path, old, new: now }) =>
+      paint(io, "faint", harmless(`      ${path}: ${old ?? "(none)"} → ${now ?? "(none)"}`)),
+    ),
+    ...(rest > 0 ? [paint(io, "faint", `      and ${rest} more`)] : []),
+  ];
 }

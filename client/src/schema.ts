@@ -569,7 +569,7 @@ export interface paths {
         put?: never;
         /**
          * Ask an operation to stop
-         * @description It stops at the next safe point; what was done is undone, or stays when the operation was asked to keep it. An operation that is being undone already cannot be cancelled.
+         * @description It stops at the next safe point; what was done is undone. It stays when the operation was asked to keep it or had begun what cannot be undone: then the operation's error says so. An operation that is being undone already cannot be cancelled.
          */
         post: operations["operationCancel"];
         delete?: never;
@@ -2013,7 +2013,7 @@ export interface paths {
         put?: never;
         /**
          * Let a tenant have another limit for a while
-         * @description A quota, or how many requests each key may make about the tenant. An earlier override of the same limit ends.
+         * @description A quota, or how many requests about the tenant are answered. An earlier override of the same limit ends.
          */
         post: operations["limitOverrideCreate"];
         delete?: never;
@@ -2739,7 +2739,7 @@ export interface paths {
         };
         /**
          * An evidence pack: what is on record of a tenant for a period, signed
-         * @description A zip file with the record's versions, the audit events with their proof, operations, placements, releases, entitlements, decisions and certificates, each with its checksum in a signed manifest. `tenantry evidence verify` checks it without the service. Audit events are in it as far as the newest checkpoint has signed them, and the manifest says when that was: take one before it, with POST /v1/control-plane/audit/checkpoints, where the last hour matters. That a pack was taken is audited.
+         * @description A zip file with the record's versions, the audit events with their proof, operations, placements, releases, entitlements, decisions and certificates, and the policies and plans that held, each with its checksum in a signed manifest. `tenantry evidence verify` checks it without the service. Audit events are in it as far as the newest checkpoint has signed them, and the manifest says when that was: take one before it, with POST /v1/control-plane/audit/checkpoints, where the last hour matters. That a pack was taken is audited.
          */
         get: operations["tenantEvidence"];
         put?: never;
@@ -3152,7 +3152,7 @@ export interface components {
             /** @description Kept in the audit trail */
             reason?: string;
             /**
-             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
+             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before, unless it had begun what cannot be undone. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
              * @enum {string}
              */
             onFailure?: "compensate" | "keep";
@@ -3222,7 +3222,7 @@ export interface components {
             /** @description Kept in the audit trail */
             reason?: string;
             /**
-             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
+             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before, unless it had begun what cannot be undone. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
              * @enum {string}
              */
             onFailure?: "compensate" | "keep";
@@ -3254,7 +3254,7 @@ export interface components {
             /** @description Kept in the audit trail */
             reason?: string;
             /**
-             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
+             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before, unless it had begun what cannot be undone. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
              * @enum {string}
              */
             onFailure?: "compensate" | "keep";
@@ -3274,7 +3274,7 @@ export interface components {
             /** @description Kept in the audit trail */
             reason?: string;
             /**
-             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
+             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before, unless it had begun what cannot be undone. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
              * @enum {string}
              */
             onFailure?: "compensate" | "keep";
@@ -3293,7 +3293,7 @@ export interface components {
             /** @description Kept in the audit trail */
             reason?: string;
             /**
-             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
+             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before, unless it had begun what cannot be undone. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
              * @enum {string}
              */
             onFailure?: "compensate" | "keep";
@@ -3311,7 +3311,7 @@ export interface components {
             /** @description Kept in the audit trail */
             reason?: string;
             /**
-             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
+             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before, unless it had begun what cannot be undone. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
              * @enum {string}
              */
             onFailure?: "compensate" | "keep";
@@ -3328,7 +3328,7 @@ export interface components {
             /** @description How long the archive is kept at least; the service's setting when left out */
             retentionDays?: number;
             /**
-             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
+             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before, unless it had begun what cannot be undone. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
              * @enum {string}
              */
             onFailure?: "compensate" | "keep";
@@ -3348,7 +3348,7 @@ export interface components {
              */
             releaseNumber?: number;
             /**
-             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
+             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before, unless it had begun what cannot be undone. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
              * @enum {string}
              */
             onFailure?: "compensate" | "keep";
@@ -3396,7 +3396,7 @@ export interface components {
         };
         OperationRetry: {
             /**
-             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
+             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before, unless it had begun what cannot be undone. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
              * @enum {string}
              */
             onFailure?: "compensate" | "keep";
@@ -3890,7 +3890,7 @@ export interface components {
                 reason: string;
             };
             /**
-             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
+             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before, unless it had begun what cannot be undone. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
              * @enum {string}
              */
             onFailure?: "compensate" | "keep";
@@ -4368,8 +4368,8 @@ export interface components {
          * @example {
          *       "documents": [
          *         {
-         *           "file": "acme.yaml",
-         *           "text": "apiVersion: tenantry.dev/v1\nkind: Tenant\n…"
+         *           "file": "globex.yaml",
+         *           "text": "apiVersion: tenantry.dev/v1\nkind: Tenant\nmetadata: { slug: globex }\nspec: { displayName: Globex, plan: starter, state: active, planes: [dev-eu-west-1] }\n"
          *         }
          *       ]
          *     }
@@ -4941,7 +4941,7 @@ export interface components {
              * @example 2026-03-01T09:30:00.000Z
              */
             updatedAt: string;
-            /** @description When its cancellation was taken; it ends once what it made is undone */
+            /** @description When its cancellation was taken; it ends once what it made is undone, or stays */
             cancelRequestedAt: string | null;
             startedAt: string | null;
             finishedAt: string | null;
@@ -5202,6 +5202,13 @@ export interface components {
                 /** @enum {string} */
                 database: "dropped" | "none";
                 objectsDeleted: number;
+                /** @description What was removed: the stacks' resources by type and ARN, or name where they have none, what was dropped in the database server, and where objects lay. What the cloud deletes later is in scheduledForDeletion instead. */
+                resources?: {
+                    type: string;
+                    name: string;
+                }[];
+                /** @description How many more there were: 1,000 are listed of one target */
+                resourcesUnlisted?: number;
                 scheduledForDeletion: {
                     arn: string;
                     type: string;
@@ -5350,7 +5357,7 @@ export interface components {
              * @example 2026-03-01T09:30:00.000Z
              */
             updatedAt: string;
-            /** @description When its cancellation was taken; it ends once what it made is undone */
+            /** @description When its cancellation was taken; it ends once what it made is undone, or stays */
             cancelRequestedAt: string | null;
             startedAt: string | null;
             finishedAt: string | null;
@@ -6279,7 +6286,7 @@ export interface components {
                 reason: string;
             };
             /**
-             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
+             * @description compensate (default): a failed or cancelled operation is undone, so that the target is as it was before, unless it had begun what cannot be undone. keep: what was made stays, for you to look at, to retry from the failed step, or to go on from.
              * @enum {string}
              */
             onFailure?: "compensate" | "keep";
@@ -6466,7 +6473,7 @@ export interface components {
             previewGroup: string | null;
             planDigest: string | null;
             specDigest: string | null;
-            /** @description Why it could not be previewed */
+            /** @description Why it could not be previewed, or why its preview left it out */
             previewError: string | null;
             /** @description While it waits to be rolled back */
             rollbackRequestedAt: string | null;
@@ -6573,6 +6580,15 @@ export interface components {
             properties: string[];
             /** @description Those that force a replacement */
             replaceProperties: string[];
+            /** @description What changes to what, as text, in place of what is the tenant's own a word in braces, secrets masked; cut when there is much of it */
+            values: {
+                /** @example containerDefinitions.audit-service.environment.LOG_LEVEL.value */
+                path: string;
+                /** @description Null: there was none */
+                old: string | null;
+                /** @description Null: there will be none; `[computed]`: only the run will tell */
+                new: string | null;
+            }[];
         };
         BreakerPage: {
             items: components["schemas"]["Breaker"][];
@@ -12406,6 +12422,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `tenant_not_found`: No such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `invalid_request`: The request is not valid */
             422: {
                 headers: {
@@ -15540,6 +15565,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `tenant_not_found`: No such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `invalid_request`: The request is not valid */
             422: {
                 headers: {
@@ -15886,6 +15920,15 @@ export interface operations {
             };
             /** @description `forbidden`: The key may not do this; `policy_denied`: A policy forbids this; `policy_error`: The policies could not be evaluated */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `tenant_not_found`: No such tenant */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16361,8 +16404,6 @@ export interface operations {
                 "X-Correlation-Id"?: string;
                 /** @description The same key and body give the same answer for 24 hours */
                 "Idempotency-Key"?: string;
-                /** @description The recordVersion you have read */
-                "If-Match"?: string;
             };
             path?: never;
             cookie?: never;
@@ -21127,6 +21168,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `tenant_not_found`: No such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `invalid_request`: The request is not valid */
             422: {
                 headers: {
@@ -21473,6 +21523,15 @@ export interface operations {
             };
             /** @description `forbidden`: The key may not do this; `policy_denied`: A policy forbids this; `policy_error`: The policies could not be evaluated */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `tenant_not_found`: No such tenant */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23389,6 +23448,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `tenant_not_found`: No such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `invalid_request`: The request is not valid */
             422: {
                 headers: {
@@ -24522,8 +24590,6 @@ export interface operations {
                 "X-Correlation-Id"?: string;
                 /** @description The same key and body give the same answer for 24 hours */
                 "Idempotency-Key"?: string;
-                /** @description The recordVersion you have read */
-                "If-Match"?: string;
             };
             path?: never;
             cookie?: never;
@@ -25143,6 +25209,15 @@ export interface operations {
             };
             /** @description `forbidden`: The key may not do this; `policy_denied`: A policy forbids this; `policy_error`: The policies could not be evaluated */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `tenant_not_found`: No such tenant */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27201,6 +27276,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `tenant_not_found`: No such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `invalid_request`: The request is not valid */
             422: {
                 headers: {
@@ -27276,6 +27360,15 @@ export interface operations {
             };
             /** @description `forbidden`: The key may not do this; `policy_denied`: A policy forbids this; `policy_error`: The policies could not be evaluated */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `tenant_not_found`: No such tenant */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -73,6 +73,9 @@ export const limits = {
   /** Targets whose specs are read at once for previews, and changes of one plan that are kept to be shown. */
   previewBatch: 50,
   previewChanges: 200,
+  /** Values of a group that are kept to be shown, and how much of each side; the group's key is over all of them. */
+  previewValues: 200,
+  previewValueChars: 200,
   /** How long a preview waits for a stack on which something runs. */
   previewPatienceMs: 30_000,
   previewLookMs: 500,

@@ -1,6 +1,6 @@
 import type { StepEventMetadata } from "@pulumi/pulumi/automation/events.js";
 import { describe, expect, it } from "vitest";
-import { assertPlan, previewResult } from "./changes.ts";
+import { assertPlan, comparedPlan, placeInStack, previewResult } from "./changes.ts";
 
 const QUEUE = "aws:sqs/queue:Queue";
 
@@ -15,7 +15,7 @@ const resized = { detailedDiff: { delaySeconds: diff("update") } };
 
 describe("a plan", () => {
   it("tells what would not stay the same, halves of replacements once, and counts replacements and deletions", () => {
-    const plan = previewResult(
+    const plan = comparedPlan(
       [
         step("a", "refresh"),
         step("a", "same", { name: "kept" }),
@@ -37,14 +37,22 @@ describe("a plan", () => {
     expect(plan).toMatchObject({ replaces: 1, deletes: 1 });
   });
 
-  it("has one group key for the same changes of two tenants, and a digest of its own for each", () => {
+  it("has a digest of its own for each tenant, and the same places for the same changes", () => {
     const stack = (tenant: string) =>
       step(tenant, "update", { type: "pulumi:pulumi:Stack", name: `tenant-${tenant}-dev-1` });
     const [a, b] = ["a", "b"].map((tenant) =>
-      previewResult([stack(tenant), step(tenant, "update", resized)], {}),
+      comparedPlan([stack(tenant), step(tenant, "update", resized)], {}),
     );
-    expect(a?.groupKey).toBe(b?.groupKey);
+    expect(a?.changes.map(placeInStack)).toEqual(b?.changes.map(placeInStack));
     expect(a?.digest).not.toBe(b?.digest);
+  });
+
+  it("has values when it is previewed, and the same digest as without them", () => {
+    const sides = { old: { inputs: { delaySeconds: 1 } }, new: { inputs: { delaySeconds: 2 } } };
+    const steps = [step("a", "update", { ...resized, ...(sides as object) })];
+    const previewed = previewResult(steps, {}, (text) => text);
+    expect(previewed.changes).toMatchObject([{ values: [{ path: "delaySeconds", old: 1, new: 2 }] }]);
+    expect(previewed.digest).toBe(comparedPlan(steps, {}).digest);
   });
 
   it.each([
@@ -52,21 +60,20 @@ describe("a plan", () => {
     ["name", step("a", "update", { ...resized, name: "dead" })],
     ["property", step("a", "update", { detailedDiff: { name: diff("update") } })],
     ["replacement", step("a", "update", { detailedDiff: { delaySeconds: diff("update-replace") } })],
-  ])("of another %s has another group key and digest", (_what, other) => {
-    const [plan, changed] = [previewResult([step("a", "update", resized)], {}), previewResult([other], {})];
-    expect(changed.groupKey).not.toBe(plan.groupKey);
+  ])("of another %s has another digest", (_what, other) => {
+    const [plan, changed] = [comparedPlan([step("a", "update", resized)], {}), comparedPlan([other], {})];
     expect(changed.digest).not.toBe(plan.digest);
   });
 
   it("does not depend on the order in which the engine came to its steps", () => {
     const steps = [step("a", "update", resized), step("a", "delete", { name: "old" })];
-    expect(previewResult([...steps].reverse(), {}).digest).toBe(previewResult(steps, {}).digest);
+    expect(comparedPlan([...steps].reverse(), {}).digest).toBe(comparedPlan(steps, {}).digest);
   });
 });
 
 it("is refused with what is planned now when another was expected", () => {
   const target = { projectName: "tenant-a", stackName: "dev-1" };
-  const planned = previewResult([step("a", "update", resized)], {});
+  const planned = comparedPlan([step("a", "update", resized)], {});
   expect(() => assertPlan(target, planned.digest, planned)).not.toThrow();
   expect(() => assertPlan(target, "0".repeat(64), planned)).toThrow(
     expect.objectContaining({

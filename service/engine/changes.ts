@@ -4,6 +4,8 @@ import type { StepEventMetadata } from "@pulumi/pulumi/automation/events.js";
 import { STACK_TYPE } from "./deployment.ts";
 import type { OpSummary, PlannedChange, PreviewResult, StackTarget } from "./engine.ts";
 import { EngineError, resourceOf } from "./errors.ts";
+import { plannedValues } from "./plannedValues.ts";
+import type { Redactor } from "./redact.ts";
 
 /** `refresh` is the look at the cloud before a repair; what it makes of the plan are steps of their own. */
 const NO_CHANGE_OPS = new Set(["same", "read", "refresh"]);
@@ -19,7 +21,21 @@ const PARTIAL_OPS = new Set([
 /** What cannot be changed, only followed by another revision: its replacement takes nothing away, and comes with every release. */
 const REVISIONS = new Set(["aws:ecs/taskDefinition:TaskDefinition"]);
 
-export function previewResult(steps: readonly StepEventMetadata[], summary: OpSummary): PreviewResult {
+/** With the values that change. */
+export function previewResult(
+  steps: readonly StepEventMetadata[],
+  summary: OpSummary,
+  redact: Redactor,
+): PreviewResult {
+  const changes = steps.filter(isChange).map((step) => {
+    const change = plannedChange(step);
+    return { ...change, values: plannedValues(step, change.properties, redact) };
+  });
+  return planOf(changes, summary);
+}
+
+/** What a plan is compared by. */
+export function comparedPlan(steps: readonly StepEventMetadata[], summary: OpSummary): PreviewResult {
   return planOf(steps.filter(isChange).map(plannedChange), summary);
 }
 
@@ -27,23 +43,23 @@ export function planOf(changes: readonly PlannedChange[], summary: OpSummary): P
   return {
     changes,
     summary,
-    digest: digestOf(changes, ({ urn }) => urn),
-    groupKey: digestOf(changes, whatOf),
+    digest: digestOf(changes),
     replaces: changes.filter(({ op, resourceType }) => op === "replace" && !REVISIONS.has(resourceType))
       .length,
     deletes: changes.filter(({ op }) => op === "delete").length,
   };
 }
 
-function digestOf(changes: readonly PlannedChange[], nameOf: (change: PlannedChange) => string): string {
-  const lines = changes.map((change) =>
-    JSON.stringify([nameOf(change), change.op, change.properties, change.replaceProperties]),
+/** Not over the values: they follow from the spec, which is compared by its own digest. */
+function digestOf(changes: readonly PlannedChange[]): string {
+  const lines = changes.map(({ urn, op, properties, replaceProperties }) =>
+    JSON.stringify([urn, op, properties, replaceProperties]),
   );
   return createHash("sha256").update(JSON.stringify(lines.sort())).digest("hex");
 }
 
 /** A resource's place in any tenant's stack. Only the stack's own logical name says whose it is. */
-function whatOf({ resourceType, logicalName }: PlannedChange): string {
+export function placeInStack({ resourceType, logicalName }: PlannedChange): string {
   return resourceType === STACK_TYPE ? STACK_TYPE : `${resourceType}::${logicalName}`;
 }
 

@@ -90,6 +90,19 @@ export interface PlannedChange {
   readonly properties: readonly string[];
   /** Those of `properties` that force a replacement. */
   readonly replaceProperties: readonly string[];
+  /**
+   * What changes to what, secrets masked; of what is created its inputs. Paths lead into JSON in strings, and by name into lists of
+   * named things. Only a preview tells them; a plan that is compared is told without.
+   */
+  readonly values?: readonly PlannedValue[];
+}
+
+export interface PlannedValue {
+  readonly path: string;
+  /** Absent when there was none; "[secret]" when secret. */
+  readonly old?: unknown;
+  /** Absent when there will be none; "[computed]" when only the run will tell. */
+  readonly new?: unknown;
 }
 
 export interface PreviewResult {
@@ -98,11 +111,6 @@ export interface PreviewResult {
   readonly summary: OpSummary;
   /** SHA-256 (hex) over the changes: two previews with equal digests plan the same. */
   readonly digest: string;
-  /**
-   * SHA-256 (hex) over what the changes are, not over whose: type, logical name, operation, property paths. Equal for
-   * tenants whose stacks would change in the same way.
-   */
-  readonly groupKey: string;
   /** Resources that would be replaced; revisions (task definitions), which a replacement only follows by another, not counted. */
   readonly replaces: number;
   /** Resources that would be deleted for good. */

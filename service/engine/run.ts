@@ -4,7 +4,7 @@ import { LocalWorkspace, type PulumiFn, Stack } from "@pulumi/pulumi/automation/
 import { isDryRun } from "@pulumi/pulumi/runtime/index.js";
 import type { StackIdentity } from "../../stacks/tenant/names.ts";
 import type { TenantSpec } from "../../stacks/tenant/spec.ts";
-import { assertPlan, previewResult } from "./changes.ts";
+import { assertPlan, comparedPlan, previewResult } from "./changes.ts";
 import { CliFailure } from "./cli.ts";
 import { recordCli } from "./cliFile.ts";
 import { createRunCommand } from "./command.ts";
@@ -116,7 +116,7 @@ async function runJob(context: Context, factory: ProgramFactory): Promise<JobRes
         program: inlineProgram(context, job, factory),
         ...(job.kind === "previewRepair" && { refresh: true }),
       });
-      return previewResult(log.steps, log.summary);
+      return previewResult(log.steps, log.summary, context.redact);
     case "up":
     case "repair": {
       await stack.up({
@@ -199,7 +199,7 @@ function inlineProgram(context: Context, job: ProgramJob, factory: ProgramFactor
 function checkPlan(context: Context, expectedDigest: string): void {
   const { complete, steps, summary } = context.planned ?? context.log;
   if (!complete) throw new EngineError("engine_failed", "Cannot apply the plan: the engine did not tell it.");
-  assertPlan(context.job.target, expectedDigest, previewResult(steps, summary));
+  assertPlan(context.job.target, expectedDigest, comparedPlan(steps, summary));
 }
 
 function hear(context: Context, event: Parameters<typeof recordEvent>[1]): void {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { maskSecrets } from "../../service/engine/deployment.ts";
-import type { EngineEvent } from "../../service/engine/engine.ts";
+import type { EngineEvent, PreviewResult } from "../../service/engine/engine.ts";
+import { previewGroup } from "../../service/rollout/preview/groups.ts";
 import type { TenantSpec } from "../../stacks/tenant/spec.ts";
 import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
 import { type EngineWorld, openWorld, targetOf } from "./world.ts";
@@ -22,14 +23,32 @@ function spec(releaseNumber: number, id = tenantId, slug = "planned"): TenantSpe
   return tenantSpec({ tenantId: id, slug, releaseNumber });
 }
 
-it("groups tenants that change alike", async () => {
-  const [mine, other] = await Promise.all([
+it("groups tenants that change alike, from the same values to the same", async () => {
+  const [mine, other, further] = await Promise.all([
     world.engine.preview(spec(2)),
     world.engine.preview(spec(2, otherId, "other")),
+    world.engine.preview(spec(3)),
   ]);
-  expect(mine).toMatchObject({ groupKey: other.groupKey, replaces: 0, deletes: 0 });
+  expect(mine.changes).toMatchObject([{ values: [{ path: "delaySeconds", old: 1, new: 2 }] }]);
   expect(mine.digest).not.toBe(other.digest);
+  const group = groupOf(mine, spec(2));
+  expect(group).toEqual(groupOf(other, spec(2, otherId, "other")));
+  expect(groupOf(further, spec(3)).groupKey).not.toBe(group.groupKey);
+  const created = await Promise.all(
+    ["first", "second"].map(async (slug) => {
+      const fresh = spec(1, randomUUID(), slug);
+      return groupOf(await world.engine.preview(fresh), fresh);
+    }),
+  );
+  expect(created[0]).toEqual(created[1]);
+  expect(created[0]?.operations).toEqual({ create: created[0]?.changes.length });
+  expect(JSON.stringify(created)).toContain('{"path":"name","old":null,"new":"{slug}-jobs"}');
 });
+
+function groupOf(plan: PreviewResult, { tenant, plane }: TenantSpec) {
+  const { name: planeName, region, accountId } = plane;
+  return previewGroup(plan, { ...tenant, planeName, region, accountId });
+}
 
 it("applies the plan that was expected, and tells of what it does only", async () => {
   const { digest, changes } = await world.engine.preview(spec(2));

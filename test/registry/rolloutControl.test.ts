@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import type { PreviewChange } from "../../contract/rollout.ts";
 import { auditEventList } from "../../registry/auditSearch.ts";
 import { migrations } from "../../registry/migrations/index.ts";
 import type { Registry } from "../../registry/registry.ts";
@@ -186,8 +187,11 @@ describeDialects("a rollout under control", (create) => {
     const registry = await (await create()).open();
     const { rollout, targetIds } = await beginRollout(registry, [1, 1, 1, 1, 1]);
     const { rolloutId } = rollout;
+    // As it was written before values were kept.
+    const old = { op: "update", resourceType: "t", logicalName: "l", properties: [], replaceProperties: [] };
+    const changes = [old as unknown as PreviewChange];
     const group = (groupKey: string, deletes = 0) => ({
-      ...{ groupKey, changes: [], operations: { update: 1 }, replaces: 0, deletes },
+      ...{ groupKey, changes, operations: { update: 1 }, replaces: 0, deletes },
     });
     await registry.record(async (record) => {
       const groups = [group("few"), group("many"), group("many"), group("deletes", 1)];
@@ -214,6 +218,7 @@ describeDialects("a rollout under control", (create) => {
     const rest = await registry.read((db) => rolloutPreviewGet(db, rolloutId, { limit: 2, cursor }));
     expect(rest.nextCursor).toBeNull();
     const shown = [...first.items, ...rest.items];
+    expect(shown[0]?.changes).toEqual([{ ...old, values: [] }]);
     expect(shown.map(({ groupKey, targetCount }) => [groupKey, targetCount])).toEqual([
       ["deletes", 1],
       ["many", 2],

@@ -1,5 +1,5 @@
 import { planOf } from "../../service/engine/changes.ts";
-import type { PlannedChange, PreviewResult } from "../../service/engine/engine.ts";
+import type { PlannedChange, PlannedValue, PreviewResult } from "../../service/engine/engine.ts";
 import { SERVICE_NAMES, specDigest, type TenantSpec } from "../../stacks/tenant/spec.ts";
 
 /**
@@ -36,6 +36,7 @@ export function fakeChange(
     name: string;
     properties?: readonly string[];
     replaceProperties?: readonly string[];
+    values?: readonly PlannedValue[];
   },
 ): PlannedChange {
   const resourceType = change.name === "role" ? "aws:iam/role:Role" : "aws:ecs/service:Service";
@@ -46,5 +47,6 @@ export function fakeChange(
     logicalName: change.name,
     properties: change.properties ?? [],
     replaceProperties: change.replaceProperties ?? [],
+    ...(change.values && { values: change.values }),
   };
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import pLimit from "p-limit";
-import type { PreviewChange, Rollout } from "../../../contract/rollout.ts";
+import type { Rollout } from "../../../contract/rollout.ts";
 import type { RolloutChange } from "../../../contract/rolloutChange.ts";
 import { rolloutGet, rolloutsUnfinished } from "../../../registry/rollout.ts";
 import {
@@ -24,6 +24,7 @@ import { holderOfStack, holdStack, type StackHold } from "../../operations/stack
 import { createWaker } from "../../waker.ts";
 import { type RefusedTarget, recordRefused, refusedByPolicies, WINDOW_AWAITED } from "../policies.ts";
 import { type Question, type Resolved, resolveSome, wouldChange } from "./specs.ts";
+import { previewGroup } from "./groups.ts";
 
 /**
  * Previews what rollouts would change: every target whose spec is not what is applied, with the real engine, as many at once as
@@ -224,21 +225,14 @@ async function patientHold(
   }
 }
 
-function previewedOf({ target, digest }: Resolved, plan: PreviewResult): PreviewedTarget {
-  const { groupKey, summary, replaces, deletes } = plan;
-  const operations = Object.fromEntries(Object.entries(summary).filter(([op]) => op !== "same"));
-  const changes: PreviewChange[] = plan.changes.slice(0, limits.previewChanges).map((change) => ({
-    op: change.op,
-    resourceType: change.resourceType,
-    logicalName: change.logicalName,
-    properties: [...change.properties],
-    replaceProperties: [...change.replaceProperties],
-  }));
+function previewedOf({ target, tenant, spec, digest }: Resolved, plan: PreviewResult): PreviewedTarget {
+  const { targetId, tenantId, planeName, region } = target;
+  const facts = { tenantId, slug: tenant.slug, accountId: spec?.plane.accountId ?? "", region, planeName };
   return {
-    targetId: target.targetId,
+    targetId,
     specDigest: digest ?? NO_SPEC,
     planDigest: plan.digest,
-    group: { groupKey, changes, operations, replaces, deletes },
+    group: previewGroup(plan, facts),
   };
 }
 
