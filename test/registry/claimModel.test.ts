@@ -57,29 +57,34 @@ interface Process {
   isDead: boolean;
 }
 
+/** One registry for many runs: each leaves nothing unfinished, unless it fails. */
+interface Scene {
+  readonly registry: Registry;
+  readonly clock: ReturnType<typeof settableClock>;
+}
+
 class Model {
   readonly #registry: Registry;
-  readonly #clock: ReturnType<typeof settableClock>;
+  readonly #clock: Scene["clock"];
   readonly #tenants: readonly string[];
   readonly #all: Process[] = [];
   readonly #seats: Process[];
   readonly #unfinished = new Set<string>();
+  readonly #run: number;
   #generation = 0;
 
-  private constructor(registry: Registry, clock: ReturnType<typeof settableClock>, tenants: string[]) {
+  private constructor(registry: Registry, clock: Scene["clock"], tenants: string[], run: number) {
+    this.#run = run;
     this.#registry = registry;
     this.#clock = clock;
     this.#tenants = tenants;
     this.#seats = [1, 1, 2].map((host) => this.#born(host));
   }
 
-  static async create(open: (now: () => Date) => Promise<Registry>): Promise<Model> {
-    const clock = settableClock();
-    const registry = await open(clock.now);
-    await addPlane(registry);
+  static async create({ registry, clock }: Scene, run: number): Promise<Model> {
     const tenants: string[] = [];
-    for (const slug of ["acme", "bolt"]) tenants.push((await addTenant(registry, slug)).tenantId);
-    return new Model(registry, clock, tenants);
+    for (const name of ["acme", "bolt"]) tenants.push((await addTenant(registry, `${name}-${run}`)).tenantId);
+    return new Model(registry, clock, tenants, run);
   }
 
   get #nowMs(): number {
@@ -88,7 +93,7 @@ class Model {
 
   #born(host: number): Process {
     const watch = createLeaseWatch(LEASE_MS + KILL_MS, () => this.#nowMs);
-    const born = { processId: `p${this.#all.length}`, host, watch, works: [], isDead: false };
+    const born = { processId: `r${this.#run}-p${this.#all.length}`, host, watch, works: [], isDead: false };
     this.#all.push(born);
     return born;
   }
@@ -216,11 +221,23 @@ async function succeeds(write: Promise<unknown>): Promise<boolean> {
 
 describeDialects("leases, whatever happens in whatever order,", (create) => {
   it("give a stack to one process at a time, within the bounds, and lose no operation", async () => {
+    let scene: Scene | undefined;
+    let runs = 0;
+    const open = async (): Promise<Scene> => {
+      const clock = settableClock();
+      const registry = await (await create()).open({ now: clock.now });
+      await addPlane(registry);
+      return { registry, clock };
+    };
     await fc.assert(
       fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 40 }), async (commands) => {
-        const model = await Model.create(async (now) => (await create()).open({ now }));
+        const stage = scene ?? (await open());
+        scene = undefined;
+        runs += 1;
+        const model = await Model.create(stage, runs);
         for (const one of commands) await model.do(one);
         await model.settle();
+        scene = stage;
       }),
       { numRuns: 30 },
     );
