@@ -40,26 +40,21 @@ export interface StoredRolloutOperation {
 
 const OPEN: readonly RolloutTargetStatus[] = ["pending", "running", "baking", "failed", "rolling_back"];
 
-/** Five queries, however many targets there are. Waves carry no counts here; `progressAt` is that of the targets too. */
+/**
+ * Five queries, however many targets there are. Waves carry no counts here; `progressAt` is that of the targets and their previews too. While
+ * none has begun and none may, as in a first preview, targets are left out: there is nothing to decide about them.
+ */
 export async function rolloutView(db: Reader, rolloutId: string): Promise<StoredRollout> {
   const rollout = await rolloutGet(db, rolloutId);
   const moved = await db
     .selectFrom("rolloutTargets")
-    .select(({ fn }) => fn.max("progressAt").as("at"))
+    .select(({ fn }) => [fn.max("progressAt").as("at"), fn.max("previewedAt").as("previewedAt")])
     .where("rolloutId", "=", rolloutId)
     .executeTakeFirst();
+  const previewedAt = rollout.status === "previewing" ? (moved?.previewedAt ?? null) : null;
+  const movedAt = later(moved?.at ?? null, previewedAt);
   const waves = await rolloutWaves(db, rolloutId);
-  const rows = await db
-    .selectFrom("rolloutTargets as t")
-    .leftJoin("operations as o", "o.operationId", "t.operationId")
-    .select(["t.targetId", "t.tenantId", "t.planeName", "t.wave", "t.status", "t.operationId"])
-    .select(["t.rollbackRequestedAt", "t.health", "t.endedAt", "t.progressAt"])
-    .select(["o.status as operationStatus", "o.error", "o.updatedAt", "o.finishedAt"])
-    .where("t.rolloutId", "=", rolloutId)
-    .where(({ or, eb }) => or([eb("t.status", "in", [...OPEN]), eb("t.rollbackRequestedAt", "is not", null)]))
-    .orderBy("t.wave")
-    .orderBy("t.targetId")
-    .execute();
+  const rows = isUntouched(rollout) ? [] : await openRows(db, rolloutId);
   const targets = rows.map(
     ({ operationStatus, error, updatedAt, finishedAt, health, progressAt, ...row }): StoredRolloutTarget => ({
       ...row,
@@ -72,10 +67,29 @@ export async function rolloutView(db: Reader, rolloutId: string): Promise<Stored
     }),
   );
   return {
-    rollout: { ...rollout, progressAt: later(rollout.progressAt, moved?.at ?? null) },
+    rollout: { ...rollout, progressAt: later(rollout.progressAt, movedAt) },
     waves,
     targets,
   };
+}
+
+function isUntouched({ status, startedAt, cancelRequestedAt }: Rollout): boolean {
+  const isBefore = status === "previewing" || status === "previewed";
+  return isBefore && startedAt === null && cancelRequestedAt === null;
+}
+
+async function openRows(db: Reader, rolloutId: string) {
+  return await db
+    .selectFrom("rolloutTargets as t")
+    .leftJoin("operations as o", "o.operationId", "t.operationId")
+    .select(["t.targetId", "t.tenantId", "t.planeName", "t.wave", "t.status", "t.operationId"])
+    .select(["t.rollbackRequestedAt", "t.health", "t.endedAt", "t.progressAt"])
+    .select(["o.status as operationStatus", "o.error", "o.updatedAt", "o.finishedAt"])
+    .where("t.rolloutId", "=", rolloutId)
+    .where(({ or, eb }) => or([eb("t.status", "in", [...OPEN]), eb("t.rollbackRequestedAt", "is not", null)]))
+    .orderBy("t.wave")
+    .orderBy("t.targetId")
+    .execute();
 }
 
 function later(left: string | null, right: string | null): string | null {

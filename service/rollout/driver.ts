@@ -147,11 +147,12 @@ export function createRolloutDriver(service: ServiceContext): RolloutDriver {
   };
 }
 
-/** What is previewed waits for people, unless they cancel it or some of it had begun before it was retargeted. */
-function isToDrive({ status, cancelRequestedAt, startedAt }: Rollout): boolean {
-  if (status === "previewing" || status === "previewed")
-    return cancelRequestedAt !== null || startedAt !== null;
-  return true;
+/**
+ * What is previewed waits for people, unless they cancel it or some of it had begun before it was retargeted. Of one that is being
+ * previewed only whether it is stuck is decided here, and afterwards that it no longer is.
+ */
+function isToDrive({ status, cancelRequestedAt, startedAt, stuckSince }: Rollout): boolean {
+  return status !== "previewed" || cancelRequestedAt !== null || startedAt !== null || stuckSince !== null;
 }
 
 /** Two changes may carry the same millisecond, so what a person can ask for without a new status is compared as well. */

@@ -11,14 +11,20 @@ import {
   rolloutUnstuck,
   rolloutView,
 } from "../../registry/rolloutDrive.ts";
-import { rolloutPreviewed } from "../../registry/rolloutPreview.ts";
-import { rolloutTargetList, rolloutTargetsBegin, rolloutTargetsSet } from "../../registry/rolloutTarget.ts";
+import { rolloutPreviewed, rolloutTargetPreviewFailed } from "../../registry/rolloutPreview.ts";
+import {
+  rolloutTargetList,
+  rolloutTargetsAhead,
+  rolloutTargetsBegin,
+  rolloutTargetsSet,
+} from "../../registry/rolloutTarget.ts";
 import {
   rolloutWaveAwaitApproval,
   rolloutWaveBake,
   rolloutWaveEnd,
   rolloutWaveStart,
 } from "../../registry/rolloutWave.ts";
+import { targetGet } from "../../registry/target.ts";
 import { beginRollout, changeBy } from "./rolloutFixtures.ts";
 import { describeDialects } from "./support.ts";
 
@@ -94,11 +100,32 @@ describeDialects("rollouts", (create) => {
     expect(await registry.read((db) => rolloutGet(db, rolloutId))).toMatchObject({ stuckSince: null });
   });
 
+  it("count a preview as progress while they are previewed", async () => {
+    const registry = await (await create()).open();
+    const { rollout, targetIds } = await beginRollout(registry, [1, 1]);
+    const { rolloutId, progressAt } = rollout;
+    const progressOf = async () =>
+      (await registry.read((db) => rolloutView(db, rolloutId))).rollout.progressAt ?? "";
+    expect(await progressOf()).toBe(progressAt);
+    const now = await registry.record(async (record) => {
+      const later = { ...record, now: new Date(Date.parse(progressAt ?? "") + 60_000).toISOString() };
+      await rolloutTargetPreviewFailed(later, rolloutId, targetIds[0] ?? "", "the engine is gone");
+      return later.now;
+    });
+    expect(await progressOf()).toBe(now);
+    await changeBy(registry, (change) => rolloutPreviewed(change, rolloutId, "digest"));
+    expect((await progressOf()) < now).toBe(true);
+  });
+
   it("tell what a decision needs: targets that have not ended for good, with their operations", async () => {
     const registry = await (await create()).open();
     const { rollout, targetIds } = await beginRollout(registry, [1, 1, 2]);
     const { rolloutId } = rollout;
     const [first = "", second = "", third = ""] = targetIds;
+    // Nothing of it may begin yet, so there is nothing to decide about its targets.
+    expect((await registry.read((db) => rolloutView(db, rolloutId))).targets).toEqual([]);
+    await changeBy(registry, (change) => rolloutPreviewed(change, rolloutId, "digest"));
+    await changeBy(registry, (change) => rolloutStart(change, rolloutId, { queue: false }));
     await registry.record(async (record) => {
       const rows = [first, second].map((targetId) => ({
         targetId,
@@ -117,6 +144,35 @@ describeDialects("rollouts", (create) => {
       rolloutTargetsSet(record, rolloutId, [second], { rollbackRequestedAt: record.now }),
     );
     expect((await registry.read((db) => rolloutView(db, rolloutId))).targets).toHaveLength(3);
+  });
+
+  it("name the targets that one under way is still to bring what it has written on their tenants", async () => {
+    const registry = await (await create()).open();
+    const change = { kind: "field", field: "settings.THEME", value: "dark" } as const;
+    const { rollout, targetIds } = await beginRollout(registry, [1, 1, 2], { change });
+    const { rolloutId } = rollout;
+    const released = await beginRollout(registry, [1]);
+    const ids = [...targetIds, ...released.targetIds];
+    const tenants = await registry.read(async (db) => {
+      const found = await Promise.all(ids.map((targetId) => targetGet(db, targetId)));
+      return found.map(({ tenantId }) => tenantId);
+    });
+    const ahead = (of = tenants) => registry.read((db) => rolloutTargetsAhead(db, of));
+    expect(await ahead()).toEqual(new Set());
+    await changeBy(registry, async (change) => {
+      for (const id of [rolloutId, released.rollout.rolloutId]) {
+        await rolloutPreviewed(change, id, "digest");
+        await rolloutStart(change, id, { queue: false });
+      }
+    });
+    expect(await ahead()).toEqual(new Set(targetIds));
+    expect(await ahead(tenants.slice(0, 1))).toEqual(new Set(targetIds.slice(0, 1)));
+    expect(await ahead([])).toEqual(new Set());
+    const [first = ""] = targetIds;
+    await registry.record((record) => rolloutTargetsSet(record, rolloutId, [first], { status: "succeeded" }));
+    expect(await ahead()).toEqual(new Set(targetIds.slice(1)));
+    await changeBy(registry, (change) => rolloutFinish(change, rolloutId, "cancelled", null));
+    expect(await ahead()).toEqual(new Set());
   });
 
   it("page their targets wave by wave, and by status", async () => {

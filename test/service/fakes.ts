@@ -43,6 +43,8 @@ export interface FakeWorld {
   /** Most runs at once, overall and on any one stack. */
   readonly peaks: { overall: number; perStack: number };
   planeOutputs: Record<string, unknown> | undefined;
+  /** Outputs of planes that have a stack of their own, by its name. */
+  readonly otherPlanes: Map<string, Record<string, unknown>>;
   /** Errors for the next runs, taken from the front; undefined lets one run pass. */
   failures: (EngineError | undefined)[];
   /** The same for previews. */
@@ -51,6 +53,8 @@ export interface FakeWorld {
   plan: ((spec: TenantSpec) => readonly PlannedChange[] | undefined) | undefined;
   /** While set, runs wait for it (or for their signal). */
   gate: Promise<void> | undefined;
+  /** The same for previews. */
+  previewGate: Promise<void> | undefined;
   leftovers: CloudResource[];
   /** What the cloud tells of its limits, or how it fails to. */
   usages: readonly Usage[] | Error;
@@ -75,10 +79,12 @@ export function createFakeWorld(): FakeWorld {
     settled: [],
     peaks: { overall: 0, perStack: 0 },
     planeOutputs: planeOutputsFixture(),
+    otherPlanes: new Map(),
     failures: [],
     previewFailures: [],
     plan: undefined,
     gate: undefined,
+    previewGate: undefined,
     leftovers: [],
     usages: [],
   };
@@ -116,8 +122,9 @@ function fakeEngine(world: FakeWorld): Engine {
   };
   const planned = (spec: TenantSpec) =>
     fakePlan(world.stacks.get(keyOfSpec(spec))?.spec, spec, world.plan?.(spec));
-  const preview = async (method: string, spec: TenantSpec) => {
+  const preview = async (method: string, spec: TenantSpec, hooks: RunHooks | undefined) => {
     world.runs.push(`${method} ${keyOfSpec(spec)}`);
+    await waitFor(world.previewGate, hooks?.signal);
     const failure = world.previewFailures.shift();
     if (failure !== undefined) throw failure;
     return planned(spec);
@@ -132,8 +139,8 @@ function fakeEngine(world: FakeWorld): Engine {
     return { outputs: outputsOf(spec), summary: { create: 26 }, changed: true, resources: 26 };
   };
   return {
-    preview: (spec) => preview("preview", spec),
-    previewRepair: (spec) => preview("previewRepair", spec),
+    preview: (spec, hooks) => preview("preview", spec, hooks),
+    previewRepair: (spec, hooks) => preview("previewRepair", spec, hooks),
     up: (spec, hooks) => run("up", keyOfSpec(spec), hooks, () => write(spec, hooks)),
     repair: (spec, hooks) => run("repair", keyOfSpec(spec), hooks, () => write(spec, hooks)),
     drift: (target, hooks) =>
@@ -154,10 +161,10 @@ function fakeEngine(world: FakeWorld): Engine {
       if (stack === undefined) throw new EngineError("stack_not_found", "there is no such stack");
       return { ...outputsOf(stack.spec), ...stack.outputs };
     },
-    planeOutputs: async () => {
-      if (world.planeOutputs === undefined)
-        throw new EngineError("plane_not_found", "there is no such stack");
-      return world.planeOutputs;
+    planeOutputs: async ({ stack }) => {
+      const outputs = world.otherPlanes.get(stack) ?? world.planeOutputs;
+      if (outputs === undefined) throw new EngineError("plane_not_found", "there is no such stack");
+      return outputs;
     },
     export: async () => ({}),
     recordedIds: async (target) => new Set(world.stacks.has(keyOf(target)) ? [SERVICE_ARN] : []),

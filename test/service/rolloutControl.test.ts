@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { EngineError } from "../../service/engine/errors.ts";
 import { controlPlane, createRelease, startTestService, type TestService, waitFor } from "./harness.ts";
@@ -17,6 +19,7 @@ beforeAll(async () => {
 });
 afterEach(() => {
   service.world.gate = undefined;
+  service.world.previewGate = undefined;
   service.world.plan = undefined;
 });
 afterAll(() => service.stop());
@@ -262,11 +265,49 @@ describe("under way", () => {
     await rollouts.start(rollout);
     const stuck = await rollouts.until(rollout.rolloutId, ({ stuckSince }) => stuckSince !== null);
     expect(stuck.stuckReason).toContain("1 of its targets have not moved for 1 s");
-    await waitFor("the metric", async () => {
-      const { body } = await service.call("GET", "/metrics");
-      return String(body).includes("tenantry_rollouts_stuck 1") ? true : undefined;
-    });
+    await toldStuck(rollout.rolloutId, stuck.stuckReason);
     open();
     expect(await rollouts.ended(rollout.rolloutId)).toMatchObject({ status: "succeeded", stuckSince: null });
   });
+
+  it("says that its preview is stuck, until it is done", async () => {
+    const { change } = await newRelease();
+    let open = () => {};
+    service.world.previewGate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const made = await rollouts.post("/rollouts", { change, ...oneByOne, stuckAfterMs: 1_000 });
+    const { rolloutId } = made.body;
+    const stuck = await rollouts.until(rolloutId, ({ stuckSince }) => stuckSince !== null);
+    expect(stuck).toMatchObject({ status: "previewing", stuckReason: "nothing was previewed for 1 s" });
+    await toldStuck(rolloutId, stuck.stuckReason);
+    service.world.previewGate = undefined;
+    open();
+    await rollouts.until(
+      rolloutId,
+      ({ status, stuckSince }) => status === "previewed" && stuckSince === null,
+    );
+    await metric("tenantry_rollouts_stuck 0");
+    await rollouts.post(`/rollouts/${rolloutId}/cancel`);
+    await rollouts.ended(rolloutId);
+  });
 });
+
+/** In the metrics, in the log and as an event, besides in the rollout itself. */
+async function toldStuck(rolloutId: string, reason: string): Promise<void> {
+  await metric("tenantry_rollouts_stuck 1");
+  const lines = readFileSync(path.join(service.dataDir, "service.log"), "utf8").trim().split("\n");
+  const told = lines
+    .map((line) => JSON.parse(line))
+    .filter(({ msg, ...line }) => msg === "a rollout is stuck" && line.rolloutId === rolloutId);
+  expect(told).toMatchObject([{ level: 40, reason }]);
+  const { items } = await rollouts.get(`/audit/events?action=rollout.stuck&targetId=${rolloutId}`);
+  expect(items).toMatchObject([{ outcome: "failed", details: { stuckReason: reason } }]);
+}
+
+async function metric(line: string): Promise<void> {
+  await waitFor(line, async () => {
+    const { body } = await service.call("GET", "/metrics");
+    return String(body).includes(line) || undefined;
+  });
+}

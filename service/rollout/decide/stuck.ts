@@ -2,8 +2,8 @@ import type { Action } from "./action.ts";
 import { isOpen, isUnderWay, type Tally } from "./tally.ts";
 
 /**
- * Says once that nothing moves: targets whose operation has not moved for `stuckAfterMs`, or a rollout that could go on and has begun nothing
- * for as long. What waits for a known time (a bake, a window) or for a person (a pause, an approval) is not stuck.
+ * Says once that nothing moves: targets whose operation has not moved for `stuckAfterMs`, or a rollout that could go on and has begun, or
+ * previewed, nothing for as long. What waits for a known time (a bake, a window) or for a person (a pause, an approval) is not stuck.
  */
 export function stuckActions(state: Tally, now: number): readonly Action[] {
   const { stuckAfterMs, stuckSince } = state.rollout;
@@ -15,7 +15,8 @@ export function stuckActions(state: Tally, now: number): readonly Action[] {
   if (isStuck === (stuckSince !== null)) return [];
   if (!isStuck) return [{ kind: "unstuck" }];
   const seconds = Math.round(stuckAfterMs / 1_000);
-  const what = idle ? "nothing could begin" : `${targetIds.length} of its targets have not moved`;
+  const nothing = state.rollout.status === "previewing" ? "nothing was previewed" : "nothing could begin";
+  const what = idle ? nothing : `${targetIds.length} of its targets have not moved`;
   return [{ kind: "stuck", targetIds, reason: `${what} for ${seconds} s` }];
 }
 
@@ -38,6 +39,8 @@ function staleAt({ rollout, waves }: Tally, target: Tally["targets"][number]): n
 }
 
 function idleAt({ rollout, waves, underWay }: Tally, now: number): number | null {
+  if (rollout.status === "previewing" && !rollout.cancelRequested)
+    return rollout.progressAt + rollout.stuckAfterMs;
   if (underWay > 0) return null;
   const goesOn = rollout.status === "running" && !rollout.cancelRequested;
   const open = goesOn ? waves.filter(isOpen).flatMap(({ pending }) => pending) : [];

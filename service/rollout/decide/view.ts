@@ -16,7 +16,7 @@ export interface RolloutView {
   readonly cancelRequested: boolean;
   /** It had ended so when a part of it was asked to be rolled back, and is to be left so. */
   readonly endedAs: FinishStatus | null;
-  /** When it or one of its targets, those left out included, last moved. */
+  /** When it or one of its targets, those left out included, last moved; while it is previewed, a preview is a move. */
   readonly progressAt: number;
   readonly stuckSince: number | null;
   /** In order; the first is 1. */
