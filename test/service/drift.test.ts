@@ -107,18 +107,28 @@ describe("a scan", () => {
     expect(unknown).toMatchObject({ status: 404, body: { code: "plane_not_found" } });
   });
 
+  it.each([1, 2])("looks at %i targets at once when --scan-concurrency says so", async (most) => {
+    await service.restart(["--scan-concurrency", String(most)]);
+    service.world.peaks.overall = 0;
+    const open = closeGate();
+    const { scanId } = (await post("/drift/scans")).body;
+    const { peaks } = service.world;
+    await waitFor("the runs", async () => peaks.overall === most || undefined);
+    // Time for one too many to begin.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    open();
+    expect(await scanned(scanId)).toMatchObject({ status: "succeeded", targetsDone: 3 });
+    expect(peaks.overall).toBe(most);
+  });
+
   it("looks once more at the end at what was busy, and says what is in the way", async () => {
-    let open = () => {};
-    service.world.gate = new Promise((resolve) => {
-      open = resolve;
-    });
+    const open = closeGate();
     const path = `/tenants/${tenants.acme}/deploy`;
     const [operation] = (await post(path, { force: true })).body.operations;
     await waitFor("the run", async () => service.world.runs.some((one) => one.startsWith("up")) || undefined);
     const { scanId } = (await post("/drift/scans", { tenantIds: [tenants.acme] })).body;
     const busy = await scanned(scanId);
     open();
-    service.world.gate = undefined;
     await ended(service, operation.operationId);
     expect(busy).toMatchObject({ status: "succeeded", targetsSkipped: 1, targetsDone: 1 });
     expect(busy.targets[0].error).toContain(operation.operationId);
@@ -195,6 +205,7 @@ describe("a cause", () => {
   });
 
   it("that is ignored counts as no drift until the ignore ends", async () => {
+    const from = (await events()).length;
     for (const slug of ["acme", "core"] as const) drift(slug, changed({ delaySeconds: 7 }));
     const [{ causeId }] = await findingsOf(await scan());
     const body = { reason: "load test", expiresAt: inMs(60_000), scope: { labels: { tier: "lab" } } };
@@ -208,9 +219,11 @@ describe("a cause", () => {
     const end = await post(`/drift/ignores/${ignore.body.ignoreId}/end`, { reason: "over" });
     expect(end).toMatchObject({ status: 200, body: { endedBy: expect.any(String) } });
     expect(await driftOf("core")).toBe("drifted");
+    expect(await ignoresToldSince(from)).toBe(1);
   });
 
   it("is ignored for a time only", async () => {
+    const from = (await events()).length;
     drift("acme", changed({ delaySeconds: 8 }));
     const [{ causeId }] = await findingsOf(await scan());
     const path = `/drift/causes/${causeId}/ignores`;
@@ -222,6 +235,7 @@ describe("a cause", () => {
     expect((await get(`/drift/ignores?causeId=${causeId}&ended=true`)).items).toMatchObject([
       { endedBy: "expiry", reason: "for a moment" },
     ]);
+    expect(await ignoresToldSince(from)).toBe(1);
   });
 });
 
@@ -357,13 +371,8 @@ describe("a schedule", () => {
     const bad = await post("/drift/schedules", { cron: "* * * * *" });
     expect(bad).toMatchObject({ status: 422, body: { errors: [{ path: "body.cron" }] } });
     const { scheduleId } = made.body;
-    await service.registry().record(async ({ db }) => {
-      const due = { nextRunAt: inMs(-1_000) };
-      await db.updateTable("driftSchedules").set(due).where("scheduleId", "=", scheduleId).execute();
-    });
-    // Whatever is written about schedules has the due ones looked at.
-    const other = await post("/drift/schedules", { cron: "0 3 1 1 *" });
-    await service.call("DELETE", `${controlPlane}/drift/schedules/${other.body.scheduleId}`);
+    await fallDue(scheduleId, 1_000);
+    await wakeSchedules();
     const ran = await waitFor("a scan", async () => {
       const { items } = await get("/drift/schedules");
       return items[0].lastScanId === null ? undefined : items[0];
@@ -378,6 +387,49 @@ describe("a schedule", () => {
     expect(audited.items).toMatchObject([{ reason: "done with it" }]);
     expect((await get("/drift/schedules")).items).toEqual([]);
   });
+
+  it("leaves out and counts a run while its last scan goes on, and makes up once for what fell due unseen", async () => {
+    const made = await post("/drift/schedules", { cron: "0 4 2 2 *" });
+    const { scheduleId } = made.body;
+    const schedule = async () => (await get("/drift/schedules")).items[0];
+    const open = closeGate();
+    await fallDue(scheduleId, 1_000);
+    await wakeSchedules();
+    const first = await waitFor("a scan", async () => (await schedule()).lastScanId ?? undefined);
+    await fallDue(scheduleId, 1_000);
+    await wakeSchedules();
+    await waitFor("a run left out", async () => (await schedule()).skippedRuns === 1 || undefined);
+    expect(await schedule()).toMatchObject({ lastScanId: first });
+    open();
+    await scanned(first);
+
+    // Several runs are due when the service is back.
+    await fallDue(scheduleId, 4 * 366 * 86_400_000);
+    await service.restart();
+    const second = await waitFor("the run", async () => {
+      const { lastScanId } = await schedule();
+      return lastScanId === first ? undefined : lastScanId;
+    });
+    await scanned(second);
+    await wakeSchedules();
+    const after = await schedule();
+    expect(after).toMatchObject({ lastScanId: second, skippedRuns: 1 });
+    expect(Date.parse(after.nextRunAt)).toBeGreaterThan(Date.now());
+    await service.call("DELETE", `${controlPlane}/drift/schedules/${scheduleId}?reason=over`);
+  });
+
+  async function fallDue(scheduleId: string, agoMs: number): Promise<void> {
+    await service.registry().record(async ({ db }) => {
+      const due = { nextRunAt: inMs(-agoMs) };
+      await db.updateTable("driftSchedules").set(due).where("scheduleId", "=", scheduleId).execute();
+    });
+  }
+
+  /** Whatever is written about schedules has the due ones looked at. */
+  async function wakeSchedules(): Promise<void> {
+    const other = await post("/drift/schedules", { cron: "0 3 1 1 *" });
+    await service.call("DELETE", `${controlPlane}/drift/schedules/${other.body.scheduleId}`);
+  }
 });
 
 it("health, version and drift are told apart in the metrics", async () => {
@@ -405,6 +457,18 @@ function changed(properties: Record<string, unknown>, logicalName = "work"): Dri
 
 function drift(slug: Slug, ...findings: DriftFinding[]): void {
   stackOf(slug).findings = findings;
+}
+
+/** Runs wait until it is opened again. */
+function closeGate(): () => void {
+  let open = () => {};
+  service.world.gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  return () => {
+    service.world.gate = undefined;
+    open();
+  };
 }
 
 function keyOfTenant(slug: Slug): string {
@@ -458,6 +522,10 @@ async function findingsOf({ scanId }: { scanId: string }): Promise<any[]> {
 async function driftOf(slug: Slug): Promise<string> {
   const { items } = await get("/health/tenants");
   return items.find((item: { tenantId: string }) => item.tenantId === tenants[slug]).drift;
+}
+
+async function ignoresToldSince(from: number): Promise<number> {
+  return (await events()).slice(from).filter((type) => type === "drift.ignore_ended").length;
 }
 
 async function events(): Promise<string[]> {

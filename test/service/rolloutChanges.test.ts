@@ -173,6 +173,19 @@ describe("a target does not begin", () => {
     await service.call("DELETE", `${controlPlane}/windows/${made.body.windowId}?reason=over`);
   });
 
+    for (const tenantId of tenants) {
+      const { items } = await rollouts.get(`/audit/events?tenantId=${tenantId}&action=window.bypassed`);
+      expect(items).toMatchObject([
+        {
+          reason: emergency.reason,
+          details: {
+            planeName: plane,
+            rolloutId: done.rolloutId,
+            closedBecause: expect.stringContaining("year end"),
+          },
+        },
+      ]);
+    }
   it("where engine and cloud keep failing, until the breaker closes", async () => {
     const releaseNumber = await createRelease(service, "3.0.0");
     const bad = new EngineError("provider_failed", "Cannot update: refused by the cloud");

@@ -3,8 +3,9 @@ import { byReason } from "./byReason.ts";
 import type { Tally, WaveTally } from "./tally.ts";
 
 /**
- * The health gate. A target that was changed is watched until its wave's bake is over: found unhealthy once, it has failed; it has
- * succeeded when a look after the end of the bake found it healthy. Both go on while the rollout is paused, halted or cancelled.
+ * The health gate. A target that was changed is watched until its wave's bake is over: once it counts as unhealthy (gate/looks.ts: several
+ * looks in a row) it has failed; it has succeeded when a look after the end of the bake found it healthy. Both go on while the rollout
+ * is paused, halted or cancelled.
  */
 export function bakeActions({ waves }: Tally, now: number): readonly Action[] {
   const failing = waves.flatMap(({ baking }) =>
