@@ -109,7 +109,8 @@ it("counts whoever's role does not reach it for itself alone", async () => {
   const bound = { tenantId: TENANT, operationId: "tenantList", requests: 1, windowSeconds: 60 };
   const { consume } = setUp(0, async () => [bound]);
   const outcomes: string[] = [];
-  for (const id of ["may-not", "may-not", "may-not-either"]) outcomes.push(await consume(false, TENANT, id, false));
+  for (const id of ["may-not", "may-not", "may-not-either"])
+    outcomes.push(await consume(false, TENANT, id, false));
   expect(outcomes).toEqual(["answered", "rate_limited", "answered"]);
   expect(await consume(false, TENANT, "may")).toBe("answered");
 });

@@ -88,8 +88,7 @@ export function createRateLimits(parts: RateLimitParts): RateLimits {
       rules.push({ name: "principal", key: `p/${principal.id}`, ...bound });
     }
     const bound = tenantId === undefined ? undefined : await tenantLimit(tenantId, operationId);
-    if (bound !== undefined)
-      rules.push({ name: "tenant", key: tenantKey(call, bound), ...bound });
+    if (bound !== undefined) rules.push({ name: "tenant", key: tenantKey(call, bound), ...bound });
     return rules;
   }
 

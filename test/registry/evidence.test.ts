@@ -75,12 +75,14 @@ describeDialects("an evidence pack's policies and plans", (create) => {
     const tenant = await addTenant(registry, "acme");
     const load = (version: string) =>
       registry.change(context, (change) =>
-        policyLoadRecord(change, { version, source: "policies", files: [{ name: "a.cedar", text: version }] }),
+        policyLoadRecord(change, {
+          version,
+          source: "policies",
+          files: [{ name: "a.cedar", text: version }],
+        }),
       );
     const bind = (plan: string) =>
-      registry.change(context, (change) =>
-        tenantUpdate(change, tenant.tenantId, { plan }),
-      );
+      registry.change(context, (change) => tenantUpdate(change, tenant.tenantId, { plan }));
     const times: string[] = [];
     for (const [version, plan] of [
       ["one", "starter"],
@@ -100,10 +102,18 @@ describeDialects("an evidence pack's policies and plans", (create) => {
       plans: await collected(plansIn(db, tenant, within)),
     }));
     expect(found.policies).toEqual([
-      { ...{ version: "three", source: "policies", loadedAt: times[2] }, files: [{ name: "a.cedar", text: "three" }] },
-      { ...{ version: "two", source: "policies", loadedAt: second }, files: [{ name: "a.cedar", text: "two" }] },
+      {
+        ...{ version: "three", source: "policies", loadedAt: times[2] },
+        files: [{ name: "a.cedar", text: "three" }],
+      },
+      {
+        ...{ version: "two", source: "policies", loadedAt: second },
+        files: [{ name: "a.cedar", text: "two" }],
+      },
     ]);
-    expect(found.plans.map(({ plan, version, services }) => [plan, version, Object.keys(services).length])).toEqual([
+    expect(
+      found.plans.map(({ plan, version, services }) => [plan, version, Object.keys(services).length]),
+    ).toEqual([
       ["starter", 1, 5],
       ["enterprise", 1, 5],
       ["business", 1, 5],

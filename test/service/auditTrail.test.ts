@@ -179,7 +179,9 @@ describe("an evidence pack", () => {
     for (const { details } of asked)
       expect(policies.map(({ version }) => version)).toContain(details.authorization.policyVersion);
     expect(readPolicySet(policies[0].files).version).toBe(policies[0].version);
-    expect(recordsOf("plans.ndjson")).toMatchObject([{ plan: "starter", version: 1, quotas: { targets: 4 } }]);
+    expect(recordsOf("plans.ndjson")).toMatchObject([
+      { plan: "starter", version: 1, quotas: { targets: 4 } },
+    ]);
     for (const name of ["tenant-versions", "operations", "decisions", "entitlements"])
       expect(counts[`${name}.ndjson`]).toBeGreaterThan(0);
     const all = [...files.values()].map((bytes) => Buffer.from(bytes).toString()).join("");

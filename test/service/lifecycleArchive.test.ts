@@ -45,9 +45,16 @@ const routeOf = (tenantId: string) =>
 /** The reasons of the tenant's audit events of that kind; each has gone out as an event, too. */
 async function told(tenantId: string, action: string): Promise<(string | null)[]> {
   const { items } = await get(`/audit/events?tenantId=${tenantId}&action=${action}`);
-  const sent = await service.registry().read((db) =>
-    db.selectFrom("outbox").select("eventId").where("stream", "=", tenantId).where("type", "=", action).execute(),
-  );
+  const sent = await service
+    .registry()
+    .read((db) =>
+      db
+        .selectFrom("outbox")
+        .select("eventId")
+        .where("stream", "=", tenantId)
+        .where("type", "=", action)
+        .execute(),
+    );
   expect(sent).toHaveLength(items.length);
   return items.map(({ reason }: { reason: string | null }) => reason);
 }
