@@ -124,6 +124,12 @@ const fileSchema = z.strictObject({
   text: textSchema,
 });
 
+const EXAMPLE = `apiVersion: ${MANIFEST_API_VERSION}
+kind: Tenant
+metadata: { slug: globex }
+spec: { displayName: Globex, plan: starter, state: active, planes: [dev-eu-west-1] }
+`;
+
 /** What application/yaml carries arrives as one document. */
 export const manifestBodySchema = z
   .strictObject({
@@ -136,7 +142,7 @@ export const manifestBodySchema = z
   })
   .meta({
     id: "ManifestDocuments",
-    example: { documents: [{ file: "acme.yaml", text: "apiVersion: tenantry.dev/v1\nkind: Tenant\n…" }] },
+    example: { documents: [{ file: "globex.yaml", text: EXAMPLE }] },
   });
 export type ManifestBody = z.output<typeof manifestBodySchema>;
 
