@@ -12,10 +12,11 @@ import { executeOperation, type HeldOperation } from "./execute.ts";
 import { createLeaseWatch } from "./leaseWatch.ts";
 import { placeOf } from "./place.ts";
 import { pause } from "./retry.ts";
+import { createRoom } from "./room.ts";
 import { createOperationStop, type OperationStop } from "./stop.ts";
 
 /**
- * Runs queued operations: at most `concurrency` at once in this process, as far as its memory goes. It takes no orders: a nudge or a
+ * Runs queued operations: at most `concurrency` at once in this process, as far as its memory and its pace go (room.ts). It takes no orders: a nudge or a
  * timer wakes it (dispatch/), it claims what is due next in the registry (operationLease.ts: turns, bounds, stacks) and runs
  * it (execute.ts). Any number of processes do this side by side.
  *
@@ -43,6 +44,7 @@ export function createRunner(service: ServiceContext): Runner {
   const { leaseMs, killTimeMs } = settings;
   const active = new Map<string, Active>();
   const rests = createRests();
+  const room = createRoom({ most: settings.concurrency, togetherMs: leaseMs, nowMs: monotonicMs });
   const others = createOthers(service);
   const admission = createAdmission({
     operationBytes: settings.operationMemoryMb * 1024 * 1024,
@@ -55,7 +57,7 @@ export function createRunner(service: ServiceContext): Runner {
   let again = false;
 
   async function fill(): Promise<void> {
-    for (; wanted > 0 && !stopping && active.size < settings.concurrency; wanted -= 1) {
+    for (; wanted > 0 && !stopping && active.size < room.size; wanted -= 1) {
       if (service.storage.problem() !== undefined || !service.process.mayWork()) break;
       if (!admission.admits(active.size)) break;
       const claimed = await claimNext();
@@ -97,14 +99,25 @@ export function createRunner(service: ServiceContext): Runner {
   /** Never rejects: an operation whose end cannot be written stays ours and is taken up again after a rest. */
   async function execute(claimed: HeldOperation, stop: OperationStop): Promise<void> {
     const { operationId } = claimed.operation;
-    try {
-      await executeOperation(service, claimed, stop);
-      rests.forget(operationId);
-    } catch (thrown) {
-      rests.rest(operationId);
+    let isWritten = true;
+    await executeOperation(service, claimed, stop).catch((thrown: unknown) => {
+      isWritten = false;
       log.error({ err: thrown }, "the operation's end could not be written");
-    }
-    if (stop.undoing.reason === "lease_lost") metrics.leasesLost.inc();
+    });
+    const isLost = stop.undoing.reason === "lease_lost";
+    if (isLost) lost();
+    if (isLost || !isWritten) return rests.rest(operationId);
+    rests.forget(operationId);
+    room.grow();
+  }
+
+  function lost(): void {
+    metrics.leasesLost.inc();
+    room.shrink();
+    log.warn(
+      { operationsAtOnce: room.size },
+      "an operation's lease was lost: it could not be renewed in time",
+    );
   }
 
   function wake(most = settings.concurrency): void {
@@ -134,7 +147,7 @@ export function createRunner(service: ServiceContext): Runner {
   const stopListening = service.nudges.on("cancels", () => void lookForCancels().catch(() => undefined));
 
   return {
-    free: () => Math.max(0, settings.concurrency - active.size),
+    free: () => Math.max(0, room.size - active.size),
     wake,
     cancel: (operationId) => active.get(operationId)?.stop.abort("cancel"),
     async stop(graceMs) {
@@ -178,7 +191,7 @@ function createOthers({ registry, process, settings }: ServiceContext) {
   };
 }
 
-/** Operations that could not even be ended rest for longer each time, so that a fault of ours does not spin. */
+/** Operations that could not be ended, or kept, rest for longer each time, so that a fault of ours does not spin. */
 function createRests() {
   const resting = new Map<string, { untilMs: number; restMs: number }>();
   return {

@@ -62,7 +62,7 @@ describe("replicas of which one goes", () => {
     );
     expect(await endedAt(replicas, second, operationId)).toMatchObject({ status: "succeeded" });
     const [resumed] = await replicas.raw(
-      `select at from operation_journal where operation_id = '${operationId}' and type = 'resumed' order by sequence limit 1`,
+      `select at from operation_journal where operation_id = '${operationId}' and type = 'resumed' order by sequence desc limit 1`,
     );
     const waitedMs = Date.parse(String(resumed?.at)) - Date.parse(String(held?.at));
     expect(waitedMs).toBeGreaterThanOrEqual(shortLease.killTimeMs);
