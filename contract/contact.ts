@@ -117,6 +117,7 @@ export const contactRoutes = defineRoutes({
     body: contactUpdateSchema,
     status: 200,
     response: contactSchema,
+    ifMatch: "record",
     errors: ["tenant_not_found", "contact_not_found", "version_conflict", "illegal_transition"],
   },
   contactRemove: {
@@ -129,6 +130,7 @@ export const contactRoutes = defineRoutes({
     params,
     query: z.strictObject({ reason: reasonSchema.optional() }),
     status: 204,
+    ifMatch: "record",
     errors: ["tenant_not_found", "contact_not_found", "version_conflict"],
   },
 });

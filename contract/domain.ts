@@ -147,6 +147,7 @@ export const domainRoutes = defineRoutes({
     bodyOptional: true,
     status: 200,
     response: domainVerifiedSchema,
+    ifMatch: "record",
     errors: [
       ...["tenant_not_found", "domain_not_found", "domain_not_verified", "domain_taken"],
       ...["dns_unavailable", "version_conflict"],
@@ -163,6 +164,7 @@ export const domainRoutes = defineRoutes({
     query: z.strictObject({ reason: reasonSchema.optional() }),
     status: 200,
     response: domainSchema,
+    ifMatch: "record",
     errors: ["tenant_not_found", "domain_not_found", "version_conflict"],
   },
 });

@@ -123,6 +123,7 @@ export const entitlementRoutes = defineRoutes({
     body: entitlementSetSchema,
     status: 200,
     response: entitlementSchema,
+    ifMatch: "record",
     errors: [
       "tenant_not_found",
       "illegal_transition",
@@ -154,6 +155,7 @@ export const entitlementRoutes = defineRoutes({
     query: z.strictObject({ reason: reasonSchema.optional() }),
     status: 200,
     response: entitlementsSchema,
+    ifMatch: "record",
     errors: ["tenant_not_found", "illegal_transition", "entitlement_override_not_found", "version_conflict"],
   },
   entitlementBundleGet: {

@@ -66,6 +66,7 @@ export const externalIdRoutes = defineRoutes({
     body: externalIdSetSchema,
     status: 200,
     response: externalIdSchema,
+    ifMatch: "record",
     errors: [
       ...["tenant_not_found", "duplicate_external_id", "too_many_external_ids"],
       ...["version_conflict", "illegal_transition"],
@@ -93,6 +94,7 @@ export const externalIdRoutes = defineRoutes({
     params,
     query: z.strictObject({ reason: reasonSchema.optional() }),
     status: 204,
+    ifMatch: "record",
     errors: ["tenant_not_found", "external_id_not_found", "version_conflict"],
   },
 });

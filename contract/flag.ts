@@ -199,6 +199,7 @@ export const flagRoutes = defineRoutes({
     body: flagUpdateSchema,
     status: 200,
     response: flagSchema,
+    ifMatch: "record",
     errors: ["flag_not_found", "flag_archived", "version_conflict"],
   },
   flagArchive: {
@@ -212,6 +213,7 @@ export const flagRoutes = defineRoutes({
     query: reasonQuery,
     status: 200,
     response: flagSchema,
+    ifMatch: "record",
     errors: ["flag_not_found", "version_conflict"],
   },
   flagOverrideSet: {
@@ -225,6 +227,7 @@ export const flagRoutes = defineRoutes({
     body: flagOverrideSetSchema,
     status: 200,
     response: flagOverrideSchema,
+    ifMatch: "record",
     errors: ["flag_not_found", "flag_archived", "tenant_not_found", "version_conflict"],
   },
   flagOverrideRemove: {
@@ -238,6 +241,7 @@ export const flagRoutes = defineRoutes({
     query: reasonQuery,
     status: 200,
     response: flagOverrideSchema,
+    ifMatch: "record",
     errors: ["tenant_not_found", "flag_not_found", "flag_override_not_found", "version_conflict"],
   },
   flagOverrideList: {

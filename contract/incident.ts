@@ -167,6 +167,7 @@ export const incidentRoutes = defineRoutes({
     body: incidentUpdateSchema,
     status: 200,
     response: incidentSchema,
+    ifMatch: "record",
     errors: ["incident_not_found", "incident_resolved", "version_conflict", ...unknownSubjects],
   },
   incidentNoteCreate: {

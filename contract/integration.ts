@@ -141,6 +141,7 @@ export const integrationRoutes = defineRoutes({
     summary: "Change an integration's version, name, settings or references",
     description: ifMatch,
     body: integrationUpdateSchema,
+    ifMatch: "record",
     errors: [
       ...REFUSALS,
       "connector_not_found",
@@ -157,6 +158,7 @@ export const integrationRoutes = defineRoutes({
     description: ifMatch,
     body: switchSchema,
     bodyOptional: true,
+    ifMatch: "record",
     errors: [...REFUSALS, "version_conflict"],
   },
   integrationEnable: {
@@ -167,6 +169,7 @@ export const integrationRoutes = defineRoutes({
     description: `The tenant must be entitled to the connector's capability. ${ifMatch}`,
     body: switchSchema,
     bodyOptional: true,
+    ifMatch: "record",
     errors: [...REFUSALS, "connector_not_found", "not_entitled", "version_conflict"],
   },
   integrationRemove: {
@@ -176,6 +179,7 @@ export const integrationRoutes = defineRoutes({
     summary: "Remove an integration; the secrets it named stay where they are",
     description: `Answers what it was. ${ifMatch}`,
     query: z.strictObject({ reason: reasonSchema.optional() }),
+    ifMatch: "record",
     errors: [...REFUSALS, "version_conflict"],
   },
 });

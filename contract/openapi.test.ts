@@ -55,6 +55,8 @@ describe("openapi.json", () => {
     const named = (operation.parameters ?? []).map((parameter) => `${parameter.in} ${parameter.name}`);
     for (const [, name] of route.path.matchAll(/:([A-Za-z]+)/g)) expect(named).toContain(`path ${name}`);
     expect(named.includes("header Idempotency-Key")).toBe(isMutation(route));
+    expect(named.includes("header If-Match")).toBe(route.ifMatch !== undefined);
+    if (route.ifMatch !== undefined) expect(route.errors).toContain("version_conflict");
     expect(operation.responses[String(route.status)]).toBeDefined();
     expect(named.includes("header If-None-Match")).toBe(isConditional(route));
     expect("304" in operation.responses).toBe(isConditional(route));

@@ -103,7 +103,7 @@ function describeOperation(operationId: string, route: Route): ZodOpenApiOperati
   const header = z.object({
     "X-Correlation-Id": correlationId,
     ...(isMutation(route) ? { "Idempotency-Key": idempotencyKey } : {}),
-    ...(route.errors.includes("version_conflict") ? { "If-Match": ifMatch } : {}),
+    ...(route.ifMatch === undefined ? {} : { "If-Match": ifMatch }),
     ...(isConditional(route) ? { "If-None-Match": ifNoneMatch } : {}),
     ...(route.errors.includes("managed_by_manifest") ? { "X-Tenantry-Force-Reason": forceReason } : {}),
     ...(route.produces === "text/event-stream" ? { "Last-Event-ID": lastEventId } : {}),

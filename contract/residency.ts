@@ -125,6 +125,7 @@ export const residencyRoutes = defineRoutes({
     body: endpointSetSchema,
     status: 200,
     response: declaredEndpointSchema,
+    ifMatch: "record",
     errors: ["version_conflict"],
   },
   residencyEndpointRemove: {
@@ -138,6 +139,7 @@ export const residencyRoutes = defineRoutes({
     query: z.strictObject({ reason: reasonSchema }),
     status: 200,
     response: declaredEndpointSchema,
+    ifMatch: "record",
     errors: ["region_not_found", "version_conflict"],
   },
   tenantResidency: {

@@ -65,6 +65,7 @@ export const retentionRoutes = defineRoutes({
     body: retentionSetSchema,
     status: 200,
     response: retentionSchema,
+    ifMatch: "record",
     errors: ["version_conflict"],
   },
 });

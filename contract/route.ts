@@ -38,8 +38,11 @@ export interface Route {
   readonly alsoProduces?: "text/csv";
   /** Beyond those every route can answer with. */
   readonly errors: readonly ErrorCode[];
-  /** If-Match is the version of the tenant in the path; where it is of the record that is written, the route's function asks. */
-  readonly ifMatch?: "tenant";
+  /**
+   * If-Match is taken, as the version of the tenant in the path or of the record that is written; of that the route's function asks.
+   * Another route may answer `version_conflict` too, by what its body says, and takes no If-Match.
+   */
+  readonly ifMatch?: "tenant" | "record";
   /** The answer has an ETag that is no record's version. */
   readonly tagged?: true;
   /** The answer holds a secret shown once: a replay by Idempotency-Key must leave it out. */

@@ -226,6 +226,7 @@ export const routingRoutes = defineRoutes({
     body: routingRollbackSchema,
     status: 200,
     response: routingOutcomeSchema,
+    ifMatch: "record",
     errors: [
       ...["plane_not_found", "routing_version_not_found", "routing_store_unavailable"],
       "version_conflict",
@@ -242,6 +243,7 @@ export const routingRoutes = defineRoutes({
     body: routingReleaseSchema,
     status: 200,
     response: routingOutcomeSchema,
+    ifMatch: "record",
     errors: ["plane_not_found", "routing_not_held", "routing_store_unavailable", "version_conflict"],
   },
 });

@@ -297,6 +297,7 @@ export const tenantRoutes = defineRoutes({
     body: tenantPatchSchema,
     status: 200,
     response: tenantSchema,
+    ifMatch: "record",
     errors: [
       "tenant_not_found",
       ...PLACING_ERRORS,
@@ -342,6 +343,7 @@ export const tenantRoutes = defineRoutes({
     body: tenantRestoreVersionSchema,
     status: 200,
     response: tenantSchema,
+    ifMatch: "record",
     errors: [
       "tenant_not_found",
       "isolation_not_in_plan",

@@ -31,7 +31,7 @@ export function preconditionOf(
   request: Request,
 ): { precondition?: (change: Change) => Promise<void> } {
   if (!isMutation(route) || expectedVersion({ request }) === undefined) return {};
-  if (!route.errors.includes("version_conflict")) throw notTaken();
+  if (route.ifMatch === undefined) throw notTaken();
   const { tenantId } = request.params;
   if (route.ifMatch !== "tenant" || typeof tenantId !== "string") return {};
   const expected = expectedVersion({ request });
@@ -41,7 +41,7 @@ export function preconditionOf(
 function notTaken(): ProblemError {
   return new ProblemError("invalid_request", {
     detail: "Cannot hold the request against a version: this path takes no If-Match.",
-    hint: "Leave If-Match out. What is made or removed whole here has no versions that could be lost.",
+    hint: "Leave If-Match out. What is made, applied or removed whole here has no version to be held against.",
     errors: [{ path: "header.if-match", message: "is not taken here" }],
   });
 }
