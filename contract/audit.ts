@@ -144,7 +144,7 @@ export const auditRoutes = defineRoutes({
     query: auditEventListQuerySchema,
     status: 200,
     response: pageOf(auditEventSchema, "AuditEventPage"),
-    errors: [],
+    errors: ["tenant_not_found"],
   },
   auditDecisionList: {
     method: "get",
@@ -157,7 +157,7 @@ export const auditRoutes = defineRoutes({
     query: auditDecisionListQuerySchema,
     status: 200,
     response: pageOf(auditDecisionSchema, "AuditDecisionPage"),
-    errors: [],
+    errors: ["tenant_not_found"],
   },
   auditVerification: {
     method: "get",

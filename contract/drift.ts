@@ -247,7 +247,7 @@ export const driftRoutes = defineRoutes({
     query: driftFindingListQuerySchema,
     status: 200,
     response: pageOf(driftFindingSchema, "DriftFindingPage"),
-    errors: [],
+    errors: ["tenant_not_found"],
   },
   driftRepairCreate: {
     method: "post",

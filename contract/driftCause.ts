@@ -93,7 +93,7 @@ export const driftCauseRoutes = defineRoutes({
     query: driftCauseListQuerySchema,
     status: 200,
     response: pageOf(driftCauseSchema, "DriftCausePage"),
-    errors: [],
+    errors: ["tenant_not_found"],
   },
   driftCauseGet: {
     method: "get",

@@ -111,7 +111,7 @@ export const limitOverrideRoutes = defineRoutes({
     query: limitOverrideListQuerySchema,
     status: 200,
     response: pageOf(limitOverrideSchema, "LimitOverridePage"),
-    errors: [],
+    errors: ["tenant_not_found"],
   },
   limitOverrideGet: {
     method: "get",

@@ -80,7 +80,9 @@ export const operationSchema = z
     updatedAt: at,
     cancelRequestedAt: at
       .nullable()
-      .meta({ description: "When its cancellation was taken; it ends once what it made is undone, or stays" }),
+      .meta({
+        description: "When its cancellation was taken; it ends once what it made is undone, or stays",
+      }),
     startedAt: at.nullable(),
     finishedAt: at.nullable(),
   })
@@ -139,7 +141,7 @@ export const operationRoutes = defineRoutes({
     query: operationListQuerySchema,
     status: 200,
     response: pageOf(operationSchema, "OperationPage"),
-    errors: [],
+    errors: ["tenant_not_found"],
   },
   operationGet: {
     method: "get",

@@ -87,7 +87,7 @@ export const pinRoutes = defineRoutes({
     query: pinListQuerySchema,
     status: 200,
     response: pageOf(pinSchema, "PinPage"),
-    errors: [],
+    errors: ["tenant_not_found"],
   },
   pinRelease: {
     method: "post",

@@ -57,6 +57,6 @@ export const reconcileRoutes = defineRoutes({
     query: reconcileQuerySchema,
     status: 200,
     response: reconcileStatusSchema,
-    errors: [],
+    errors: ["tenant_not_found"],
   },
 });

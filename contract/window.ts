@@ -189,7 +189,7 @@ export const windowRoutes = defineRoutes({
     query: windowListQuerySchema,
     status: 200,
     response: pageOf(windowSchema, "WindowPage"),
-    errors: [],
+    errors: ["tenant_not_found"],
   },
   windowEvaluation: {
     method: "get",

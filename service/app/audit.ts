@@ -17,7 +17,7 @@ export async function auditEventList(
   context: RequestContext,
   query: AuditEventListQuery,
 ): Promise<Page<AuditEvent>> {
-  await authorize(context, "auditEventList");
+  await authorize(context, "auditEventList", query.tenantId);
   return context.registry.read((db) => search.auditEventList(db, query));
 }
 
@@ -33,7 +33,7 @@ export async function auditVerification(
   context: RequestContext,
   query: { readonly tenantId?: string | undefined },
 ): Promise<AuditVerification> {
-  await authorize(context, "auditVerification");
+  await authorize(context, "auditVerification", query.tenantId);
   const verification = await context.registry.read(async (db) => {
     if (query.tenantId !== undefined) await tenantGet(db, query.tenantId);
     return registry.auditVerify(db, query);

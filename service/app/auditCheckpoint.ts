@@ -6,6 +6,7 @@ import {
   PROOF_LIMITS,
 } from "../../contract/auditCheckpoint.ts";
 import type { Page, PageRequest } from "../../contract/common.ts";
+import { FLEET_CHAIN } from "../../registry/auditChain.ts";
 import * as registry from "../../registry/auditCheckpointStore.ts";
 import {
   auditProof,
@@ -18,7 +19,7 @@ import { tenantGet } from "../../registry/tenant.ts";
 import { anchorCheckpoints } from "../audit/anchor.ts";
 import { anchorStore } from "../audit/anchorStore.ts";
 import { takeCheckpoint } from "../audit/checkpoint.ts";
-import { authorize } from "./authorize.ts";
+import { authorize, authorizeRecord } from "./authorize.ts";
 import { changeAs, controllerFor, type RequestContext, type ServiceContext } from "./context.ts";
 
 export async function auditCheckpointCreate(
@@ -76,12 +77,13 @@ export async function auditExport(
   context: RequestContext,
   query: AuditExportQuery,
 ): Promise<AsyncIterable<string>> {
-  await authorize(context, "auditExport");
-  const now = new Date().toISOString();
-  return context.registry.read(async (db) => {
-    await requireChain(db, query.chain);
-    return pieces(registryExport(db, query, now));
+  const { chain } = query;
+  await authorizeRecord(context, "auditExport", async (db) => {
+    await requireChain(db, chain);
+    return { tenantId: chain === "all" || chain === FLEET_CHAIN ? null : chain };
   });
+  const now = new Date().toISOString();
+  return context.registry.read(async (db) => pieces(registryExport(db, query, now)));
 }
 
 export async function tenantAuditProof(

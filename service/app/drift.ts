@@ -71,6 +71,6 @@ export async function driftFindingList(
   context: RequestContext,
   query: DriftFindingListQuery,
 ): Promise<Page<DriftFinding>> {
-  await authorize(context, "driftFindingList");
+  await authorize(context, "driftFindingList", query.tenantId);
   return context.registry.read((db) => registryFindingList(db, query));
 }

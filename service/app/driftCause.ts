@@ -27,7 +27,7 @@ export async function driftCauseList(
   context: RequestContext,
   query: DriftCauseListQuery,
 ): Promise<Page<DriftCause>> {
-  await authorize(context, "driftCauseList");
+  await authorize(context, "driftCauseList", query.tenantId);
   return context.registry.read((db) => registryCauseList(db, query, Date.now()));
 }
 

@@ -26,7 +26,7 @@ export async function operationList(
   context: RequestContext,
   query: OperationListQuery,
 ): Promise<Page<Operation>> {
-  await authorize(context, "operationList");
+  await authorize(context, "operationList", query.tenantId);
   return context.registry.read((db) => registry.operationList(db, query));
 }
 

@@ -47,7 +47,7 @@ export async function policyEvaluate(
   context: RequestContext,
   { principal, action: asked, tenantId, newTenant, facts, at }: PolicyEvaluate,
 ): Promise<PolicyEvaluation> {
-  await authorize(context, "policyEvaluate");
+  await authorize(context, "policyEvaluate", tenantId);
   const action = actionNamed(asked);
   const now = at === undefined ? new Date() : new Date(at);
   const needed = routes[action].role;

@@ -8,7 +8,7 @@ export async function reconcileStatus(
   context: RequestContext,
   query: ReconcileQuery,
 ): Promise<ReconcileStatus> {
-  await authorize(context, "reconcileStatus");
+  await authorize(context, "reconcileStatus", query.tenantId);
   return context.registry.read(async (db) => {
     const page = await reconcileList(db, query);
     const held = await leaderGet(db);
