@@ -194,6 +194,8 @@ export interface ProblemOptions {
   readonly operationId?: string;
   readonly rolloutId?: string;
   readonly legalTransitions?: readonly { action: string; to: string }[];
+  /** Whom it is about where the path does not say; for the audit trail only, never sent. */
+  readonly tenantId?: string;
   /** For the log only; never sent. */
   readonly cause?: unknown;
 }
@@ -213,7 +215,7 @@ export class ProblemError extends Error {
   }
 
   toProblem(requestId?: string): Problem {
-    const { cause: _cause, errors, legalTransitions, reasons, ...members } = this.options;
+    const { cause: _cause, tenantId: _whom, errors, legalTransitions, reasons, ...members } = this.options;
     return {
       type: `urn:tenantry:problem:${this.code}`,
       title: ERRORS[this.code].title,

@@ -5,8 +5,10 @@ import type { ApiKeyRole } from "../../contract/vocabulary.ts";
 import { type Change, FLEET_SCOPE, type Reader } from "../../registry/registry.ts";
 import { tenantFind } from "../../registry/tenant.ts";
 import type { PolicyFacts } from "../policy/facts.ts";
+import { noteTenant } from "../tracing/scope.ts";
 import { besideRequest, changeAs, type RequestContext } from "./context.ts";
-import { askPolicies, Overtaken } from "./policyGate.ts";
+import { Overtaken } from "./overtaken.ts";
+import { askPolicies, denialDetails } from "./policyGate.ts";
 import { roleCovers } from "./roleCovers.ts";
 
 /**
@@ -30,10 +32,14 @@ export async function authorize(
   }
   if (refusal === undefined) return;
   context.metrics.denials.inc({ reason: decision?.outcome === "deny" ? "policy" : "policy_error" });
-  const { reasons, errors } = decision ?? { reasons: [], errors: [] };
-  const told = reasons.map(({ policyId, reason }) => ({ policyId, reason }));
-  await recordDenial(context, action, tenantId, { code: refusal.code, reasons: told, errors });
-  throw refusal;
+  await recordDenial(context, action, tenantId, denialDetails(refusal, decision));
+  throw about(tenantId, refusal);
+}
+
+/** So that what is noted of the refusal later is noted of the tenant, who need not be in the request's path. */
+function about(tenantId: string | undefined, refusal: ProblemError): ProblemError {
+  if (tenantId === undefined) return refusal;
+  return new ProblemError(refusal.code, { ...refusal.options, tenantId });
 }
 
 /**
@@ -47,6 +53,7 @@ export async function authorizeRecord<T extends { readonly tenantId: string | nu
 ): Promise<T> {
   await refuseRole(context, action);
   const record = await context.registry.read(find);
+  if (record.tenantId !== null) noteTenant(record.tenantId);
   await authorize(context, action, record.tenantId ?? undefined);
   return record;
 }
@@ -102,9 +109,10 @@ export async function recordDenial(
 
 /** Of a refusal that came inside the change, and so could not be recorded there. */
 export async function recordOvertaken(context: RequestContext, thrown: unknown): Promise<void> {
-  if (!(thrown instanceof Overtaken) || context.decision?.made === undefined) return;
-  context.metrics.denials.inc({ reason: "policy" });
-  const { code, options, tenantId } = thrown;
-  const { action } = context.decision.made;
-  await recordDenial(context, action, tenantId, { code, reasons: options.reasons ?? [] });
+  if (!(thrown instanceof Overtaken)) return;
+  for (const { action, tenantId, counted, details, made } of thrown.denials) {
+    context.metrics.denials.inc({ reason: counted });
+    const asker = made === undefined ? context : { ...context, decision: { made } };
+    await recordDenial(asker, action, tenantId, details);
+  }
 }

@@ -78,6 +78,8 @@ export interface RequestContext extends ServiceContext {
   readonly forceReason?: string;
   /** From If-Match: refuses the change when it would be made on another version than was read. */
   precondition?(change: Change): Promise<void>;
+  /** Of a key for some environments: refuses the change when what it reaches has come to lie elsewhere since it was let in. */
+  withinEnvironments?(change: Change): Promise<void>;
   /** Keeps what a change gives back as the answer to the request's Idempotency-Key; absent without such a key. */
   keepAnswer?(change: Change, answer: unknown): Promise<void>;
 }
@@ -102,6 +104,7 @@ export function changeAs<T>(
       return change.audit(withDecision(entry, context.decision?.made));
     };
     await context.precondition?.(change);
+    await context.withinEnvironments?.(change);
     await context.decision?.stillHolds?.(change);
     const answer = await work({ ...change, audit });
     await context.keepAnswer?.(change, answer);
@@ -116,7 +119,8 @@ export function changeAs<T>(
 
 /** For a change beside the request's own, such as the record of its refusal: it is no answer, and nothing is asked before it. */
 export function besideRequest(context: RequestContext): RequestContext {
-  const { keepAnswer: _noAnswer, precondition: _neitherAsked, decision, ...rest } = context;
+  const { keepAnswer: _noAnswer, decision, ...asking } = context;
+  const { precondition: _neither, withinEnvironments: _nor, ...rest } = asking;
   return { ...rest, decision: decision?.made === undefined ? {} : { made: decision.made } };
 }
 

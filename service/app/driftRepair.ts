@@ -12,6 +12,7 @@ import { targetGet } from "../../registry/target.ts";
 import { authorize } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
 import { requireKnownCohort } from "./fleetScope.ts";
+import { refuseForbidden } from "./repairGate.ts";
 import { requestOperations } from "./requestOperations.ts";
 import { refuseClosed } from "./startGates.ts";
 
@@ -19,7 +20,7 @@ import { refuseClosed } from "./startGates.ts";
  * One repair for each target with something open that a repair puts right; none when there is nothing. What is being taken down is left
  * alone: a repair would put back what a decommissioning or an archiving that failed half-way has deleted. With a digest each
  * operation looks again first, and ends as `findings_changed` when it finds something else. A repair changes what runs, so windows and
- * freezes gate it like a deployment.
+ * freezes gate it like a deployment; policies are asked of the fleet at the door and of each tenant here.
  */
 export async function driftRepairCreate(
   context: RequestContext,
@@ -30,6 +31,7 @@ export async function driftRepairCreate(
     const { findingsDigest, emergency, reason, ...scope } = input;
     const seen = await seenIn(change.db, scope);
     if (findingsDigest !== undefined && findingsDigest !== seen.findingsDigest) throw changedSince(input);
+    await refuseForbidden(context, change.db, seen.targets);
     await refuseClosed(change, seen.targets, emergency);
     change.afterCommit(() => context.nudges.nudge("operations"));
     const operations: Operation[] = [];

@@ -1,5 +1,5 @@
 import { ProblemError } from "../../contract/errors.ts";
-import type { ManifestBody } from "../../contract/manifest.ts";
+import type { Manifest, ManifestBody } from "../../contract/manifest.ts";
 import type { RolloutChange } from "../../contract/rolloutChange.ts";
 import { isMutation, type Route } from "../../contract/route.ts";
 import { type OperationId, routes } from "../../contract/routes.ts";
@@ -15,17 +15,18 @@ import { environmentsOfTenantsOn } from "../../registry/rolloutPlace.ts";
 import { targetFind, targetsOfTenant } from "../../registry/target.ts";
 import { tenantFind, tenantFindBySlug, tenantVersionGet } from "../../registry/tenant.ts";
 import { windowGet } from "../../registry/window.ts";
-import { parseManifests } from "../manifest/parse.ts";
+import { type ParsedManifest, parseManifests } from "../manifest/parse.ts";
 import { isOfTenant } from "../rollout/drive/record.ts";
 import { recordDenial } from "./authorize.ts";
 import type { RequestContext } from "./context.ts";
+import { Overtaken } from "./overtaken.ts";
 
 /**
  * A key may be for some environments: it reads the whole fleet and changes something only there. What a request reaches is told
  * by what it names: planes, a tenant (all environments the tenant is in, since its record is shared by them), a rollout, an
  * operation. What names nothing reaches everything, and so is refused to such a key, as is every action nobody has thought
- * of here. It is asked at the door, once the request is known to be well-formed; a tenant that is put on another
- * environment's plane between the question and the change is not seen by it.
+ * of here. It is asked at the door, once the request is known to be well-formed, and again inside each change of the request, where
+ * nobody can put a tenant on another environment's plane any more.
  */
 export interface Said {
   readonly params: unknown;
@@ -106,26 +107,64 @@ const REACHERS: Readonly<Partial<Record<OperationId, Reacher>>> = {
   apiKeyRevoke: (db, { params }) => ofKey(db, params.keyId),
 };
 
-/** Refuses a mutation outside of the key's environments; on the request's way in, after the role. */
+type Within = Pick<RequestContext, "withinEnvironments">;
+
+/** Refuses a mutation outside of the key's environments; on the request's way in, after the role. What it gives asks again in a change. */
 export async function refuseEnvironment(
   context: RequestContext,
   action: OperationId,
   { params, body }: Said,
-): Promise<void> {
+): Promise<Within> {
   const held = context.principal.environments ?? null;
-  if (held === null || scopeRuleOf(action, routes[action]) === "read" || WITHOUT.has(action)) return;
+  if (held === null || scopeRuleOf(action, routes[action]) === "read" || WITHOUT.has(action)) return {};
   const said = { params: (params ?? {}) as Fields, body: (body ?? {}) as Fields };
-  const reach = await context.registry.read((db) => reachOf(db, action, said));
-  const outside = reach.filter((environment) => !held.includes(environment));
-  if (outside.length === 0) return;
-  context.metrics.denials.inc({ reason: "environment" });
   const { tenantId } = said.params;
-  const known = typeof tenantId === "string" ? tenantId : undefined;
-  await recordDenial(context, action, known, { reaches: reach, held });
-  throw new ProblemError("forbidden", {
-    detail:
-      `Cannot do ${action}: it reaches ${reach.join(", ")}, and the key ${context.principal.name} is for ` +
-      `${held.join(", ")} alone.`,
+  const asked = { action, held, tenantId: typeof tenantId === "string" ? tenantId : undefined };
+  const reaching = (db: Reader) => reachOf(db, action, said);
+  const reach = await context.registry.read(reaching);
+  if (isOutside(reach, held)) {
+    context.metrics.denials.inc({ reason: "environment" });
+    await recordDenial(context, action, asked.tenantId, { reaches: reach, held });
+    throw refusalOf(context, asked, reach);
+  }
+  return within(context, asked, reaching);
+}
+
+/** For the change that writes one of several manifests: what that one reaches. */
+export function withinOfManifest(context: RequestContext, { manifest }: ParsedManifest): Within {
+  const held = context.principal.environments ?? null;
+  if (held === null) return {};
+  const asked = { action: "manifestApply" as const, held, tenantId: undefined };
+  return within(context, asked, (db) => ofManifest(db, manifest));
+}
+
+interface Asked {
+  readonly action: OperationId;
+  readonly held: Reach;
+  /** On whose chain a refusal is recorded. */
+  readonly tenantId: string | undefined;
+}
+
+function within(context: RequestContext, asked: Asked, reaching: (db: Reader) => Promise<Reach>): Within {
+  return {
+    async withinEnvironments({ db }) {
+      const { action, held, tenantId } = asked;
+      const reaches = await reaching(db);
+      if (!isOutside(reaches, held)) return;
+      const denial = { action, tenantId, counted: "environment", details: { reaches, held } } as const;
+      throw new Overtaken([denial], refusalOf(context, asked, reaches));
+    },
+  };
+}
+
+function isOutside(reach: Reach, held: Reach): boolean {
+  return reach.some((environment) => !held.includes(environment));
+}
+
+function refusalOf({ principal }: RequestContext, { action, held }: Asked, reach: Reach): ProblemError {
+  const reaches = `it reaches ${reach.join(", ")}`;
+  return new ProblemError("forbidden", {
+    detail: `Cannot do ${action}: ${reaches}, and the key ${principal.name} is for ${held.join(", ")} alone.`,
     hint: hintFor(action, held),
   });
 }
@@ -210,14 +249,15 @@ async function ofRollout(db: Reader, what: RolloutChange, reach: Reach, planes: 
 
 async function ofManifests(db: Reader, body: ManifestBody): Promise<Reach> {
   const manifests = await parseManifests(body);
-  const reaches = manifests.map(async ({ manifest }) => {
-    const tenant = await tenantFindBySlug(db, manifest.metadata.slug);
-    const now = tenant === undefined ? [] : await ofTenant(db, tenant.tenantId);
-    const reach = union([now, ofPlanes(manifest.spec.planes)]);
-    // One that is to run and names no plane is given one, which may be of any environment.
-    return reach.length === 0 && manifest.spec.state !== "draft" ? everything : reach;
-  });
-  return union(await Promise.all(reaches));
+  return union(await Promise.all(manifests.map(({ manifest }) => ofManifest(db, manifest))));
+}
+
+async function ofManifest(db: Reader, { metadata, spec }: Manifest): Promise<Reach> {
+  const tenant = await tenantFindBySlug(db, metadata.slug);
+  const now = tenant === undefined ? [] : await ofTenant(db, tenant.tenantId);
+  const reach = union([now, ofPlanes(spec.planes)]);
+  // One that is to run and names no plane is given one, which may be of any environment.
+  return reach.length === 0 && spec.state !== "draft" ? everything : reach;
 }
 
 async function ofKey(db: Reader, keyId: unknown): Promise<Reach> {

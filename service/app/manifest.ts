@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Page, PageRequest } from "../../contract/common.ts";
-import { ProblemError } from "../../contract/errors.ts";
+import { type FieldError, ProblemError } from "../../contract/errors.ts";
 import type {
   ManifestApplyQuery,
   ManifestBody,
@@ -21,7 +21,8 @@ import { writeManifest } from "../manifest/write.ts";
 import { nextSteps } from "../reconcile/preview.ts";
 import { authorize, authorizeRecord } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
-import { authorizeManifest } from "./manifestGate.ts";
+import { withinOfManifest } from "./environmentScope.ts";
+import { authorizeManifest, noteCrossings } from "./manifestGate.ts";
 
 /** Tenants as text: compare, apply, export. What brings targets to what was applied is service/reconcile/. */
 
@@ -35,10 +36,16 @@ export async function manifestApply(
   query: ManifestApplyQuery,
 ): Promise<ManifestResults> {
   await authorize(context, "manifestApply");
-  const manifests = await validManifests(context, body);
+  const manifests = await parseManifests(body);
+  const problems = await problemsOf(context, manifests);
+  if (problems.length > 0 && !query.dryRun) await noteCrossings(context, manifests);
+  refuseProblems(problems);
   if (query.dryRun) return { dryRun: true, tenants: await resultsOf(context, manifests) };
   const { keepAnswer: _kept, ...each } = context;
-  const asked = manifests.map((one) => ({ one, context: { ...each, decision: {} } }));
+  const asked = manifests.map((one) => {
+    const asker: RequestContext = { ...each, decision: {}, ...withinOfManifest(context, one) };
+    return { one, context: asker };
+  });
   for (const { one, context: asker } of asked) await authorizeManifest(asker, one, query.reason);
   const tenants: ManifestResult[] = [];
   for (const { one, context: asker } of asked) {
@@ -51,7 +58,8 @@ export async function manifestApply(
 
 export async function manifestDiff(context: RequestContext, body: ManifestBody): Promise<ManifestResults> {
   await authorize(context, "manifestDiff");
-  const manifests = await validManifests(context, body);
+  const manifests = await parseManifests(body);
+  refuseProblems(await problemsOf(context, manifests));
   return { dryRun: true, tenants: await resultsOf(context, manifests) };
 }
 
@@ -141,12 +149,13 @@ async function applyOne(
   return { result: { ...result, tenantId, recordVersion }, tenant };
 }
 
-async function validManifests(context: RequestContext, body: ManifestBody): Promise<ParsedManifest[]> {
-  const manifests = await parseManifests(body);
-  const problems = [];
-  for (const one of manifests) problems.push(...(await context.registry.read((db) => problemsWith(db, one))));
-  refuseProblems(problems);
-  return manifests;
+async function problemsOf(
+  { registry }: RequestContext,
+  manifests: readonly ParsedManifest[],
+): Promise<FieldError[]> {
+  const problems: FieldError[] = [];
+  for (const one of manifests) problems.push(...(await registry.read((db) => problemsWith(db, one))));
+  return problems;
 }
 
 async function resultsOf(

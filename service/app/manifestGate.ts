@@ -7,9 +7,11 @@ import { tenantFindBySlug } from "../../registry/tenant.ts";
 import { changesOf, createOf } from "../manifest/compare.ts";
 import { directoryOf } from "../manifest/directory.ts";
 import type { ParsedManifest } from "../manifest/parse.ts";
+import { placeRefusal } from "../manifest/requirements.ts";
 import type { PolicyFacts } from "../policy/facts.ts";
 import { authorize } from "./authorize.ts";
 import type { RequestContext } from "./context.ts";
+import { noteRefusal } from "./securityEvents.ts";
 
 /**
  * Who applies a manifest asks for what the reconcile loop will do to reach it: the record it writes and the step of the tenant's life it
@@ -39,6 +41,23 @@ export async function authorizeManifest(
     if (!(thrown instanceof ProblemError)) throw thrown;
     const where = file === null ? slug : `${file} (${slug})`;
     throw new ProblemError(thrown.code, { ...thrown.options, detail: `${where}: ${thrown.message}` });
+  }
+}
+
+/**
+ * That a manifest is not valid hides what it would have done. One that takes a tenant's region from it is recorded as the same
+ * edit over the API is; the answer stays the list of what is wrong with the manifests.
+ */
+export async function noteCrossings(
+  context: RequestContext,
+  manifests: readonly ParsedManifest[],
+): Promise<void> {
+  for (const one of manifests) {
+    const { tenant, refusal } = await context.registry.read(async (db) => {
+      const found = await tenantFindBySlug(db, one.manifest.metadata.slug);
+      return { tenant: found, refusal: found && (await placeRefusal(db, one, found)) };
+    });
+    if (tenant !== undefined) await noteRefusal(context, refusal, { tenantId: tenant.tenantId });
   }
 }
 

@@ -1,14 +1,15 @@
 import { type ErrorCode, ProblemError } from "../../contract/errors.ts";
 import { type OperationId, routes } from "../../contract/routes.ts";
 import type { Tenant } from "../../contract/tenant.ts";
-import type { Change } from "../../registry/registry.ts";
+import type { Change, Reader } from "../../registry/registry.ts";
 import { tenantFind } from "../../registry/tenant.ts";
 import { isRead } from "../policy/actions.ts";
 import { type PolicyFacts, withoutGaps } from "../policy/facts.ts";
-import { type Gathered, gather, NEW_TENANT_ID } from "../policy/gather.ts";
+import { type Gathered, gather, NEW_TENANT_ID, type Question } from "../policy/gather.ts";
 import type { PolicyDecision, PolicyQuery } from "../policy/query.ts";
 import { noteTenantEnvironments } from "../tracing/scope.ts";
 import type { RequestContext, ServiceContext } from "./context.ts";
+import { type Denial, Overtaken } from "./overtaken.ts";
 import { ownRefusal } from "./ownRefusals.ts";
 
 /**
@@ -22,16 +23,6 @@ export interface PolicyAnswer {
   readonly refusal?: ProblemError;
   /** For a change of a tenant that was allowed: throws in the change when another record than was looked at is not. */
   readonly stillHolds?: (change: Change) => Promise<void>;
-}
-
-/** A refusal that came only inside the change, which took everything back, its record included. */
-export class Overtaken extends ProblemError {
-  readonly tenantId: string;
-
-  constructor(tenantId: string, { code, options }: ProblemError) {
-    super(code, options);
-    this.tenantId = tenantId;
-  }
 }
 
 export async function askPolicies(
@@ -70,13 +61,43 @@ function recheck(
   const stillHolds = async ({ db }: Change) => {
     const now = await tenantFind(db, tenantId);
     if (now === undefined || now.recordVersion === recordVersion) return;
-    const question = { principal: context.principal, action, tenantId, facts, now: new Date() };
-    const { query } = await gather(db, question);
-    const decision = decided(context, query);
-    if (decision.outcome === "allow") return;
-    throw new Overtaken(tenantId, refusalOf(action, decision));
+    const refused = await refusedWithin(context, db, { action, tenantId, facts });
+    if (refused !== undefined) throw new Overtaken([refused.denial], refused.refusal);
   };
   return { stillHolds };
+}
+
+export interface RefusedWithin {
+  readonly refusal: ProblemError;
+  readonly denial: Denial;
+}
+
+/** Of one tenant as this change sees it; undefined when it is allowed. */
+export async function refusedWithin(
+  context: RequestContext,
+  db: Reader,
+  { action, tenantId, facts }: Pick<Question, "action" | "facts"> & { readonly tenantId: string },
+): Promise<RefusedWithin | undefined> {
+  const { principal } = context;
+  const { query } = await gather(db, { principal, action, tenantId, facts, now: new Date() });
+  const decision = decided(context, query);
+  if (decision.outcome === "allow") return undefined;
+  const refusal = refusalOf(action, decision);
+  const { policies, version: policyVersion } = decision;
+  const made = { action, role: principal.role, policies, policyVersion };
+  const counted = decision.outcome === "deny" ? ("policy" as const) : ("policy_error" as const);
+  const details = denialDetails(refusal, decision);
+  return { refusal, denial: { action, tenantId, counted, details, made } };
+}
+
+/** What the audit event of a denial says of it. */
+export function denialDetails(refusal: ProblemError, decision: PolicyDecision | undefined) {
+  const { reasons, errors } = decision ?? { reasons: [], errors: [] };
+  return {
+    code: refusal.code,
+    reasons: reasons.map(({ policyId, reason }) => ({ policyId, reason })),
+    errors,
+  };
 }
 
 /** Decides, and counts it for the tenant. */

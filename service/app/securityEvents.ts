@@ -17,7 +17,7 @@ export async function noteRefusal(context: RequestContext, thrown: unknown, para
   const kind = thrown instanceof ProblemError ? KIND[thrown.code] : undefined;
   if (!(thrown instanceof ProblemError) || kind === undefined) return;
   context.metrics.securityEvents.inc({ kind });
-  const { tenantId } = (params ?? {}) as { tenantId?: string };
+  const { tenantId = thrown.options.tenantId } = (params ?? {}) as { tenantId?: string };
   await changeAs(besideRequest(context), async (change) => {
     const tenant = tenantId === undefined ? undefined : await tenantFind(change.db, tenantId);
     const { code, message: detail } = thrown;

@@ -30,8 +30,12 @@ export interface HttpDeps {
   readonly idempotency: IdempotencyStore;
   authenticate(secret: string): Promise<Principal | undefined>;
   authorize(context: RequestContext, operationId: string, tenantId: unknown): Promise<void>;
-  /** Once the request is known to be well-formed: whether the key's environments cover what it reaches. */
-  refuseEnvironment(context: RequestContext, operationId: string, input: ValidInput): Promise<void>;
+  /** Once the request is known to be well-formed: whether the key's environments cover what it reaches. Gives what asks again later. */
+  refuseEnvironment(
+    context: RequestContext,
+    operationId: string,
+    input: ValidInput,
+  ): Promise<Pick<RequestContext, "withinEnvironments">>;
   /** Told of every request that was let through, when it has been answered. */
   decided: DecisionLog["add"];
   readonly limits: RateLimits;

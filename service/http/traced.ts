@@ -1,7 +1,8 @@
 import type { Request, RequestHandler, Response } from "express";
+import { isMutation, type Route } from "../../contract/route.ts";
 import { ENVIRONMENTS } from "../../contract/vocabulary.ts";
 import { placeOf } from "../operations/place.ts";
-import { note, noteEnvironment } from "../tracing/scope.ts";
+import { note, noteEnvironment, noteTenant, noteTenantEnvironments } from "../tracing/scope.ts";
 import { inSpan, noTracing, type SpanFailure, type Tracing } from "../tracing/tracing.ts";
 import type { ValidInput } from "./deps.ts";
 import { asProblem } from "./problem.ts";
@@ -46,12 +47,32 @@ export function notePath({ params }: Request): void {
   if (typeof tenantId === "string" && UUID.test(tenantId)) note({ tenantId });
 }
 
-/** Which environments a request names; targets that it comes to are noted where their operations are made. */
+/** Which environments and tenant a request names; targets that it comes to are noted where their operations are made. */
 export function noteInput({ params, query, body }: ValidInput): void {
-  for (const part of [params, query, body]) {
-    const { environment, planeName, plane, planes } = (part ?? {}) as Readonly<Record<string, unknown>>;
-    if (ENVIRONMENTS.some((known) => known === environment)) noteEnvironment(String(environment));
-    const names = [planeName, plane, ...(Array.isArray(planes) ? planes : [])];
-    for (const name of names) if (typeof name === "string") noteEnvironment(placeOf(name).environment);
-  }
+  for (const part of [params, query, body])
+    for (const environment of environmentsIn(part)) noteEnvironment(environment);
+  const { tenantId } = (query ?? {}) as Fields;
+  if (typeof tenantId === "string") noteTenant(tenantId);
+}
+
+/**
+ * Where what was read is, as far as the answer tells: nothing is read for the sake of a line in the log. A list is of the tenant in its path
+ * or of the fleet, which is in no environment in particular.
+ */
+export function noteAnswer(route: Route, body: unknown): void {
+  if (isMutation(route)) return;
+  const { items } = (body ?? {}) as Fields;
+  const told = Array.isArray(items) ? (route.path.includes("/:tenantId") ? items : []) : [body];
+  noteTenantEnvironments(told.flatMap(environmentsIn).filter((one) => one !== UNKNOWN));
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const UNKNOWN = placeOf(null).environment;
+
+function environmentsIn(part: unknown): string[] {
+  const { environment, planeName, plane, planes } = (part ?? {}) as Fields;
+  const names = [planeName, plane, ...(Array.isArray(planes) ? planes : [])];
+  const named = names.filter((name) => typeof name === "string").map((name) => placeOf(name).environment);
+  return ENVIRONMENTS.some((known) => known === environment) ? [String(environment), ...named] : named;
 }

@@ -18,7 +18,7 @@ import type { KeptAnswer } from "./idempotency.ts";
 import { isNdjson, ndjsonLines } from "./ndjson.ts";
 import { asProblem, sendProblem } from "./problem.ts";
 import { forceReason, isYaml, utf8Text } from "./requestExtras.ts";
-import { noteInput, notePath, traced } from "./traced.ts";
+import { noteAnswer, noteInput, notePath, traced } from "./traced.ts";
 import { preconditionOf, tagRecord } from "./versions.ts";
 import { placed, readYamlBody } from "./yamlBody.ts";
 
@@ -105,7 +105,7 @@ export function wrap(deps: HttpDeps, operationId: string, route: Route, handler:
     if (route.body !== undefined) await readBody(route, request, response);
     const input = checked(route, request);
     Object.assign(tools.context, preconditionOf(route, request));
-    await deps.refuseEnvironment(tools.context, operationId, input);
+    Object.assign(tools.context, await deps.refuseEnvironment(tools.context, operationId, input));
     if (route.role !== null) facts.allowed = tools.context;
     noteInput(input);
     if (isMutation(route)) refuseWhenReadOnly(deps);
@@ -278,6 +278,7 @@ function replay(response: Response, earlier: KeptAnswer, requestId: string): voi
 /** A handler that has written the answer itself (a stream, a text) returns nothing. */
 function answer(deps: HttpDeps, route: Route, response: Response, body: unknown): void {
   if (response.headersSent) return;
+  noteAnswer(route, body);
   if (deps.checkAnswers && route.response !== undefined) route.response.parse(body);
   sendJson(response, route.status, body);
 }

@@ -36,23 +36,33 @@ export async function problemsWith(db: Reader, parsed: ParsedManifest): Promise<
   return problems;
 }
 
-/** The rules that hold for every change of a record, asked before any is made. */
 async function placeProblems(
   db: Reader,
   parsed: ParsedManifest,
   tenant: Tenant | undefined,
 ): Promise<FieldError[]> {
-  const { spec } = parsed.manifest;
+  const refusal = await placeRefusal(db, parsed, tenant);
+  if (refusal === undefined) return [];
+  const field = refusal.options.errors?.[0]?.path.replace(/^body\./, "") ?? "isolation";
+  const { detail, hint } = refusal.options;
+  return [parsed.problem(`spec.${field}`, `is refused: ${detail}`, hint)];
+}
+
+/** The rules that hold for every change of a record, asked before any is made: what the same edit over the API would be refused with. */
+export async function placeRefusal(
+  db: Reader,
+  { manifest }: ParsedManifest,
+  tenant: Tenant | undefined,
+): Promise<ProblemError | undefined> {
+  const { spec } = manifest;
   try {
     if (tenant === undefined)
       await requireIsolationInPlan(db, await planBind(db, undefined, spec), spec.isolation);
-    else await requirePlaceable(db, tenant, await recordOf(db, tenant, parsed.manifest));
-    return [];
+    else await requirePlaceable(db, tenant, await recordOf(db, tenant, manifest));
+    return undefined;
   } catch (thrown) {
     if (!(thrown instanceof ProblemError)) throw thrown;
-    const field = thrown.options.errors?.[0]?.path.replace(/^body\./, "") ?? "isolation";
-    const { detail, hint } = thrown.options;
-    return [parsed.problem(`spec.${field}`, `is refused: ${detail}`, hint)];
+    return thrown;
   }
 }
 

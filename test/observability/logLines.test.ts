@@ -75,6 +75,7 @@ describe("log lines", () => {
     expect(others).toEqual([]);
     expect(line).toMatchObject({ operation: "tenantList", status: 200 });
     expect(line).not.toHaveProperty("tenantId");
+    expect(line).not.toHaveProperty("environment");
   });
 
   it("of a request that makes a tenant name it", async () => {
@@ -93,6 +94,21 @@ describe("log lines", () => {
     });
     await waitFor("its line", async () => linesOf("rename-1")[0]);
     expect(linesOf("rename-1")[0]).toMatchObject({ tenantId, environment: "dev", status: 200 });
+  });
+
+  it.each([
+    ["a tenant", () => `/tenants/${tenantId}`],
+    ["a tenant's targets", () => `/tenants/${tenantId}/targets`],
+    ["an operation", () => `/operations/${operationId}`],
+    ["a list for a tenant on a plane", () => `/drift?tenantId=${tenantId}&plane=${plane}`],
+  ])("of reading %s name whose it is and where", async (what, path) => {
+    const id = `read-${what.replaceAll(/\W/g, "-")}`;
+    const answer = await service.call("GET", `${controlPlane}${path()}`, {
+      headers: { "x-correlation-id": id },
+    });
+    expect(answer.status).toBe(200);
+    const line = await waitFor("its line", async () => linesOf(id)[0]);
+    expect(line).toMatchObject({ tenantId, environment: "dev", status: 200 });
   });
 
   it("of a refusal name the tenant that the path names", async () => {

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { MANIFEST_API_VERSION } from "../../contract/manifest.ts";
 import { isMutation, type Route } from "../../contract/route.ts";
 import { type OperationId, routes } from "../../contract/routes.ts";
-import { tenantGet } from "../../registry/tenant.ts";
+import type { Registry } from "../../registry/registry.ts";
+import { tenantGet, tenantUpdate } from "../../registry/tenant.ts";
 import { scopeRuleOf } from "../../service/app/environmentScope.ts";
 import { addPlane, context, newTarget } from "../registry/fixtures.ts";
 import {
@@ -53,6 +54,7 @@ function send(method: string, path: string, body?: object, as = key) {
   return service.call(method, `${controlPlane}${path}`, { key: as, ...(body && { body }) });
 }
 
+const moving: Record<string, string> = {};
 const refused = { status: 403, body: { code: "forbidden" } };
 const cohort = (planes: string[]) => ({ planes });
 
@@ -144,6 +146,32 @@ describe("a key for some environments", () => {
     const { items } = (await service.call("GET", `${controlPlane}/audit/events?action=access.denied&limit=1`))
       .body;
     expect(items[0]).toMatchObject({ outcome: "denied", details: { held: ["dev"] } });
+  });
+
+  it.each<[string, (slug: string) => Parameters<typeof send>]>([
+    ["edit", (slug) => ["PATCH", `/tenants/${moving[slug]}`, { displayName: "Edited" }]],
+    ["manifest", (slug) => ["POST", "/manifests/apply", { documents: [manifest(slug, plane)] }]],
+    ["scan", (slug) => ["POST", "/drift/scans", { tenantIds: [moving[slug]] }]],
+  ])("makes no %s of what is put elsewhere between its question and the change", async (what, request) => {
+    const slug = `moving-${what}`;
+    const tenantId = await createTenant(service, slug, { planes: [plane] });
+    moving[slug] = tenantId;
+    const registry = service.registry() as { change: Registry["change"] };
+    const { change } = registry;
+    registry.change = async <T>(...asked: Parameters<typeof change>) => {
+      registry.change = change;
+      await change(context, (move) => tenantUpdate(move, tenantId, { planes: [PROD] }));
+      return change(...asked) as Promise<T>;
+    };
+    expect(await send(...request(slug))).toMatchObject(refused);
+    expect(registry.change).toBe(change);
+    const { displayName, planes, managedBy } = (await send("GET", `/tenants/${tenantId}`)).body;
+    expect([displayName, planes, managedBy]).toEqual([slug, [PROD], "api"]);
+    const { items } = (await service.call("GET", `${controlPlane}/audit/events?action=access.denied&limit=1`))
+      .body;
+    expect(items[0]).toMatchObject({ outcome: "denied", details: { held: ["dev"] } });
+    expect(items[0].details.reaches).toContain("prod");
+    expect((await send(...request(slug))).status).toBe(403);
   });
 
   it("overrides no limit of a tenant elsewhere, nor ends such an override", async () => {
