@@ -54,11 +54,14 @@ export interface Operation {
   readonly bodyExamples: readonly unknown[];
   readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, MediaType>> }>>;
   readonly isOpen: boolean;
+  /** The least that may call it; undefined where it needs no key. */
+  readonly role: string | undefined;
   /** Its second path. */
   readonly alsoAt: string | undefined;
 }
 
-interface RawOperation extends Omit<Operation, "method" | "path" | "isOpen" | "alsoAt" | "parameters"> {
+interface RawOperation extends Omit<Operation, "method" | "path" | "isOpen" | "role" | "alsoAt" | "parameters"> {
+  readonly "x-role"?: string;
   readonly "x-also-at"?: string;
   readonly parameters?: readonly Parameter[];
   readonly security?: readonly unknown[];
@@ -97,6 +100,7 @@ function read(method: string, path: string, raw: RawOperation): Operation {
     bodyExamples: json === undefined ? [] : examplesOf(json),
     responses: raw.responses,
     isOpen: raw.security?.length === 0,
+    role: raw["x-role"],
     alsoAt: raw["x-also-at"],
   };
 }
