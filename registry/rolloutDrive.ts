@@ -21,6 +21,7 @@ export interface StoredRolloutTarget {
   readonly planeName: string;
   readonly wave: number;
   readonly status: RolloutTargetStatus;
+  readonly reason: string | null;
   readonly operationId: string | null;
   readonly rollbackRequestedAt: string | null;
   readonly health: RolloutHealth | null;
@@ -82,7 +83,7 @@ async function openRows(db: Reader, rolloutId: string) {
   return await db
     .selectFrom("rolloutTargets as t")
     .leftJoin("operations as o", "o.operationId", "t.operationId")
-    .select(["t.targetId", "t.tenantId", "t.planeName", "t.wave", "t.status", "t.operationId"])
+    .select(["t.targetId", "t.tenantId", "t.planeName", "t.wave", "t.status", "t.reason", "t.operationId"])
     .select(["t.rollbackRequestedAt", "t.health", "t.endedAt", "t.progressAt"])
     .select(["o.status as operationStatus", "o.error", "o.updatedAt", "o.finishedAt"])
     .where("t.rolloutId", "=", rolloutId)

@@ -41,7 +41,7 @@ function startsIn(open: readonly WaveTally[], rollout: RolloutView, underWay: nu
   const actions: Action[] = [];
   let running = underWay;
   for (const tally of open) {
-    const ready = tally.pending.filter((target) => mayStart(target, rollout, now));
+    const ready = decidedFirst(tally.pending.filter((target) => mayStart(target, rollout, now)));
     const room = Math.max(0, roomIn(tally, running));
     const targetIds = ready.slice(0, room).map(({ targetId }) => targetId);
     if (targetIds.length > 0) actions.push({ kind: "start", wave: tally.wave.wave, targetIds });
@@ -50,6 +50,13 @@ function startsIn(open: readonly WaveTally[], rollout: RolloutView, underWay: nu
     if (targetIds.length < ready.length) break;
   }
   return actions;
+}
+
+/** Else those that cannot begin would take the room of those that can, again and again. */
+function decidedFirst(ready: readonly TargetView[]): readonly TargetView[] {
+  const undecided = ready.filter((target) => target.undecided === true);
+  if (undecided.length === 0) return ready;
+  return [...ready.filter((target) => target.undecided !== true), ...undecided];
 }
 
 function mayStart({ mayStartAt, breakerOpen }: TargetView, { emergency }: RolloutView, now: number): boolean {

@@ -53,8 +53,10 @@ export interface TargetView {
   readonly health?: { readonly healthy: boolean; readonly checkedAt: number; readonly reason?: string };
   /** When windows and freezes let it start; `closed`: nobody knows when. Left out: now. */
   readonly mayStartAt?: number | "closed";
-  /** Its plane or region fails so often that nothing more is begun there. */
+  /** Its plane or region fails so often that nothing new is begun there. Taking back is not held up by it. */
   readonly breakerOpen?: boolean;
+  /** The policies could not be evaluated for it: whoever can begin goes first. */
+  readonly undecided?: boolean;
   /** Why it stays as it is: it is pinned. */
   readonly held?: string;
   /** Why it is left out: suspended, archived, gone. */

@@ -11,6 +11,7 @@ import { type OpenBreakers, openBreakers } from "../../breaker/breakers.ts";
 import { windowAt } from "../../windows/evaluate.ts";
 import { incompatibleReleases } from "../choose/incompatible.ts";
 import type { RolloutView, TargetView, WaveView } from "../decide/view.ts";
+import { UNDECIDED } from "../policies.ts";
 
 /**
  * What decide.ts decides on, read in a handful of queries however many targets there are. What keeps a target from beginning
@@ -76,7 +77,7 @@ function waveView(wave: RolloutWave): WaveView {
 }
 
 function targetView(target: StoredRolloutTarget, bar: Bar | undefined): TargetView {
-  const { targetId, wave, status, rollbackRequestedAt, endedAt, progressAt, health } = target;
+  const { targetId, wave, status, reason, rollbackRequestedAt, endedAt, progressAt, health } = target;
   return {
     ...{ targetId, wave, status, rollbackRequested: rollbackRequestedAt !== null },
     endedAt: time(endedAt),
@@ -90,6 +91,7 @@ function targetView(target: StoredRolloutTarget, bar: Bar | undefined): TargetVi
     }),
     ...(bar?.mayStartAt !== undefined && { mayStartAt: bar.mayStartAt }),
     ...(bar?.breakerOpen === true && { breakerOpen: true }),
+    ...(status === "pending" && reason?.startsWith(UNDECIDED) && { undecided: true }),
     ...(bar?.held !== undefined && { held: bar.held }),
     ...(bar?.skip !== undefined && { skip: bar.skip }),
   };
@@ -168,7 +170,10 @@ export function isResting({ deletedAt, requestedState }: Omit<Place, "deployment
 }
 
 /** Whether it is to have what is rolled out when it is wanted again. What has drifted may be another thing by then. */
-export function catchesUp(place: Omit<Place, "deploymentState">, { kind }: Pick<RolloutChange, "kind">): boolean {
+export function catchesUp(
+  place: Omit<Place, "deploymentState">,
+  { kind }: Pick<RolloutChange, "kind">,
+): boolean {
   return kind !== "drift_repair" && isResting(place);
 }
 
