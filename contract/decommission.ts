@@ -63,6 +63,20 @@ const certifiedTargetSchema = z.object({
   resourcesDeleted: z.int(),
   database: z.enum(["dropped", "none"]),
   objectsDeleted: z.int(),
+  /** Certificates of before it was kept lack these two. */
+  resources: z
+    .array(z.object({ type: z.string(), name: z.string() }))
+    .optional()
+    .meta({
+      description:
+        "What was removed: the stacks' resources by type and ARN, or name where they have none, what was dropped in the " +
+        "database server, and where objects lay. What the cloud deletes later is in scheduledForDeletion instead.",
+    }),
+  resourcesUnlisted: z
+    .int()
+    .min(0)
+    .optional()
+    .meta({ description: "How many more there were: 1,000 are listed of one target" }),
   scheduledForDeletion: z.array(z.object({ arn: z.string(), type: z.string(), deletionAt: at.nullable() })),
 });
 export type CertifiedTarget = z.output<typeof certifiedTargetSchema>;

@@ -2,7 +2,7 @@ import { createPublicKey } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { signingKeySchema } from "../contract/decommission.ts";
+import { type CertifiedTarget, signingKeySchema } from "../contract/decommission.ts";
 import { type CertificateVerification, certificateVerify } from "./certificateVerify.ts";
 import { keyIdOf, type PublicKey } from "./signature.ts";
 
@@ -41,17 +41,33 @@ function describe(answer: CertificateVerification): string {
       ? `  archive ${archiveId}: deleted`
       : `  archive ${archiveId}: retained until ${retainUntil}`,
   );
-  const targets = certificate.targets.map(
-    ({ planeName, resourcesDeleted, database, objectsDeleted, scheduledForDeletion }) =>
-      `  ${planeName}: ${resourcesDeleted} resources and ${objectsDeleted} objects deleted, database ${database}, ` +
-      `${scheduledForDeletion.length} more scheduled for deletion`,
-  );
+  const targets = certificate.targets.flatMap(describeTarget);
   return [
     `genuine: tenant ${certificate.slug} (${certificate.tenantId}) was deleted at ${certificate.deletedAt}`,
     ...targets,
     ...archives,
     `signed with key ${keyId}`,
   ].join("\n");
+}
+
+function describeTarget({
+  planeName,
+  resourcesDeleted,
+  database,
+  objectsDeleted,
+  scheduledForDeletion,
+  resources = [],
+  resourcesUnlisted = 0,
+}: CertifiedTarget): string[] {
+  return [
+    `  ${planeName}: ${resourcesDeleted} resources and ${objectsDeleted} objects deleted, database ${database}, ` +
+      `${scheduledForDeletion.length} more scheduled for deletion`,
+    ...resources.map(({ type, name }) => `    ${type} ${name}`),
+    ...(resourcesUnlisted === 0 ? [] : [`    and ${resourcesUnlisted} more that are not named`]),
+    ...scheduledForDeletion.map(
+      ({ type, arn, deletionAt }) => `    ${type} ${arn}: ${deletionAt ?? "later"}`,
+    ),
+  ];
 }
 
 function jsonIn(file: string, what: string): unknown {

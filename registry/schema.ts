@@ -919,7 +919,12 @@ export interface QueueTurnTable {
 
 export type TargetDeletion = Pick<
   CertifiedTarget,
-  "resourcesDeleted" | "database" | "objectsDeleted" | "scheduledForDeletion"
+  | "resourcesDeleted"
+  | "database"
+  | "objectsDeleted"
+  | "scheduledForDeletion"
+  | "resources"
+  | "resourcesUnlisted"
 >;
 
 export interface ArchiveTable {

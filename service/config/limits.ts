@@ -104,6 +104,8 @@ export const limits = {
   decommissionsAtOnce: 50,
   archivesEveryMs: 600_000,
   archivesPurgedAtOnce: 20,
+  /** What a deletion certificate names of one target; the rest is counted. */
+  certifiedResources: 1_000,
   /** What the CLI said in a run is of use while somebody may still ask why it failed. */
   runFolderKeepMs: 14 * 86_400_000,
   /** How long preflight's counts of a plane are believed, and how long the cloud may take for them. */

@@ -10,6 +10,7 @@ import {
   pendingOperations,
   realResources,
   recordedIdentifiers,
+  recordedResources,
   stackOutputs,
 } from "./deployment.ts";
 import type {
@@ -27,6 +28,7 @@ import { cliEnvironment, withoutCliLog, withoutSidecars } from "./environment.ts
 import { EngineError } from "./errors.ts";
 import { checkSpecIdentity, checkStateIdentity } from "./identity.ts";
 import { createMemoryNotes, withNotes } from "./interrupted.ts";
+import type { DestroyRun } from "./job.ts";
 import { createPool } from "./pool.ts";
 import { DEFAULT_STOP_LIMITS, type StopLimits } from "./processes.ts";
 import { recoverStack } from "./recover.ts";
@@ -101,6 +103,10 @@ export function createEngine(options: EngineOptions): Engine {
     async recordedIds(target) {
       const deployment = await store.read(checkTarget(target));
       return deployment === undefined ? new Set() : recordedIdentifiers(deployment);
+    },
+    async recordedResources(target) {
+      const deployment = await store.read(checkTarget(target));
+      return deployment === undefined ? [] : recordedResources(deployment);
     },
     inspect: async (target) => inspection(await noted().read(checkTarget(target))),
     async recover(target, options, hooks) {
@@ -195,10 +201,11 @@ async function destroy(
   hooks?: RunHooks,
 ): Promise<DestroyResult> {
   const deployment = await store.read(checkTarget(target));
-  if (deployment === undefined) return { deleted: 0, summary: {}, existed: false };
+  if (deployment === undefined) return { deleted: 0, resources: [], summary: {}, existed: false };
   checkStateIdentity(deployment, target, tenantId);
   await assertClean(store, deployment, target);
-  return (await runs.run({ kind: "destroy", target }, hooks)) as DestroyResult;
+  const run = (await runs.run({ kind: "destroy", target }, hooks)) as DestroyRun;
+  return { ...run, resources: recordedResources(deployment) };
 }
 
 async function planeOutputs(store: StateStore, target: StackTarget): Promise<Record<string, unknown>> {

@@ -1,6 +1,6 @@
 /** Reads of a Pulumi deployment (what `stack export` prints). Pure: no backend, no process. */
 import { z } from "zod";
-import type { PendingOperation } from "./engine.ts";
+import type { PendingOperation, RecordedResource } from "./engine.ts";
 import { EngineError, resourceOf } from "./errors.ts";
 
 export const STACK_TYPE = "pulumi:pulumi:Stack";
@@ -66,6 +66,16 @@ export function recordedIdentifiers(deployment: Deployment): ReadonlySet<string>
     if (typeof outputs?.arn === "string") found.add(outputs.arn);
   }
   return found;
+}
+
+/** Of the stack's own: neither groups of resources nor what is only read. */
+export function recordedResources(deployment: Deployment): readonly RecordedResource[] {
+  return realResources(deployment)
+    .filter(({ custom, external, id }) => custom === true && external !== true && id)
+    .map(({ type, id = "", outputs }) => ({
+      resourceType: type,
+      name: typeof outputs?.arn === "string" ? outputs.arn : id,
+    }));
 }
 
 /** By URN; only of resources that have any. */

@@ -160,9 +160,17 @@ export interface DriftLook {
   readonly checked: number;
 }
 
+export interface RecordedResource {
+  readonly resourceType: string;
+  /** Its ARN when it has one, else its id. */
+  readonly name: string;
+}
+
 export interface DestroyResult {
   /** Resources deleted by this run. */
   readonly deleted: number;
+  /** What the state held when the run began. */
+  readonly resources: readonly RecordedResource[];
   readonly summary: OpSummary;
   /** False when there was no such stack (which is success: destroying twice is the same as once). */
   readonly existed: boolean;
@@ -251,6 +259,8 @@ export interface Engine {
   export(target: StackTarget): Promise<unknown>;
   /** Physical ids and ARNs of everything in the stack's state; none when there is no such stack. */
   recordedIds(target: StackTarget): Promise<ReadonlySet<string>>;
+  /** What there is in the cloud by the stack's state; nothing when there is no such stack. */
+  recordedResources(target: StackTarget): Promise<readonly RecordedResource[]>;
   /** Whether the stack exists and whether an earlier run left operations pending, as its state says and this engine knows. */
   inspect(target: StackTarget): Promise<StackInspection>;
   /**

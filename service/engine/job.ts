@@ -51,7 +51,9 @@ export interface RefreshJob extends JobBase {
 
 export type Job = ProgramJob | DriftJob | DestroyJob | RefreshJob;
 
-export type JobResult = PreviewResult | UpResult | DriftLook | DestroyResult | RefreshResult;
+/** What was there is known before the run. */
+export type DestroyRun = Omit<DestroyResult, "resources">;
+export type JobResult = PreviewResult | UpResult | DriftLook | DestroyRun | RefreshResult;
 
 export interface RefreshResult {
   readonly summary: OpSummary;

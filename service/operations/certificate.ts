@@ -12,6 +12,7 @@ import type { TargetDeletion } from "../../registry/schema.ts";
 import { targetDeletions } from "../../registry/target.ts";
 import { tenantTransitionComplete } from "../../registry/tenantLifecycle.ts";
 import type { ServiceContext } from "../app/context.ts";
+import { limits } from "../config/limits.ts";
 import { signerOf } from "../signing/signer.ts";
 
 /** The last change of a tenant: nothing of it is left, and the certificate says what was there. */
@@ -91,13 +92,26 @@ function certifiedTarget({
     database: "none",
     objectsDeleted: 0,
     scheduledForDeletion: [],
+    resources: [],
+    resourcesUnlisted: 0,
   };
-  return { targetId, planeName, region, projectName, stackName, ...(deletion ?? nothing) };
+  const { resources, ...removed } = deletion ?? nothing;
+  const later = new Set(removed.scheduledForDeletion.map(({ arn }) => arn));
+  const gone = resources?.filter(({ name }) => !later.has(name));
+  return {
+    targetId,
+    planeName,
+    region,
+    projectName,
+    stackName,
+    ...removed,
+    ...(gone && { resources: gone }),
+  };
 }
 
 /** A target may be emptied more than once: archived, restored, archived again, destroyed. */
 export function addDeletions(earlier: TargetDeletion | null, later: TargetDeletion): TargetDeletion {
-  if (earlier === null) return later;
+  if (earlier === null) return { ...later, ...named([], later) };
   const known = new Map(earlier.scheduledForDeletion.map((one) => [one.arn, one]));
   for (const one of later.scheduledForDeletion) known.set(one.arn, one);
   return {
@@ -105,5 +119,21 @@ export function addDeletions(earlier: TargetDeletion | null, later: TargetDeleti
     database: earlier.database === "dropped" || later.database === "dropped" ? "dropped" : "none",
     objectsDeleted: earlier.objectsDeleted + later.objectsDeleted,
     scheduledForDeletion: [...known.values()].sort((left, right) => (left.arn < right.arn ? -1 : 1)),
+    // What was removed before anybody kept its names can only be counted.
+    ...named([{ resourcesUnlisted: earlier.resourcesDeleted, ...earlier }], later),
   };
+}
+
+type Named = Pick<TargetDeletion, "resources" | "resourcesUnlisted">;
+
+/** Each once, by type and name, as many as a certificate names. */
+function named(earlier: readonly Named[], later: Named): Required<Named> {
+  const all = [...earlier, later];
+  const byName = new Map(
+    all.flatMap(({ resources = [] }) => resources).map((one) => [`${one.type} ${one.name}`, one]),
+  );
+  const sorted = [...byName.keys()].sort().flatMap((key) => byName.get(key) ?? []);
+  const resources = sorted.slice(0, limits.certifiedResources);
+  const counted = all.reduce((sum, { resourcesUnlisted = 0 }) => sum + resourcesUnlisted, 0);
+  return { resources, resourcesUnlisted: counted + sorted.length - resources.length };
 }

@@ -246,7 +246,7 @@ async function deleteObjects(run: StepRun): Promise<Record<string, unknown>> {
   const remove = () => run.service.cloud.deleteObjects({ ...cloud, bucket, prefix });
   const { objects } = await unlessGone(isOwnBucket, remove, { objects: 0 });
   await run.say(`${objects} objects are deleted`);
-  return { objects };
+  return { objects, from: `s3://${bucket}/${prefix}` };
 }
 
 function differs(what: string): StepError {

@@ -12,6 +12,7 @@ import {
 } from "../../registry/target.ts";
 import { tenantGet, tenantWrite } from "../../registry/tenant.ts";
 import { stackName } from "../../stacks/tenant/names.ts";
+import { namesOf } from "./removal.ts";
 import { type EndedRun, oldStateOf } from "./saga.ts";
 import { resolvedOf } from "./steps.ts";
 
@@ -71,7 +72,8 @@ export async function recordUnfinished(change: Change, run: EndedRun): Promise<v
   const stood = left === "old" ? oldStateOf(input) : input.before;
   if (left === "between" || left === "new" || stood === undefined) {
     const patch = { deploymentState: "failed", lastOperationStatus: outcome } as const;
-    await targetUpdate(change, target.targetId, patch, options);
+    const deletion = await namesOf(change, run);
+    await targetUpdate(change, target.targetId, { ...patch, ...(deletion && { deletion }) }, options);
     return;
   }
   const { drift: _drift, ...before } = stood;

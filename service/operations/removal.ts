@@ -1,6 +1,8 @@
 import type { Change } from "../../registry/registry.ts";
 import type { TargetDeletion } from "../../registry/schema.ts";
 import { targetDeletion } from "../../registry/target.ts";
+import { limits } from "../config/limits.ts";
+import type { RecordedResource } from "../engine/engine.ts";
 import { addDeletions } from "./certificate.ts";
 import { dataPlaceOf } from "./dataPlace.ts";
 import { stackOf, withRecovery } from "./engineRun.ts";
@@ -18,11 +20,37 @@ export const destroyStep: Step = {
   async run(run) {
     const { tenantId } = run.target;
     const stack = { ...stackOf(run), tenantId };
-    const result = await withRecovery(run, () => run.service.engine.destroy(stack, run.hooks));
+    const destroyed = await withRecovery(run, () => run.service.engine.destroy(stack, run.hooks));
+    const { resources, ...result } = destroyed;
     await run.say(result.existed ? `${result.deleted} resources are deleted` : "There was no stack");
-    return { ...result };
+    return { ...result, ...removing(resources) };
   },
 };
+
+/** With what is to be destroyed after this step: a destruction that was cut off finds less of it when it is done again. */
+export function namingStack(step: Step): Step {
+  return {
+    ...step,
+    async run(run) {
+      const resources = await run.service.engine.recordedResources(stackOf(run));
+      return { ...(await step.run(run)), ...removing(resources) };
+    },
+  };
+}
+
+type Removed = NonNullable<TargetDeletion["resources"]>;
+
+interface Removing {
+  readonly removes: Removed;
+  readonly removesUnlisted: number;
+}
+
+function removing(resources: readonly RecordedResource[]): Removing {
+  const removes = resources
+    .slice(0, limits.certifiedResources)
+    .map(({ resourceType: type, name }) => ({ type, name }));
+  return { removes, removesUnlisted: resources.length - removes.length };
+}
 
 /** Asks the cloud, not the state, what is left. Listings lag on AWS, so finding something is worth another look. */
 export const orphanScanStep: Step = {
@@ -56,13 +84,42 @@ export const orphanScanStep: Step = {
 
 /** What this run has removed, with what earlier ones had, for the deletion certificate. */
 export async function deletionOf(change: Change, { results, target }: EndedRun): Promise<TargetDeletion> {
-  const dropped = results.drop_database?.dropped;
-  return addDeletions(await targetDeletion(change.db, target.targetId), {
-    resourcesDeleted: Number(results.destroy?.deleted ?? 0),
-    database: Array.isArray(dropped) && dropped.length > 0 ? "dropped" : "none",
-    objectsDeleted:
-      Number(results.delete_objects?.objects ?? 0) + Number(results.delete_late_objects?.objects ?? 0),
-    scheduledForDeletion: (results.scan_for_orphans?.scheduledForDeletion ??
+  return addDeletions(await targetDeletion(change.db, target.targetId), removedBy(results));
+}
+
+/**
+ * The names alone, of a run that ended before all was gone: what it took away is not there for the next one to name. Whoever goes on with
+ * it counts what it counted.
+ */
+export async function namesOf(
+  change: Change,
+  { results, target }: EndedRun,
+): Promise<TargetDeletion | undefined> {
+  if (results.drop_database === undefined && results.delete_objects === undefined) return undefined;
+  const counted = { resourcesDeleted: 0, objectsDeleted: 0, resourcesUnlisted: 0 };
+  const later = { ...removedBy(results), ...counted };
+  return addDeletions(await targetDeletion(change.db, target.targetId), later);
+}
+
+function removedBy(results: EndedRun["results"]): TargetDeletion {
+  const { drop_database, delete_objects, delete_late_objects, destroy, scan_for_orphans } = results;
+  const dropped = (drop_database?.dropped ?? []) as readonly string[];
+  const objects = [delete_objects, delete_late_objects].map((result) => Number(result?.objects ?? 0));
+  const objectsDeleted = objects.reduce((sum, count) => sum + count, 0);
+  // Both have read the stack's state: before anything was destroyed, and after what a cut had left open was settled.
+  const stack = [delete_objects, destroy].map((result) => (result ?? {}) as Partial<Removing>);
+  const resources: Removed = [
+    ...stack.flatMap(({ removes = [] }) => removes),
+    ...dropped.map((name) => ({ type: "postgresql", name })),
+    ...(objectsDeleted === 0 ? [] : [{ type: "s3:objects", name: String(delete_objects?.from) }]),
+  ];
+  return {
+    resourcesDeleted: Number(destroy?.deleted ?? 0),
+    database: dropped.length > 0 ? "dropped" : "none",
+    objectsDeleted,
+    scheduledForDeletion: (scan_for_orphans?.scheduledForDeletion ??
       []) as TargetDeletion["scheduledForDeletion"],
-  });
+    resources,
+    resourcesUnlisted: Math.max(...stack.map(({ removesUnlisted = 0 }) => removesUnlisted)),
+  };
 }

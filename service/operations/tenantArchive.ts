@@ -14,7 +14,7 @@ import {
   verifyArchiveStep,
 } from "./dataSteps.ts";
 import { nextGeneration, recordUnfinished } from "./observed.ts";
-import { deletionOf, destroyStep, orphanScanStep } from "./removal.ts";
+import { deletionOf, destroyStep, namingStack, orphanScanStep } from "./removal.ts";
 import { publishRoutingStep } from "./routingStep.ts";
 import type { ArchiveInput, Saga, Step, StepRun } from "./saga.ts";
 import { appliedSpecStep, deployStep, resolvedOf, resolvedOnce, steadyStep } from "./steps.ts";
@@ -101,7 +101,7 @@ export const tenantArchive: Saga = {
     ...[resolveStep, deployStep, steadyStep].map(unlessVerified),
     ...[closeDatabaseStep, dumpDatabaseStep, archiveObjectsStep].map(unlessVerified),
     ...[verifyStep, recordArchiveStep],
-    ...[dropDatabaseStep, deleteObjectsStep, destroyStep, orphanScanStep],
+    ...[dropDatabaseStep, namingStack(deleteObjectsStep), destroyStep, orphanScanStep],
   ],
   async end(change, run) {
     if (run.outcome !== "succeeded") return recordUnfinished(change, run);

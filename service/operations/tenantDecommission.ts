@@ -6,7 +6,7 @@ import { finishDecommission } from "./certificate.ts";
 import { dataPlaceOf } from "./dataPlace.ts";
 import { closeDatabaseStep, destroyDatabaseStep, destroyObjectsStep } from "./dataSteps.ts";
 import { recordUnfinished } from "./observed.ts";
-import { deletionOf, destroyStep, orphanScanStep } from "./removal.ts";
+import { deletionOf, destroyStep, namingStack, orphanScanStep } from "./removal.ts";
 import { publishRoutingStep } from "./routingStep.ts";
 import { type Saga, type Step, StepError, type StepRun } from "./saga.ts";
 
@@ -76,7 +76,8 @@ export const tenantDecommission: Saga = {
   kind: "tenant_decommission",
   steps: [
     ...[checkHoldStep, publishRoutingStep, closeDatabaseStep],
-    ...[destroyDatabaseStep, destroyObjectsStep, destroyStep, deleteLateObjectsStep].map(unlessHeld),
+    ...[destroyDatabaseStep, namingStack(destroyObjectsStep)].map(unlessHeld),
+    ...[destroyStep, deleteLateObjectsStep].map(unlessHeld),
     ...[orphanScanStep, unlessHeld(deleteArchivesStep)],
   ],
   async end(change, run) {

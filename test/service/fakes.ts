@@ -138,6 +138,8 @@ function fakeEngine(world: FakeWorld): Engine {
     world.stacks.set(key, { spec, findings: [], leftovers: [], healthy: true });
     return { outputs: outputsOf(spec), summary: { create: 26 }, changed: true, resources: 26 };
   };
+  const recordedIn = (target: StackTarget) =>
+    world.stacks.has(keyOf(target)) ? [{ resourceType: "aws:ecs/service:Service", name: SERVICE_ARN }] : [];
   return {
     preview: (spec, hooks) => preview("preview", spec, hooks),
     previewRepair: (spec, hooks) => preview("previewRepair", spec, hooks),
@@ -153,6 +155,7 @@ function fakeEngine(world: FakeWorld): Engine {
       }),
     destroy: (target, hooks) =>
       run("destroy", keyOf(target), hooks, () => {
+        const resources = recordedIn(target);
         const existed = world.stacks.delete(keyOf(target));
         return { deleted: existed ? 26 : 0, summary: {}, existed };
       }),
@@ -167,7 +170,8 @@ function fakeEngine(world: FakeWorld): Engine {
       return outputs;
     },
     export: async () => ({}),
-    recordedIds: async (target) => new Set(world.stacks.has(keyOf(target)) ? [SERVICE_ARN] : []),
+    recordedIds: async (target) => new Set(recordedIn(target).map(({ name }) => name)),
+    recordedResources: async (target) => recordedIn(target),
     inspect: async (target) => ({
       exists: world.stacks.has(keyOf(target)),
       resources: 26,

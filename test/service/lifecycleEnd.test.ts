@@ -10,6 +10,7 @@ import {
   controlPlane,
   createRelease,
   createTenant,
+  ended,
   run,
   startTestService,
   type TestService,
@@ -183,6 +184,33 @@ describe("destroying", () => {
   });
 });
 
+it("says of a cancellation past the point of no return what is left, and a retry goes forward", async () => {
+  const tenantId = await active("changed-minds");
+  const gate = Promise.withResolvers<void>();
+  service.world.gate = gate.promise;
+  const runs = service.world.runs.length;
+  const now = endOf("changed-minds", { immediately: true });
+  const { body } = await call("POST", `/tenants/${tenantId}/decommission`, now);
+  const [{ operationId }] = body.operations;
+  await waitFor("the destruction", async () => service.world.runs[runs]);
+  expect((await call("POST", `/operations/${operationId}/cancel`)).status).toBe(202);
+  const operation = await ended(service, operationId);
+  service.world.gate = undefined;
+  expect(operation).toMatchObject({
+    ...{ status: "cancelled", compensation: null },
+    error: { code: "cancelled_midway", step: "destroy", retryable: false },
+  });
+  expect(operation.error.message).toMatch(
+    /as drop_database cannot be undone: .*drop_database, delete_objects, destroy/,
+  );
+  expect(await targetOf(tenantId)).toMatchObject({ deploymentState: "failed" });
+  const { items } = await get(`/audit/events?tenantId=${tenantId}&action=operation.cancelled`);
+  expect(items[0].details).toMatchObject({ left: "between", code: "cancelled_midway" });
+  const [retried] = [(await call("POST", `/operations/${operationId}/retry`, {})).body];
+  expect(await ended(service, retried.operationId)).toMatchObject({ status: "succeeded" });
+  expect(await get(`/tenants/${tenantId}`)).toMatchObject({ status: "deleted" });
+});
+
 it("ends a tenant whose own database and bucket went with a destruction that failed after them", async () => {
   const tenantId = await active("half-gone", { plan: "enterprise", isolation: "dedicated" });
   const { data } = service.world;
@@ -348,6 +376,12 @@ describe("the deletion certificate", () => {
           database: "dropped",
           objectsDeleted: 1,
           scheduledForDeletion: [{ arn, type: "secretsmanager:secret", deletionAt }],
+          resources: [
+            { type: "aws:ecs/service:Service", name: "arn:aws:ecs:::service/a" },
+            { type: "postgresql", name: "schema" },
+            { type: "s3:objects", name: `s3://dev-data/tenants/${tenantId}/` },
+          ],
+          resourcesUnlisted: 0,
         },
       ],
       archives: [{ archiveId: archive.archiveId, state: "retained", retainUntil: archive.retainUntil }],
@@ -368,6 +402,28 @@ describe("the deletion certificate", () => {
     });
   });
 
+  it("names what a destruction had removed that was cut off, also when it is asked for anew", async () => {
+    const tenantId = await active("cut-off");
+    const { engine, stacks } = service.world;
+    const destroy = engine.destroy.bind(engine);
+    Object.assign(engine, {
+      destroy: async ({ projectName, stackName }: { projectName: string; stackName: string }) => {
+        stacks.delete(`${projectName}/${stackName}`);
+        throw new EngineError("engine_failed", "the connection was lost");
+      },
+    });
+    const now = endOf("cut-off", { immediately: true });
+    const [failed] = await run(service, `/tenants/${tenantId}/decommission`, now);
+    Object.assign(engine, { destroy });
+    expect(failed).toMatchObject({ status: "failed", error: { code: "engine_failed", step: "destroy" } });
+    await run(service, `/tenants/${tenantId}/decommission`, now);
+    const { certificate } = await get(`/tenants/${tenantId}/deletion-certificate`);
+    expect(certificate.targets[0].resources).toEqual([
+      { type: "aws:ecs/service:Service", name: "arn:aws:ecs:::service/a" },
+      { type: "postgresql", name: "schema" },
+    ]);
+  });
+
   it("is verified by a command that needs no service", async () => {
     const tenantId = await active("commanded");
     await run(service, `/tenants/${tenantId}/decommission`, endOf("commanded", { immediately: true }));
@@ -383,7 +439,9 @@ describe("the deletion certificate", () => {
     expect(verify()).toMatchObject({
       stderr: "",
       status: 0,
-      stdout: expect.stringContaining("genuine: tenant commanded"),
+      stdout: expect.stringMatching(
+        /genuine: tenant commanded.*aws:ecs\/service:Service arn:aws:ecs:::service\/a/s,
+      ),
     });
     signed.certificate.slug = "another";
     writeFileSync(file, JSON.stringify(signed));

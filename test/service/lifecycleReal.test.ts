@@ -129,6 +129,7 @@ describe("a tenant's whole life", () => {
   });
 
   it("is decommissioned for good: nothing is left but what the certificate says", async () => {
+    const before = (await present()).map(({ id, properties: { arn } }) => (typeof arn === "string" ? arn : id));
     await run("/decommission", { confirmSlug: "phoenix", reason: "contract ended", immediately: true });
     expect(await tenant()).toMatchObject({ status: "deleted" });
     expect(await present()).toEqual([]);
@@ -141,6 +142,12 @@ describe("a tenant's whole life", () => {
     expect(certified.objectsDeleted).toBe(objectKeys.length * 2);
     const scheduled = (await listing(tenantId)).filter(({ state }) => state === "scheduled_for_deletion");
     expect(certified.scheduledForDeletion).toHaveLength(scheduled.length);
+    const named = [
+      ...certified.resources.map(({ name }: { name: string }) => name),
+      ...certified.scheduledForDeletion.map(({ arn }: { arn: string }) => arn),
+    ];
+    expect(before.filter((arn) => !named.includes(arn))).toEqual([]);
+    expect(named).toContain(`s3://${dataBucket}/tenants/${tenantId}/`);
     expect(signed.certificate.archives).toMatchObject([{ archiveId: archive.archiveId, state: "retained" }]);
     expect(await get("/audit/verification")).toMatchObject({ verified: true, breaks: [] });
   });
