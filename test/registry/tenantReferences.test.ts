@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { migrations } from "../../registry/migrations/index.ts";
 import type { Registry } from "../../registry/registry.ts";
+import { insertBare } from "./bareRow.ts";
 import { describeDialects, type TestDatabase } from "./support.ts";
 
 /** Tables whose rows name a tenant without a foreign key, each with its reason; whatever else names one must have it. */
@@ -60,10 +61,13 @@ describeDialects("a table that names a tenant", (create, dialect) => {
   it("keeps what it held when the reference was added, and takes no tenant that there is not", async () => {
     const database = await create({ empty: true });
     await database.migrate(migrations.filter(({ name }) => name < "0026_tenant_references"));
-    for (const [table, known] of ROWS) await insert(database, table, known);
+    for (const [table, known] of ROWS) await insertBare(database, dialect, table, known);
     const read = async (table: string) => (await database.raw(`select * from ${table}`))[0];
     const before = [await read("rollout_targets"), await read("drift_scan_targets")];
-    expect(before).toMatchObject([{ tenant_id: "t1", rollout_id: "r1" }, { tenant_id: "t1", scan_id: "s1" }]);
+    expect(before).toMatchObject([
+      { tenant_id: "t1", rollout_id: "r1" },
+      { tenant_id: "t1", scan_id: "s1" },
+    ]);
     await database.migrate(migrations);
     expect([await read("rollout_targets"), await read("drift_scan_targets")]).toEqual(before);
     for (const table of ["rollout_targets", "drift_scan_targets"]) {
@@ -71,16 +75,6 @@ describeDialects("a table that names a tenant", (create, dialect) => {
       await expect(write, table).rejects.toThrow(/foreign key/i);
     }
   });
-
-  async function insert(database: TestDatabase, table: string, known: Readonly<Record<string, string>>) {
-    const columns = await database.raw(REQUIRED[dialect](table));
-    const row = Object.fromEntries(
-      columns.map(({ name, type }) => [String(name), /int/i.test(String(type)) ? "0" : "'{}'"]),
-    );
-    for (const [name, value] of Object.entries(known)) row[name] = `'${value}'`;
-    const names = Object.keys(row).map((name) => `"${name}"`);
-    await database.raw(`insert into ${table} (${names}) values (${Object.values(row)})`);
-  }
 });
 
 /** In an order in which each refers to earlier ones only. */
@@ -93,12 +87,3 @@ const ROWS: readonly (readonly [table: string, known: Readonly<Record<string, st
   ["drift_scans", { scan_id: "s1" }],
   ["drift_scan_targets", { scan_id: "s1", target_id: "g1", tenant_id: "t1" }],
 ];
-
-/** The columns that a row cannot do without, with their types. */
-const REQUIRED: Readonly<Record<Registry["dialect"], (table: string) => string>> = {
-  sqlite: (table) => `select name, type from pragma_table_info('${table}')
-    where "notnull" = 1 and dflt_value is null`,
-  postgresql: (table) => `select column_name as name, data_type as type from information_schema.columns
-    where table_schema = current_schema() and table_name = '${table}'
-      and is_nullable = 'NO' and column_default is null`,
-};
