@@ -121,7 +121,6 @@ function checkStart(scene: Scene, view: TargetView): void {
 
 function checkRollBack(view: TargetView): void {
   must(view.rollbackRequested, "nobody asked for a rollback", view);
-  must(view.breakerOpen !== true, "a rollback begins past an open breaker", view);
 }
 
 function checkBakeEnd({ world: { rollout, now }, bakesNow }: Scene, view: TargetView): void {

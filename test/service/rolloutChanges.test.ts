@@ -5,6 +5,7 @@ import {
   createRelease,
   plane,
   releaseBody,
+  run,
   startTestService,
   type TestService,
   waitFor,
@@ -76,22 +77,24 @@ describe("a change of the record", () => {
   });
 
   it("is taken back to what somebody has set after the rollout was made, and never to what was there before that", async () => {
-    const [tenantId = "", other = ""] = tenants;
+    const [tenantId = "", other = "", third = ""] = tenants;
     const change = { kind: "field", field: "settings.LOG_LEVEL", value: "debug" };
     const rollout = await rollouts.previewed({ change, ...all });
-    const set = (id: string, LOG_LEVEL: string) =>
+    const set = (id: string, LOG_LEVEL: string, more: object = {}) =>
       service.call("PATCH", `${controlPlane}/tenants/${id}`, {
-        body: { config: { settings: { LOG_LEVEL } } },
+        body: { config: { settings: { LOG_LEVEL, ...more } } },
       });
     expect(await set(tenantId, "warn")).toMatchObject({ status: 200 });
     await rollouts.start(rollout);
     expect(await rollouts.ended(rollout.rolloutId)).toMatchObject({ status: "succeeded" });
     expect((await tenant(tenantId)).config.settings).toEqual({ LOG_LEVEL: "debug" });
     expect(await set(other, "error")).toMatchObject({ status: 200 });
+    expect(await set(third, "debug", { FONT: "large" })).toMatchObject({ status: 200 });
     await rollouts.post(`/rollouts/${rollout.rolloutId}/rollback`, { scope: { kind: "all" } });
     expect(await rollouts.ended(rollout.rolloutId)).toMatchObject({ status: "rolled_back" });
     expect((await tenant(tenantId)).config.settings).toEqual({ LOG_LEVEL: "warn" });
     expect((await tenant(other)).config.settings).toEqual({ LOG_LEVEL: "error" });
+    expect((await tenant(third)).config.settings).toEqual({ FONT: "large" });
     await releasePins();
     const clear = { kind: "field", field: "settings.LOG_LEVEL", value: null };
     await rollouts.run({ change: clear, ...all });
@@ -170,9 +173,6 @@ describe("a target does not begin", () => {
     const emergency = { reason: "security fix" };
     const done = await rollouts.run({ change, ...all, emergency });
     expect(done).toMatchObject({ status: "succeeded", counts: { succeeded: 3 } });
-    await service.call("DELETE", `${controlPlane}/windows/${made.body.windowId}?reason=over`);
-  });
-
     for (const tenantId of tenants) {
       const { items } = await rollouts.get(`/audit/events?tenantId=${tenantId}&action=window.bypassed`);
       expect(items).toMatchObject([
@@ -186,6 +186,9 @@ describe("a target does not begin", () => {
         },
       ]);
     }
+    await service.call("DELETE", `${controlPlane}/windows/${made.body.windowId}?reason=over`);
+  });
+
   it("where engine and cloud keep failing, until the breaker closes", async () => {
     const releaseNumber = await createRelease(service, "3.0.0");
     const bad = new EngineError("provider_failed", "Cannot update: refused by the cloud");
@@ -218,6 +221,32 @@ describe("a target does not begin", () => {
 });
 
 describe("a rollback", () => {
+  it("goes on past an open breaker, as what it takes back may have opened it", async () => {
+    const before = (await rollouts.get(`/tenants/${tenants[0]}/targets`)).items[0].currentReleaseNumber;
+    const change = { kind: "release", releaseNumber: await createRelease(service, "4.0.0") };
+    const done = await rollouts.run({ change, ...all });
+    expect(done).toMatchObject({ status: "succeeded", counts: { succeeded: 3 } });
+    const bad = new EngineError("provider_failed", "Cannot update: refused by the cloud");
+    service.world.failures = [bad, undefined, bad, undefined, bad, undefined];
+    for (const id of tenants) {
+      const [operation] = await run(service, `/tenants/${id}/deploy`, { force: true });
+      expect(operation).toMatchObject({ status: "failed", compensation: "succeeded" });
+    }
+    const scope = `plane/${plane}`;
+    const { items } = await rollouts.get("/breakers?state=open");
+    expect(items.map((one: { scope: string }) => one.scope)).toContain(scope);
+    await rollouts.post(`/rollouts/${done.rolloutId}/rollback`, { scope: { kind: "all" } });
+    expect(await rollouts.ended(done.rolloutId)).toMatchObject({
+      ...{ status: "rolled_back", counts: { rolled_back: 3 } },
+    });
+    for (const id of tenants) {
+      const [target] = (await rollouts.get(`/tenants/${id}/targets`)).items;
+      expect(target).toMatchObject({ currentReleaseNumber: before, deploymentState: "ready" });
+    }
+    await rollouts.post(`/breakers/${encodeURIComponent(scope)}/reset`, { reason: "mended" });
+    await releasePins();
+  });
+
   it("keeps a target where it is when the release before does not know its schema", async () => {
     const releaseOf = async (schemaVersion: number, from: number) => {
       const compatibleSchemas = { from, to: schemaVersion };
