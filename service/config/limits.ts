@@ -81,11 +81,11 @@ export const limits = {
   previewLookMs: 500,
   /** Targets that are begun in one change. */
   rolloutStartsAtOnce: 25,
+  /** Rollouts that passed a resting target by which it catches up with; of more, the last. */
+  catchUpRollouts: 1_000,
   gateBodyBytes: 64 * 1024,
   gateConcurrency: 8,
   /** A target that bakes has failed when it is not well so many looks in a row: tasks may be moved by autoscaling. */
-  /** Rollouts that passed a resting target by which it catches up with; of more, the last. */
-  catchUpRollouts: 1_000,
   gateLooks: 3,
   breakerWindowMs: 600_000,
   breakerCoolDownMaxMs: 1_800_000,

@@ -110,7 +110,12 @@ export function createEngine(options: EngineOptions): Engine {
     },
     inspect: async (target) => inspection(await noted().read(checkTarget(target))),
     async recover(target, options, hooks) {
-      const recovered = await recoverStack({ runs, store: noted(hooks) }, checkTarget(target), options, hooks);
+      const recovered = await recoverStack(
+        { runs, store: noted(hooks) },
+        checkTarget(target),
+        options,
+        hooks,
+      );
       await (hooks?.notes ?? own).forget(target);
       return inspection(recovered);
     },

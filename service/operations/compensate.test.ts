@@ -13,12 +13,21 @@ const step = (name: string, undo: Step["undo"]): Step => ({
 });
 const back = async () => void undone.push("called");
 const saga = {
-  steps: [step("look", undefined), step("deploy", back), step("destroy", "impossible"), step("scan", undefined)],
+  steps: [
+    step("look", undefined),
+    step("deploy", back),
+    step("destroy", "impossible"),
+    step("scan", undefined),
+  ],
 } as unknown as Saga;
 const past = { cause: undefined, undone: new Set(), cutOff: undefined } as unknown as PastRun;
 const cancelled: Cause = { outcome: "cancelled", error: undefined };
 
-function compensated(steps: readonly string[], cause: Cause, onFailure: "keep" | "compensate" = "compensate") {
+function compensated(
+  steps: readonly string[],
+  cause: Cause,
+  onFailure: "keep" | "compensate" = "compensate",
+) {
   const execution = { operation: { onFailure } } as unknown as Execution;
   return compensate(execution, saga, { cause, results: {}, steps: new Set(steps), past });
 }
@@ -40,7 +49,9 @@ it("says the same of what was asked to be kept", async () => {
   const { left, error } = await compensated(["look", "deploy"], cancelled, "keep");
   expect(left).toBe("between");
   expect(error).toMatchObject({ code: CANCELLED_MIDWAY, step: "deploy" });
-  expect(error?.message).toMatch(/as was asked \(onFailure keep\): all or part of what deploy did is there\. Retry/);
+  expect(error?.message).toMatch(
+    /as was asked \(onFailure keep\): all or part of what deploy did is there\. Retry/,
+  );
 });
 
 it("adds it to the reason of a failure and of a deadline, whose code stays", async () => {
@@ -49,7 +60,9 @@ it("adds it to the reason of a failure and of a deadline, whose code stays", asy
     const answer = await compensated(["deploy", "destroy"], { outcome, error });
     expect(answer.left).toBe("between");
     expect(answer.error).toMatchObject({ code: "provider_denied", step: "destroy" });
-    expect(answer.error?.message).toMatch(/^Cannot delete\. Nothing was undone, as destroy cannot be undone: .* forward/);
+    expect(answer.error?.message).toMatch(
+      /^Cannot delete\. Nothing was undone, as destroy cannot be undone: .* forward/,
+    );
   }
 });
 

@@ -23,7 +23,9 @@ export const lookAgainStep: Step = {
       await run.say("What differs is what was seen");
       return { digest };
     }
-    await run.change((change) => driftFindingsReport(change, target, null, seen), { tenantId: target.tenantId });
+    await run.change((change) => driftFindingsReport(change, target, null, seen), {
+      tenantId: target.tenantId,
+    });
     throw new StepError(
       "findings_changed",
       "Cannot repair: what differs must be what was seen when the repair was asked for, and by now something else " +

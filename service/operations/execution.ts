@@ -186,13 +186,11 @@ async function stepRun(
   const causeId = input.causeId ?? operation.operationId;
   return {
     ...{ service, operation, causeId, input, target, results, hooks, ...past },
-    say: async (message, data) => say(execution, step.name, message, data),
     change: (work, scope) => changeAsOwner(execution, work, scope),
+    say: async (message, data) => say(execution, step.name, message, data),
   };
 }
 
-/** What the journal keeps of a step's result. */
-export function keptOf(step: Step, result: Record<string, unknown>): Record<string, unknown> {
 function changeAsOwner<T>(
   { service, operation, fencingToken }: Execution,
   work: (change: Change) => Promise<T>,
@@ -205,6 +203,8 @@ function changeAsOwner<T>(
   return service.registry.change(controllerFor(operation), fenced, scope);
 }
 
+/** What the journal keeps of a step's result. */
+export function keptOf(step: Step, result: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(result).filter(([name]) => step.inMemory?.includes(name) !== true),
   );

@@ -40,8 +40,8 @@ export async function recordDeployed(
   const details = { unchanged: applied.unchanged === true, resources: applied.resources ?? null };
   const { reason } = operation;
   await targetUpdate(change, target.targetId, patch, { action: "target.deployed", reason, details });
-  if (state === "suspended" && target.suspensionMode !== "access") {
   if (input.caughtUpAt !== undefined) await rolloutsCaughtUp(change, target.targetId, input.caughtUpAt);
+  if (state === "suspended" && target.suspensionMode !== "access") {
     await targetObserve(change, target.targetId, { health: "unknown", healthReason: "suspended" });
   } else if (results.wait_until_steady?.services !== undefined) {
     await targetObserve(change, target.targetId, { health: "healthy" });

@@ -57,14 +57,14 @@ export interface StepRun {
   readonly untouched: boolean;
   /** Name, events into the journal, and cancelling, for an engine run. */
   readonly hooks: RunHooks & { readonly runId: string; readonly signal: AbortSignal };
-  say(message: string, data?: Record<string, unknown>): Promise<void>;
-}
-
   /**
    * A change in the service's name by the operation's owner. A step that stood still while somebody else took the operation over writes
    * nothing over what that one has written: the change is refused with LeaseLostError.
    */
   change<T>(work: (change: Change) => Promise<T>, scope?: ChangeScope): Promise<T>;
+  say(message: string, data?: Record<string, unknown>): Promise<void>;
+}
+
 export interface EndedRun {
   readonly service: Pick<ServiceContext, "settings">;
   readonly operation: Operation;
@@ -88,11 +88,11 @@ export interface OperationInput {
   /** What was previewed: another spec or another plan is refused before anything is changed. */
   readonly plan?: PreviewedPlan;
   readonly archive?: ArchiveInput;
+  /** Of a target that is wanted again: rollouts that passed it by until then (ISO 8601) are in what is asked for. */
+  readonly caughtUpAt?: string;
   /** A drift repair only puts right what was seen: the digest of it. */
   readonly findings?: { readonly digest: string };
   /** A drift repair that nobody asked for deletes and replaces nothing. */
-  /** Of a target that is wanted again: rollouts that passed it by until then (ISO 8601) are in what is asked for. */
-  readonly caughtUpAt?: string;
   readonly automatic?: true;
   /** What a retry asks for again: the request had written it on the target and the tenant. */
   readonly wanted?: WantedState;

@@ -157,7 +157,7 @@ function fakeEngine(world: FakeWorld): Engine {
       run("destroy", keyOf(target), hooks, () => {
         const resources = recordedIn(target);
         const existed = world.stacks.delete(keyOf(target));
-        return { deleted: existed ? 26 : 0, summary: {}, existed };
+        return { deleted: existed ? 26 : 0, resources, summary: {}, existed };
       }),
     outputs: async (target) => {
       const stack = world.stacks.get(keyOf(target));

@@ -92,7 +92,14 @@ const writing: readonly Writing[] = [
     ...{ kind: "drift_repair", step: "check_automatic", direction: "run" },
     meanwhile: () => {
       service.world.plan = () => [
-        { urn: "u", op: "delete", resourceType: "t", logicalName: "n", properties: [], replaceProperties: [] },
+        {
+          urn: "u",
+          op: "delete",
+          resourceType: "t",
+          logicalName: "n",
+          properties: [],
+          replaceProperties: [],
+        },
       ];
     },
   },
@@ -184,8 +191,9 @@ function writtenSince(before: string, after: string): string[] {
     (JSON.parse(dumped) as [string, unknown[]][]).flatMap(([table, found]) =>
       found.map((row) => `${table} ${JSON.stringify(row)}`),
     );
-  const [earlier, later] = [new Set(rows(before)), new Set(rows(after))];
-  return [...earlier.symmetricDifference(later)];
+  const [earlier, later] = [rows(before), rows(after)];
+  const [were, are] = [new Set(earlier), new Set(later)];
+  return [...earlier.filter((row) => !are.has(row)), ...later.filter((row) => !were.has(row))];
 }
 
 async function givenUp(): Promise<void> {
