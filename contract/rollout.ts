@@ -60,7 +60,10 @@ export const rolloutTargetSchema = z
     previewGroup: z.string().nullable(),
     planDigest: z.string().nullable(),
     specDigest: z.string().nullable(),
-    previewError: z.string().nullable().meta({ description: "Why it could not be previewed" }),
+    previewError: z
+      .string()
+      .nullable()
+      .meta({ description: "Why it could not be previewed, or why its preview left it out" }),
     rollbackRequestedAt: at.nullable().meta({ description: "While it waits to be rolled back" }),
     health: rolloutHealthSchema.nullable(),
     attempt: z.int().meta({ description: "How often it was begun" }),
@@ -152,9 +155,6 @@ export const previewChangeSchema = z
     logicalName: z.string(),
     properties: z.array(z.string()).meta({ description: "Paths that change" }),
     replaceProperties: z.array(z.string()).meta({ description: "Those that force a replacement" }),
-  })
-  .meta({ id: "PreviewChange" });
-export type PreviewChange = z.output<typeof previewChangeSchema>;
     values: z
       .array(
         z.object({
@@ -172,6 +172,9 @@ export type PreviewChange = z.output<typeof previewChangeSchema>;
         description:
           "What changes to what, as text, in place of what is the tenant's own a word in braces, secrets masked; cut when there is much of it",
       }),
+  })
+  .meta({ id: "PreviewChange" });
+export type PreviewChange = z.output<typeof previewChangeSchema>;
 
 export const rolloutPreviewGroupSchema = z
   .object({
