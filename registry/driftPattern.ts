@@ -52,9 +52,13 @@ export function driftPattern(finding: Patternable, tenant: TenantFacts): DriftPa
   };
 }
 
-/** Takes what is the tenant's own out of any value; lists keep their order. */
-export function neutralizerOf(tenant: TenantFacts): (value: unknown) => unknown {
-  const words = wordsOf(tenant);
+/** Takes what is the tenant's own out of any value, the digests of its specs too; lists keep their order. */
+export function neutralizerOf(
+  tenant: TenantFacts,
+  specDigests: readonly string[],
+): (value: unknown) => unknown {
+  const digests: Words = specDigests.map((digest) => [whole(digest), "{digest}"]);
+  const words = [...digests, ...wordsOf(tenant)];
   return (value) => plain(value, words, false);
 }
 

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { maskSecrets } from "../../service/engine/deployment.ts";
-import type { EngineEvent, PreviewResult } from "../../service/engine/engine.ts";
-import { previewGroup } from "../../service/rollout/preview/groups.ts";
+import type { EngineEvent } from "../../service/engine/engine.ts";
 import type { TenantSpec } from "../../stacks/tenant/spec.ts";
 import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
+import { groupOf } from "./group.ts";
 import { type EngineWorld, openWorld, targetOf } from "./world.ts";
 
 let world: EngineWorld;
@@ -44,11 +44,6 @@ it("groups tenants that change alike, from the same values to the same", async (
   expect(created[0]?.operations).toEqual({ create: created[0]?.changes.length });
   expect(JSON.stringify(created)).toContain('{"path":"name","old":null,"new":"{slug}-jobs"}');
 });
-
-function groupOf(plan: PreviewResult, { tenant, plane }: TenantSpec) {
-  const { name: planeName, region, accountId } = plane;
-  return previewGroup(plan, { ...tenant, planeName, region, accountId });
-}
 
 it("applies the plan that was expected, and tells of what it does only", async () => {
   const { digest, changes } = await world.engine.preview(spec(2));

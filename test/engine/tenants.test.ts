@@ -5,6 +5,7 @@ import type { EngineEvent } from "../../service/engine/engine.ts";
 import type { PlaneOutputs } from "../../stacks/plane/outputs.ts";
 import { specDigest, type TenantSpec } from "../../stacks/tenant/spec.ts";
 import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
+import { groupOf } from "./group.ts";
 import { bringUpPlane } from "./plane.ts";
 import { type EngineWorld, openWorld, targetOf } from "./world.ts";
 
@@ -30,6 +31,8 @@ describe("a tenant's stack", () => {
   it("is previewed as all creates, and nothing is there afterwards", async () => {
     const preview = await world.engine.preview(acme);
     expect(preview.changes.length).toBeGreaterThan(20);
+    const { groupKey } = groupOf(await world.engine.preview(zeta), zeta);
+    expect(groupOf(preview, acme)).toMatchObject({ groupKey });
     expect(new Set(preview.changes.map((change) => change.op))).toEqual(new Set(["create"]));
     expect(preview.digest).toMatch(/^[0-9a-f]{64}$/);
     expect(await listed(acme)).toEqual([]);
@@ -114,6 +117,16 @@ describe("a tenant's stack", () => {
     const services = preview.changes.filter((change) => change.resourceType === "aws:ecs/service:Service");
     expect(services.map((change) => change.op)).toEqual(Array(5).fill("update"));
     expect((await world.engine.preview(next)).digest).toBe(preview.digest);
+    const group = groupOf(preview, next, acme);
+    const other = { ...zeta, release: next.release };
+    const { groupKey } = groupOf(await world.engine.preview(other), other, zeta);
+    expect(group).toMatchObject({ groupKey });
+    const { values } = group.changes.find(({ op }) => op === "replace") ?? { values: [] };
+    expect(values).toContainEqual({
+      path: expect.stringMatching(/^containerDefinitions\.[a-z-]+-(service|worker)\.image$/),
+      old: expect.stringMatching(/:1\.0\.0$/),
+      new: expect.stringMatching(/:2\.0\.0$/),
+    });
     const result = await world.engine.up(next);
     expect(result).toMatchObject({ changed: true, outputs: { releaseNumber: 2 } });
     acme = next;
@@ -135,7 +148,7 @@ describe("a tenant's stack", () => {
     expect(destroyed.deleted).toBeGreaterThan(20);
     expect((await listed(acme)).filter((item) => item.state === "present")).toEqual([]);
     expect(await world.engine.inspect(target)).toMatchObject({ exists: false });
-    expect(await world.engine.destroy(target)).toEqual({ deleted: 0, summary: {}, existed: false });
+    expect(await world.engine.destroy(target)).toMatchObject({ deleted: 0, summary: {}, existed: false });
     expect(await listed(zeta)).toEqual(before);
   });
 });

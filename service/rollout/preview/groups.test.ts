@@ -24,8 +24,9 @@ function change(values: readonly PlannedValue[], more: Partial<PlannedChange> = 
   };
 }
 
+const digestsOf = ({ slug }: TenantFacts) => [`${slug}0`, `${slug}1`];
 const groupOf = (changes: readonly PlannedChange[], tenant = acme) =>
-  previewGroup(planOf(changes, { update: changes.length, same: 3 }), tenant);
+  previewGroup(planOf(changes, { update: changes.length, same: 3 }), tenant, digestsOf(tenant));
 const keyOf = (values: readonly PlannedValue[], tenant = acme) => groupOf([change(values)], tenant).groupKey;
 const level = (old: string, now: string) => [{ path: "environment.LOG_LEVEL", old, new: now }];
 
@@ -39,11 +40,13 @@ describe("a preview's group", () => {
 
   it("does not depend on what is the tenant's own, and shows words in its place", () => {
     const own = ({ tenantId, slug, accountId, region }: TenantFacts) => [
+      { path: "digest", old: `${slug}0`, new: `${slug}1` },
       { path: "name", old: `${slug}-jobs`, new: `${slug}-jobs.fifo` },
       { path: "policy", new: { Resource: `arn:aws:sqs:${region}:${accountId}:${tenantId}` } },
     ];
     expect(keyOf(own(acme), acme)).toBe(keyOf(own(bolt), bolt));
     expect(groupOf([change(own(acme))]).changes[0]?.values).toEqual([
+      { path: "digest", old: "{digest}", new: "{digest}" },
       { path: "name", old: "{slug}-jobs", new: "{slug}-jobs.fifo" },
       { path: "policy", old: null, new: '{"Resource":"arn:aws:sqs:{region}:{account}:{tenant}"}' },
     ]);

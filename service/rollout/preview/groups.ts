@@ -13,13 +13,18 @@ import { parsePath } from "../../engine/propertyPath.ts";
 /**
  * What a preview says apart from whose stack it is of: tenants for which the same resources change in the same properties from the
  * same values to the same values are one group. What is a tenant's own (its id, slug, names, ARNs, ids that AWS draws) is
- * taken out of the values first, as it is of drift. Secrets are masked by the engine and count as equal.
+ * taken out of the values first, as it is of drift, and so are the digests
+ * of its specs, which are tags on everything it has. Secrets are masked by the engine and count as equal.
  *
  * Pure. The key is over the whole values; what is shown of them is cut.
  */
-export function previewGroup(plan: PreviewResult, tenant: TenantFacts): PreviewGroupFacts {
+export function previewGroup(
+  plan: PreviewResult,
+  tenant: TenantFacts,
+  specDigests: readonly string[],
+): PreviewGroupFacts {
   const { summary, replaces, deletes } = plan;
-  const neutral = neutralizerOf(tenant);
+  const neutral = neutralizerOf(tenant, specDigests);
   // The engine tells of a stack when it begins and when its outputs are known.
   const apart = new Map(plan.changes.map((change) => [`${change.op} ${change.urn}`, change])).values();
   const changes = [...apart].map((change) => ({ change, values: neutralValues(change, neutral) }));

@@ -13,6 +13,7 @@ import {
 import { type PreviewedFacts, rolloutPreviewedTargets } from "../../../registry/rolloutPreviewed.ts";
 import { rolloutTargetsOf, rolloutTargetsSet } from "../../../registry/rolloutTarget.ts";
 import { controllerFor, type ServiceContext } from "../../app/context.ts";
+import { specDigest } from "../../../stacks/tenant/spec.ts";
 import { limits } from "../../config/limits.ts";
 import { planOf } from "../../engine/changes.ts";
 import type { PreviewResult } from "../../engine/engine.ts";
@@ -226,13 +227,14 @@ async function patientHold(
 }
 
 function previewedOf({ target, tenant, spec, digest }: Resolved, plan: PreviewResult): PreviewedTarget {
-  const { targetId, tenantId, planeName, region } = target;
+  const { targetId, tenantId, planeName, region, currentSpecDigest } = target;
   const facts = { tenantId, slug: tenant.slug, accountId: spec?.plane.accountId ?? "", region, planeName };
+  const digests = [currentSpecDigest, spec && specDigest(spec)].filter((one) => typeof one === "string");
   return {
     targetId,
     specDigest: digest ?? NO_SPEC,
     planDigest: plan.digest,
-    group: previewGroup(plan, facts),
+    group: previewGroup(plan, facts, digests),
   };
 }
 
