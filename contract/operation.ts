@@ -78,11 +78,9 @@ export const operationSchema = z
     correlationId: z.string(),
     createdAt: at,
     updatedAt: at,
-    cancelRequestedAt: at
-      .nullable()
-      .meta({
-        description: "When its cancellation was taken; it ends once what it made is undone, or stays",
-      }),
+    cancelRequestedAt: at.nullable().meta({
+      description: "When its cancellation was taken; it ends once what it made is undone, or stays",
+    }),
     startedAt: at.nullable(),
     finishedAt: at.nullable(),
   })

@@ -132,7 +132,9 @@ describe("an operation that fails", () => {
     const body = { releaseNumber: 2, onFailure: "keep" };
     const operation = await ended(service, await begun(`/tenants/${tenantId}/deploy`, body));
     expect(operation).toMatchObject({ status: "failed", onFailure: "keep", compensation: null });
-    expect(operation.error.message).toMatch(/as was asked \(onFailure keep\).*deploy.* is there\. Retry this operation/);
+    expect(operation.error.message).toMatch(
+      /as was asked \(onFailure keep\).*deploy.* is there\. Retry this operation/,
+    );
     expect(await targetOf(tenantId)).toMatchObject({
       deploymentState: "failed",
       lastOperationStatus: "failed",
