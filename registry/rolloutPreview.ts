@@ -6,6 +6,7 @@ import { pageAfterNumber, toPage } from "./cursor.ts";
 import { fromJson, toJson } from "./json.ts";
 import type { Change, Reader } from "./registry.ts";
 import { rolloutGet, rolloutUpdate } from "./rollout.ts";
+import { rolloutTargetsSet } from "./rolloutTarget.ts";
 
 export type PreviewGroupFacts = Omit<RolloutPreviewGroup, "targets" | "targetCount" | "tenantCount">;
 
@@ -54,6 +55,30 @@ export async function rolloutTargetPreviewFailed(
   });
 }
 
+/** What the policies forbid is left out, until it is previewed again: by then they may allow it. */
+export async function rolloutTargetPreviewRefused(
+  record: Bookkeeping,
+  rolloutId: string,
+  targetId: string,
+  reason: string,
+): Promise<void> {
+  const nothing = { specDigest: null, planDigest: null, previewGroup: null, previewedAt: record.now };
+  const why = { reason, previewError: reason };
+  await rolloutTargetsSet(record, rolloutId, [targetId], { ...nothing, ...why, status: "skipped" });
+}
+
+/** Pending again: those that a preview left out and no person has skipped since. Once begun, their waves may be over. */
+async function takeInAgain({ db, now }: Change, rolloutId: string): Promise<void> {
+  if ((await rolloutGet(db, rolloutId)).startedAt !== null) return;
+  await db
+    .updateTable("rolloutTargets")
+    .set({ status: "pending", reason: null, updatedAt: now })
+    .where("rolloutId", "=", rolloutId)
+    .where("status", "=", "skipped")
+    .whereRef("reason", "=", "previewError")
+    .execute();
+}
+
 async function setPreview(
   record: Bookkeeping,
   rolloutId: string,
@@ -91,8 +116,9 @@ export async function rolloutTargetsToPreview(
     .execute();
 }
 
-/** All pending targets are to be previewed (again): as `previewing`, with an event of its own. */
+/** All pending targets and those a preview left out are to be previewed (again): as `previewing`, with an event of its own. */
 export async function rolloutPreviewForget(change: Change, rolloutId: string): Promise<void> {
+  await takeInAgain(change, rolloutId);
   const forgotten = { specDigest: null, planDigest: null, previewGroup: null, previewError: null };
   await change.db
     .updateTable("rolloutTargets")
@@ -285,7 +311,7 @@ async function previewCounts(db: Reader, rolloutId: string): Promise<{ previewed
     .selectFrom("rolloutTargets")
     .select(({ fn }) => [
       fn.count<number | string>("previewedAt").as("previewed"),
-      fn.count<number | string>("previewError").as("failed"),
+      fn.count<number | string>("previewError").filterWhere("status", "=", "pending").as("failed"),
     ])
     .where("rolloutId", "=", rolloutId)
     .executeTakeFirstOrThrow();

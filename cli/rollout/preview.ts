@@ -66,7 +66,7 @@ async function wholePreview(
   for await (const group of itemsOf<RolloutPreviewGroup>(session, { path: `${path}/preview` }))
     groups.push(group);
   for await (const target of itemsOf<RolloutTarget>(session, { path: `${path}/targets` }))
-    if (target.previewError !== null) failed.push(target);
+    if (target.status === "pending" && target.previewError !== null) failed.push(target);
   return { previewDigest, groups, failed, leftOut };
 }
 

@@ -34,6 +34,12 @@ const denials = async (tenantId: string, rolloutId: string) => {
   const { items } = await rollouts.get(`/audit/events?tenantId=${tenantId}&action=access.denied`);
   return items.filter((event: { details: { rolloutId?: string } }) => event.details.rolloutId === rolloutId);
 };
+/** Evaluations that came to no answer. */
+async function policyErrors(): Promise<number> {
+  const { body: text } = await service.call("GET", "/metrics");
+  const count = /^tenantry_policy_evaluation_duration_seconds_count\{outcome="error"\} (\d+)$/m.exec(text);
+  return Number(count?.[1] ?? 0);
+}
 async function writePolicy(text: string): Promise<void> {
   const { version } = await rollouts.get("/policy");
   writeFileSync(own, text);
@@ -98,6 +104,26 @@ it("policies that are written after the preview hold when it is a target's turn"
   expect(await denials(gold, rollout.rolloutId)).toHaveLength(1);
 });
 
+it("who was left out by the preview is taken in again when it is previewed again and nothing forbids it", async () => {
+  const body = {
+    change: { kind: "release", releaseNumber: 1 },
+    scope: { tenantIds: [small, gold] },
+    waves: [],
+  };
+  const { rolloutId } = await rollouts.previewed({ ...body, maxConcurrency: 2 });
+  const leftOut = async () => {
+    const { leftOut, progress } = await rollouts.get(`/rollouts/${rolloutId}/preview`);
+    return { leftOut, failed: progress.failed };
+  };
+  expect(await leftOut()).toMatchObject({ leftOut: [{ status: "skipped", targetCount: 1 }], failed: 0 });
+  await writePolicy(mended);
+  await rollouts.post(`/rollouts/${rolloutId}/preview`);
+  const again = await rollouts.until(rolloutId, ({ status }) => status === "previewed");
+  expect(await leftOut()).toEqual({ leftOut: [], failed: 0 });
+  expect(again.counts).toMatchObject({ pending: 2 });
+  await rollouts.post(`/rollouts/${rolloutId}/cancel`, { reason: "seen" });
+});
+
 const broken = `@id("broken") @reason("Never evaluated.")
   forbid (principal, action == Tenantry::Action::"tenantReconfigure", resource is Tenantry::Tenant)
   when { 9223372036854775807 + context.time.hour + 1 > 0 };`;
@@ -134,9 +160,10 @@ it("nothing begins while they cannot be evaluated; it is told once, takes nothin
   });
   expect(waiting).toMatchObject({ status: "pending", attempt: 0 });
   expect(waiting.reason).toMatch(/^the policies could not be evaluated: .*overflow/);
-  // Looked at again.
+  const errors = await policyErrors();
   await rollouts.post(`/rollouts/${rollout.rolloutId}/pause`);
   await rollouts.post(`/rollouts/${rollout.rolloutId}/resume`);
+  await waitFor("a second look", async () => ((await policyErrors()) > errors ? true : undefined));
   expect(await denials(small, rollout.rolloutId)).toMatchObject([{ details: { code: "policy_error" } }]);
   await writePolicy(mended);
   expect(await rollouts.ended(rollout.rolloutId)).toMatchObject({

@@ -8,12 +8,13 @@ import {
   rolloutPreviewed,
   rolloutTargetPreviewed,
   rolloutTargetPreviewFailed,
+  rolloutTargetPreviewRefused,
   rolloutTargetsToPreview,
 } from "../../../registry/rolloutPreview.ts";
 import { type PreviewedFacts, rolloutPreviewedTargets } from "../../../registry/rolloutPreviewed.ts";
 import { rolloutTargetsOf, rolloutTargetsSet } from "../../../registry/rolloutTarget.ts";
-import { controllerFor, type ServiceContext } from "../../app/context.ts";
 import { specDigest } from "../../../stacks/tenant/spec.ts";
+import { controllerFor, type ServiceContext } from "../../app/context.ts";
 import { limits } from "../../config/limits.ts";
 import { planOf } from "../../engine/changes.ts";
 import type { PreviewResult } from "../../engine/engine.ts";
@@ -24,8 +25,8 @@ import { pause } from "../../operations/retry.ts";
 import { holderOfStack, holdStack, type StackHold } from "../../operations/stackLocks.ts";
 import { createWaker } from "../../waker.ts";
 import { type RefusedTarget, recordRefused, refusedByPolicies, WINDOW_AWAITED } from "../policies.ts";
-import { type Question, type Resolved, resolveSome, wouldChange } from "./specs.ts";
 import { previewGroup } from "./groups.ts";
+import { type Question, type Resolved, resolveSome, wouldChange } from "./specs.ts";
 
 /**
  * Previews what rollouts would change: every target whose spec is not what is applied, with the real engine, as many at once as
@@ -157,8 +158,7 @@ async function refuseByPolicies(
       if (found === undefined || row.status !== "pending") continue;
       const { isDenied, reason } = found;
       await recordRefused(change, service, rollout, row, found);
-      // What could not be decided may be previewed again, when the policies are mended.
-      if (isDenied) await rolloutTargetsSet(change, rolloutId, [row.targetId], { status: "skipped", reason });
+      if (isDenied) await rolloutTargetPreviewRefused(change, rolloutId, row.targetId, reason);
       else await rolloutTargetPreviewFailed(change, rolloutId, row.targetId, reason);
     }
   });
