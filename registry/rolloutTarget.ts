@@ -184,6 +184,27 @@ export async function rolloutTargetsOfTenant(
   return rows.map(fromRow);
 }
 
+const AHEAD: readonly RolloutTarget["status"][] = ["pending", "running", "failed", "rolling_back"];
+
+/**
+ * Of the tenants' targets, those that a rollout under way is still to bring what it has written on the tenant, or to be told what to do with: a
+ * release is no part of the record.
+ */
+export async function rolloutTargetsAhead(db: Reader, tenantIds: readonly string[]): Promise<Set<string>> {
+  if (tenantIds.length === 0) return new Set();
+  const rows = await db
+    .selectFrom("rollouts as r")
+    .innerJoin("rolloutTargets as t", "t.rolloutId", "r.rolloutId")
+    .select("t.targetId")
+    .where("r.finishedAt", "is", null)
+    .where("r.startedAt", "is not", null)
+    .where("r.releaseNumber", "is", null)
+    .where("t.tenantId", "in", [...tenantIds])
+    .where("t.status", "in", [...AHEAD])
+    .execute();
+  return new Set(rows.map(({ targetId }) => targetId));
+}
+
 /** What the rollout overwrites of a target: by it it is rolled back. */
 export async function rolloutBeforeSet(
   { db, now }: Bookkeeping,

@@ -33,6 +33,7 @@ function target(more: Partial<TargetFacts> = {}): TargetFacts {
       currentSpec: "a",
       desiredSpec: "a",
       specProblem: undefined,
+      inRollout: false,
     },
     ...{ currentReleaseNumber: 1, desiredReleaseNumber: 1, drift: noDrift },
     ...more,
@@ -246,6 +247,13 @@ describe("what is left alone", () => {
     expect(
       decide(facts({ status: "suspended", declared: { state: "suspended" }, targets: [resting] })),
     ).toEqual(nothing);
+  });
+
+  it("what a rollout is to bring when it is the target's turn, unless the target is failed", () => {
+    const ahead = target({ desiredSpec: "b", inRollout: true });
+    expect(decide(facts({ targets: [ahead] }))).toEqual({ actions: [], findings: [] });
+    const { actions } = decide(facts({ targets: [{ ...ahead, deploymentState: "failed" }] }));
+    expect(actions).toEqual([{ kind: "deploy", planes: ["dev-eu-west-1"], releaseNumber: null }]);
   });
 
   it("over the API, all but what failed for want of luck", () => {

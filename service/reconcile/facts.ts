@@ -39,6 +39,8 @@ export interface TargetFacts
   /** Undefined when it cannot be told; `specProblem` says why. */
   readonly desiredSpec: string | undefined;
   readonly specProblem: string | undefined;
+  /** A rollout under way is to bring it what it has written on the tenant, when it is the target's turn. */
+  readonly inRollout: boolean;
   readonly currentReleaseNumber: number | null;
   readonly desiredReleaseNumber: number | null;
   readonly drift: DriftFacts;

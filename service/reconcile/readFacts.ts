@@ -16,6 +16,7 @@ import { planeFind } from "../../registry/plane.ts";
 import { repairsSince } from "../../registry/reconcile.ts";
 import type { Reader } from "../../registry/registry.ts";
 import { releaseFind, releaseLatest } from "../../registry/release.ts";
+import { rolloutTargetsAhead } from "../../registry/rolloutTarget.ts";
 import { targetAppliedSpec, targetsMatching } from "../../registry/target.ts";
 import { specDigest, type TenantSpec } from "../../stacks/tenant/spec.ts";
 import { limits } from "../config/limits.ts";
@@ -53,19 +54,23 @@ export function createFactsReader(settings: Settings, cache: SpecCache): FactsRe
       const manifests = await manifestsOf(db, ids);
       const targets = await targetsOf(db, ids);
       const findings = await findingsOf(db, [...targets.values()].flat());
+      const inRollouts = await rolloutTargetsAhead(db, [...manifests.keys()]);
       const facts: TenantFacts[] = [];
       for (const tenant of tenants) {
         const applied = tenant.managedBy === "manifest" ? manifests.get(tenant.tenantId) : undefined;
         const declared = applied && { manifest: applied.manifest, applied };
         const its = targets.get(tenant.tenantId) ?? [];
-        facts.push(await factsOf(db, shared, tenant, declared, { targets: its, findings }, nowMs));
+        const read = { targets: its, findings, inRollouts };
+        facts.push(await factsOf(db, shared, tenant, declared, read, nowMs));
       }
       return facts;
     },
     async readAs(db, tenant, manifest, nowMs) {
       const targets = (await targetsOf(db, [tenant.tenantId])).get(tenant.tenantId) ?? [];
       const findings = await findingsOf(db, targets);
-      return factsOf(db, shared, tenant, { manifest, applied: undefined }, { targets, findings }, nowMs);
+      const inRollouts = await rolloutTargetsAhead(db, [tenant.tenantId]);
+      const read = { targets, findings, inRollouts };
+      return factsOf(db, shared, tenant, { manifest, applied: undefined }, read, nowMs);
     },
   };
 }
@@ -101,19 +106,28 @@ function findingsOf(db: Reader, targets: readonly Target[]): Promise<FindingsByT
   );
 }
 
+interface TargetsRead {
+  readonly targets: readonly Target[];
+  readonly findings: FindingsByTarget;
+  readonly inRollouts: ReadonlySet<string>;
+}
+
 async function factsOf(
   db: Reader,
   shared: PassReads,
   tenant: Tenant,
   by: DeclaredBy | undefined,
-  { targets, findings }: { readonly targets: readonly Target[]; readonly findings: FindingsByTarget },
+  { targets, findings, inRollouts }: TargetsRead,
   nowMs: number,
 ): Promise<TenantFacts> {
   const release = by && (await releaseNumberOf(db, shared, by.manifest));
   const facts: TargetFacts[] = [];
   for (const target of targets) {
     const its = findings.get(target.targetId) ?? [];
-    facts.push(await targetFacts(db, shared, { tenant, by, release, target, findings: its, nowMs }));
+    const inRollout = inRollouts.has(target.targetId);
+    facts.push(
+      await targetFacts(db, shared, { tenant, by, release, target, findings: its, inRollout, nowMs }),
+    );
   }
   const declared = by && {
     state: by.manifest.spec.state,
@@ -152,6 +166,7 @@ interface TargetQuestion {
   readonly release: number | null | undefined;
   readonly target: Target;
   readonly findings: readonly DriftFinding[];
+  readonly inRollout: boolean;
   readonly nowMs: number;
 }
 
@@ -174,6 +189,7 @@ async function targetFacts(db: Reader, shared: PassReads, question: TargetQuesti
     currentSpec: target.currentSpecDigest,
     desiredSpec: spec.digest,
     specProblem: spec.problem,
+    inRollout: question.inRollout,
     currentReleaseNumber: target.currentReleaseNumber,
     drift: await driftOf(db, shared, question),
   };

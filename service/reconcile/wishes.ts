@@ -148,7 +148,8 @@ function wishFor(target: TargetFacts, declared: Declared): Wish | undefined {
 function whyDeploy(target: TargetFacts): string | undefined {
   const { currentReleaseNumber: current, desiredReleaseNumber: desired } = target;
   if (current !== desired) return `release ${desired ?? "none"} is declared, ${current ?? "none"} runs`;
-  if (target.currentSpec !== target.desiredSpec) return "what is recorded has not been deployed";
+  if (target.currentSpec !== target.desiredSpec && !target.inRollout)
+    return "what is recorded has not been deployed";
   return target.deploymentState === "ready" ? undefined : `the target is ${target.deploymentState}`;
 }
 
