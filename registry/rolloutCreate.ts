@@ -107,18 +107,20 @@ async function insertParts({ db, now }: Change, rolloutId: string, input: Rollou
   }
   const toReleaseNumber = input.change.kind === "release" ? input.change.releaseNumber : null;
   for (let from = 0; from < input.targets.length; from += ROWS_PER_INSERT) {
-    const rows = input.targets.slice(from, from + ROWS_PER_INSERT).map(({ skip, before, passedBy, ...target }) => ({
-      ...target,
-      rolloutId,
-      status: skip?.status ?? ("pending" as const),
-      reason: skip?.reason ?? null,
-      before: toJson(before),
-      toReleaseNumber,
-      ...{ operationId: null, previewGroup: null, planDigest: null, specDigest: null, previewedAt: null },
-      ...{ previewError: null, rollbackRequestedAt: null, health: null, attempt: 0 },
-      ...{ startedAt: null, endedAt: null, progressAt: null, updatedAt: now },
-      ...{ passedByAt: passedBy ? now : null, passedBy: passedBy ? toJson(passedBy) : null },
-    }));
+    const rows = input.targets
+      .slice(from, from + ROWS_PER_INSERT)
+      .map(({ skip, before, passedBy, ...target }) => ({
+        ...target,
+        rolloutId,
+        status: skip?.status ?? ("pending" as const),
+        reason: skip?.reason ?? null,
+        before: toJson(before),
+        toReleaseNumber,
+        ...{ operationId: null, previewGroup: null, planDigest: null, specDigest: null, previewedAt: null },
+        ...{ previewError: null, rollbackRequestedAt: null, health: null, attempt: 0 },
+        ...{ startedAt: null, endedAt: null, progressAt: null, updatedAt: now },
+        ...{ passedByAt: passedBy ? now : null, passedBy: passedBy ? toJson(passedBy) : null },
+      }));
     await db.insertInto("rolloutTargets").values(rows).execute();
   }
 }

@@ -45,7 +45,12 @@ export async function rolloutsPassedBy(db: Reader, targetId: string, limit: numb
   return rows.flatMap(({ passedBy, change, rules, ...rollout }) =>
     passedBy === null
       ? []
-      : [{ rollout: { ...rollout, change: fromJson(change), rules: fromJson(rules) }, had: fromJson(passedBy) }],
+      : [
+          {
+            rollout: { ...rollout, change: fromJson(change), rules: fromJson(rules) },
+            had: fromJson(passedBy),
+          },
+        ],
   );
 }
 

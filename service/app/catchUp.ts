@@ -117,7 +117,8 @@ async function bringRecord(
     const why = isOther ? SET_SINCE : await whyNot(returning, one, release);
     if (why === undefined) {
       await writeRecord(change, what, tenantId, `rollout ${rolloutId}, which had passed it by`);
-      for (const { rollout } of group.slice(place)) await rolloutCaughtUp(change, rollout.rolloutId, tenantId);
+      for (const { rollout } of group.slice(place))
+        await rolloutCaughtUp(change, rollout.rolloutId, tenantId);
       brought.push(rolloutId);
       return;
     }
@@ -187,7 +188,8 @@ async function impossible(
   if (what.kind === "release") {
     return (await incompatibleReleases(db, what, [{ currentReleaseNumber }])).get(currentReleaseNumber ?? 0);
   }
-  if (what.kind === "flag") return (await flagGet(db, what.flagKey)).archivedAt === null ? undefined : ARCHIVED;
+  if (what.kind === "flag")
+    return (await flagGet(db, what.flagKey)).archivedAt === null ? undefined : ARCHIVED;
   const [resolved] = await resolveSome(db, settings, what, [{ targetId, toReleaseNumber: release }]);
   return resolved?.problem;
 }

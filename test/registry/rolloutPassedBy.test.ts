@@ -25,7 +25,12 @@ async function passingBy(registry: Registry, { targetIds }: Begun, goal: number)
   for (const targetId of targetIds) {
     const { tenantId, planeName } = await registry.read((db) => targetGet(db, targetId));
     const skip = { status: "skipped", reason } as const;
-    targets.push({ ...{ targetId, tenantId, planeName, wave: 1 }, before: had(1), skip, passedBy: had(goal) });
+    targets.push({
+      ...{ targetId, tenantId, planeName, wave: 1 },
+      before: had(1),
+      skip,
+      passedBy: had(goal),
+    });
   }
   return (await beginRollout(registry, [1], { targets })).rollout.rolloutId;
 }
@@ -68,7 +73,9 @@ describeDialects("rollouts that passed a resting target by", (create) => {
       rollout: { change: { kind: "release", releaseNumber: 1 }, createdBy: "key-of-ada", reason: null },
     });
     expect(oldest?.had).toEqual(had(7));
-    const { items } = await registry.read((db) => rolloutTargetList(db, first, { limit: 9, status: "skipped" }));
+    const { items } = await registry.read((db) =>
+      rolloutTargetList(db, first, { limit: 9, status: "skipped" }),
+    );
     expect(items).toMatchObject([{ targetId, reason }]);
     expect(Object.keys(items[0] ?? {}).filter((name) => name.startsWith("passed"))).toEqual([]);
   });

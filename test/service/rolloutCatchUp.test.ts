@@ -164,7 +164,9 @@ describe("the record of a tenant that is wanted again", () => {
     expect(stack?.spec).toMatchObject({ plan: { key: "business" }, config: { settings: { THEME: "dark" } } });
     const { items: flags } = await rollouts.get("/flags/new-menu/overrides");
     expect(flags).toContainEqual(expect.objectContaining({ tenantId, enabled: true, expiresAt: null }));
-    const reasons = (await eventsOf(tenantId, "tenant.updated")).map((event: { reason: string }) => event.reason);
+    const reasons = (await eventsOf(tenantId, "tenant.updated")).map(
+      (event: { reason: string }) => event.reason,
+    );
     expect(reasons).toEqual(
       [last, plan].map(({ rolloutId }) => `rollout ${rolloutId}, which had passed it by`),
     );

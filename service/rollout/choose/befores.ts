@@ -35,7 +35,10 @@ export async function beforesOf(
 
 /** What a target that rests has when it is passed by: its goal, as what it runs says nothing while it runs nothing. */
 export function hadOf(
-  { targetReleaseNumber, currentReleaseNumber }: Pick<RolloutPlace, "targetReleaseNumber" | "currentReleaseNumber">,
+  {
+    targetReleaseNumber,
+    currentReleaseNumber,
+  }: Pick<RolloutPlace, "targetReleaseNumber" | "currentReleaseNumber">,
   before: RolloutBefore,
 ): RolloutBefore {
   return { ...before, releaseNumber: targetReleaseNumber ?? currentReleaseNumber };

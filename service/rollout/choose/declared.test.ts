@@ -13,7 +13,8 @@ function specOf(more: object = {}) {
   }).spec;
 }
 
-const against = (change: RolloutChange, more: object = {}) => contradiction(specOf(more), change, tenantId, 7);
+const against = (change: RolloutChange, more: object = {}) =>
+  contradiction(specOf(more), change, tenantId, 7);
 const field = (name: string, value: string | null) => ({ kind: "field", field: name, value }) as const;
 
 describe("a manifest is in the way of a rollout", () => {

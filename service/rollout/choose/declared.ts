@@ -38,7 +38,9 @@ export function contradiction(
 ): string | undefined {
   if (change.kind === "release") {
     const release = spec.release === "latest" ? latestRelease : spec.release;
-    return release === null || release === change.releaseNumber ? undefined : "its manifest names another release";
+    return release === null || release === change.releaseNumber
+      ? undefined
+      : "its manifest names another release";
   }
   if (change.kind === "plan") {
     if (spec.plan !== change.plan) return "its manifest names another plan";
@@ -50,7 +52,11 @@ export function contradiction(
   return said === undefined || said === change.value ? undefined : `its manifest declares ${change.field}`;
 }
 
-function declaredField({ config, ...spec }: Manifest["spec"], field: string, tenantId: string): string | undefined {
+function declaredField(
+  { config, ...spec }: Manifest["spec"],
+  field: string,
+  tenantId: string,
+): string | undefined {
   const [map, name] = field.split(".");
   if (map === "settings" && name !== undefined) return config.settings[name];
   if (map === "secretRefs" && name !== undefined) return forTenant(config.secretRefs, tenantId)[name];
