@@ -7,6 +7,7 @@ import type {
 } from "../../contract/audit.ts";
 import type { Page } from "../../contract/common.ts";
 import * as registry from "../../registry/audit.ts";
+import { FLEET_CHAIN } from "../../registry/auditChain.ts";
 import * as search from "../../registry/auditSearch.ts";
 import { decisionList } from "../../registry/decisionLog.ts";
 import { tenantGet } from "../../registry/tenant.ts";
@@ -17,7 +18,9 @@ export async function auditEventList(
   context: RequestContext,
   query: AuditEventListQuery,
 ): Promise<Page<AuditEvent>> {
-  await authorize(context, "auditEventList", query.tenantId);
+  const { tenantId, chain } = query;
+  // A chain that is not the fleet's goes by its tenant's id.
+  await authorize(context, "auditEventList", tenantId ?? (chain === FLEET_CHAIN ? undefined : chain));
   return context.registry.read((db) => search.auditEventList(db, query));
 }
 

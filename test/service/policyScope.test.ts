@@ -132,7 +132,7 @@ describe("a repair of drift", () => {
 describe("a list that is filtered by a tenant", () => {
   const lists = [
     ...["/audit/events?tenantId={}", "/audit/decisions?tenantId={}", "/audit/verification?tenantId={}"],
-    ...["/audit/export?chain={}", "/operations?tenantId={}", "/drift?tenantId={}"],
+    ...["/audit/events?chain={}", "/audit/export?chain={}", "/operations?tenantId={}", "/drift?tenantId={}"],
     ...["/drift/causes?tenantId={}", "/reconcile?tenantId={}", "/pins?tenantId={}", "/windows?tenantId={}"],
     ...["/limit-overrides?tenantId={}", "/usage/totals?tenantId={}"],
   ];
