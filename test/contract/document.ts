@@ -60,7 +60,8 @@ export interface Operation {
   readonly alsoAt: string | undefined;
 }
 
-interface RawOperation extends Omit<Operation, "method" | "path" | "isOpen" | "role" | "alsoAt" | "parameters"> {
+interface RawOperation
+  extends Omit<Operation, "method" | "path" | "isOpen" | "role" | "alsoAt" | "parameters"> {
   readonly "x-role"?: string;
   readonly "x-also-at"?: string;
   readonly parameters?: readonly Parameter[];

@@ -1,4 +1,11 @@
-import { controlPlane, createRelease, createTenant, plane, run, type TestService } from "../service/harness.ts";
+import {
+  controlPlane,
+  createRelease,
+  createTenant,
+  plane,
+  run,
+  type TestService,
+} from "../service/harness.ts";
 import { type Operation, operations } from "./document.ts";
 
 /**
@@ -6,8 +13,15 @@ import { type Operation, operations } from "./document.ts";
  * its subject is missing. Requests are the document's own examples, about what is there.
  */
 export interface Furnished {
+  /** As the document shows it; `known` takes the place of what there is otherwise, by the names of parameters. */
+  requestOf(operation: Operation, known?: Readonly<Record<string, string>>): FurnishedRequest;
   /** Sends the operation's example, and gives its answer. */
   send(operation: Operation, headers?: Record<string, string>): ReturnType<TestService["call"]>;
+}
+
+export interface FurnishedRequest {
+  readonly path: string;
+  readonly body: unknown;
 }
 
 /** A tenant in each state, by its slug; `acme` is the one of the examples. */
@@ -62,7 +76,8 @@ export async function furnish(service: TestService): Promise<Furnished> {
   const freeze = { fromAt: "2031-12-20T00:00:00.000Z", untilAt: "2032-01-02T00:00:00.000Z" };
   const limit = { kind: "quota", quota: "eventsPerDay", value: 5 };
   const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
-  const [{ operationId }] = (await service.call("GET", `${controlPlane}/operations?tenantId=${tenantId}`)).body.items;
+  const [{ operationId }] = (await service.call("GET", `${controlPlane}/operations?tenantId=${tenantId}`))
+    .body.items;
   const params: Record<string, string> = {
     ...{ tenantId, operationId, planeName: plane, slug: "acme", system: "crm", recordVersion: "1" },
     ...{ capabilityKey: "audit-export", flagKey: "new-view", region: "eu-west-1", kind: "cache" },
@@ -78,19 +93,25 @@ export async function furnish(service: TestService): Promise<Furnished> {
     ...{ rolloutId: EXAMPLE_ID, causeId: EXAMPLE_ID, ignoreId: EXAMPLE_ID, scheduleId: EXAMPLE_ID },
   };
 
+  const requestOf: Furnished["requestOf"] = (operation, known = {}) => {
+    const { operationId, bodyExamples, parameters } = operation;
+    const all: Record<string, string> = { ...params, tenantId: ids[ABOUT[operationId] ?? "acme"], ...known };
+    const path = operation.path.replace(/\{(\w+)\}/g, (_all, name: string) =>
+      encodeURIComponent(all[name] ?? name),
+    );
+    const query = parameters.some(({ name, required }) => name === "reason" && required === true)
+      ? `?reason=${encodeURIComponent(reason)}`
+      : "";
+    const [example] = bodyExamples;
+    const body =
+      example && JSON.parse(JSON.stringify(example).replaceAll(EXAMPLE_ID, all.tenantId ?? EXAMPLE_ID));
+    return { path: `${path}${query}`, body };
+  };
   return {
+    requestOf,
     async send(operation, headers = {}) {
-      const { operationId, method, bodyExamples, parameters } = operation;
-      const about = ids[ABOUT[operationId] ?? "acme"];
-      const path = operation.path.replace(/\{(\w+)\}/g, (_all, name: string) =>
-        encodeURIComponent(name === "tenantId" ? about : (params[name] ?? name)),
-      );
-      const query = parameters.some(({ name, required }) => name === "reason" && required === true)
-        ? `?reason=${encodeURIComponent(reason)}`
-        : "";
-      const [example] = bodyExamples;
-      const body = example && JSON.parse(JSON.stringify(example).replaceAll(EXAMPLE_ID, about));
-      return service.call(method, `${path}${query}`, { headers, ...(body !== undefined && { body }) });
+      const { path, body } = requestOf(operation);
+      return service.call(operation.method, path, { headers, ...(body !== undefined && { body }) });
     },
   };
 }

@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
+import { auditEventList } from "../../registry/auditSearch.ts";
 import { tenantGet, tenantUpdate } from "../../registry/tenant.ts";
 import { tenantLegalHold } from "../../registry/tenantLifecycle.ts";
-import { authorize } from "../../service/app/authorize.ts";
+import { authorize, recordOvertaken } from "../../service/app/authorize.ts";
 import type { RequestContext } from "../../service/app/context.ts";
 import { changeAs } from "../../service/app/context.ts";
 import { createMetrics } from "../../service/metrics.ts";
@@ -36,10 +37,21 @@ describeDialects("a decision", (create) => {
     await authorize(context, "tenantDecommission", tenantId, { reason: "contract ended" });
     const hold = { reason: "a case", placedBy: "key-of-ada", placedAt: "2026-03-01T09:00:00.000Z" };
     await registry.change(cause, (change) => tenantLegalHold(change, tenantId, hold, "a case"));
-    await expect(ending()).rejects.toMatchObject({
+    const refusal = await ending().catch((thrown: unknown) => thrown);
+    expect(refusal).toMatchObject({
       code: "policy_denied",
       options: { reasons: [{ policyId: "deletion-legal-hold" }] },
     });
+    // What it would have recorded was taken back with the change, and is recorded by itself.
+    await recordOvertaken(context, refusal);
+    const denials = { tenantId, action: "access.denied", limit: 10 };
+    const { items } = await registry.read((db) => auditEventList(db, denials));
+    expect(items).toMatchObject([
+      {
+        outcome: "denied",
+        details: { code: "policy_denied", authorization: { policies: ["deletion-legal-hold"] } },
+      },
+    ]);
     expect((await registry.read((db) => tenantGet(db, tenantId))).recordVersion).toBe(4);
   });
 });
