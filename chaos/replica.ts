@@ -21,6 +21,8 @@ export interface ReplicaOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Lives under this host name, in a name space of its own, when given. */
   readonly hostName?: string;
+  /** What runs in place of the service's own program, from the project's folder. */
+  readonly program?: string;
   /** Its way to the database. */
   readonly link?: Link;
 }
@@ -60,9 +62,9 @@ export class Replica {
 
   start(): void {
     if (this.pid !== undefined) return;
-    const { dataDir, port, flags, env, hostName } = this.options;
+    const { dataDir, port, flags, env, hostName, program: file = "service/main.ts" } = this.options;
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    const program = ["--disable-warning=ExperimentalWarning", join(root, "service/main.ts")];
+    const program = ["--disable-warning=ExperimentalWarning", join(root, file)];
     const service = [process.execPath, ...program, "--data-dir", dataDir, "--port", String(port), ...flags];
     // `exec` keeps the pid: what is killed is the service and not a shell around it.
     const script = 'hostname "$0" && exec "$@"';

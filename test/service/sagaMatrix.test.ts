@@ -1,16 +1,19 @@
 import pLimit from "p-limit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { goesOnlyForward, lastThatCanBeUndone } from "../../chaos/matrix/cases.ts";
+import type { Blow } from "../../chaos/matrix/interference.ts";
 import type { OperationKind } from "../../contract/vocabulary.ts";
 import { stepRetry } from "../../service/operations/retry.ts";
 import type { Step } from "../../service/operations/saga.ts";
 import { sagas } from "../../service/operations/sagas.ts";
 import { controlPlane, createRelease, ended, startTestService, type TestService } from "./harness.ts";
-import { begin, interfere, type Plan, setups, stateOf, wrapSteps } from "./sagaMatrix.ts";
+import { begin, interfere, setups, stateOf, wrapSteps } from "./sagaMatrix.ts";
 
 /**
  * Every saga, every step: a failure before and after its effect, once for good, twice in a row, a crash there, and every step
  * done twice. The sagas come from the table, so a new one is tried as soon as it is in it. What is asserted is the
- * end: in the registry, in the stacks, in databases and objects, in the routing.
+ * end: in the registry, in the stacks, in databases and objects, in the routing. Engine and cloud are stand-ins here;
+ * script/matrix does the same on the real ones.
  */
 let service: TestService;
 const atOnce = pLimit(8);
@@ -181,27 +184,14 @@ async function retried(operationId: string): Promise<Ended> {
 function at(
   kind: OperationKind,
   step: Step,
-  when: Plan["when"],
-): Pick<Plan, "kind" | "step" | "direction" | "when"> {
+  when: Blow["when"],
+): Pick<Blow, "kind" | "step" | "direction" | "when"> {
   return { kind, step: step.name, direction: "do", when };
-}
-
-/** Whether a failure in the step finds something begun that cannot be undone. */
-function goesOnlyForward(kind: OperationKind, step: Step): boolean {
-  const { steps } = sagas[kind];
-  const reached = steps.slice(0, steps.findIndex(({ name }) => name === step.name) + 1);
-  return reached.some(({ undo }) => undo === "impossible");
-}
-
-function lastThatCanBeUndone(kind: OperationKind): Step {
-  const last = sagas[kind].steps.filter((step) => !goesOnlyForward(kind, step)).at(-1);
-  if (last === undefined) throw new Error(`no step of ${kind} can be undone`);
-  return last;
 }
 
 async function everywhere(
   steps: readonly Step[],
-  attempt: (step: Step, when: Plan["when"]) => Promise<void>,
+  attempt: (step: Step, when: Blow["when"]) => Promise<void>,
 ): Promise<void> {
   const places = steps.flatMap((step) => (["before", "after"] as const).map((when) => ({ step, when })));
   await Promise.all(places.map(({ step, when }) => atOnce(() => attempt(step, when))));

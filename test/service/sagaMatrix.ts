@@ -1,87 +1,38 @@
+import {
+  type Blow,
+  blowAt,
+  type Interferer,
+  wrapSteps as wrapStepsFor,
+} from "../../chaos/matrix/interference.ts";
 import type { OperationKind } from "../../contract/vocabulary.ts";
 import { LeaseLostError } from "../../registry/journal.ts";
-import { type Step, StepError, type StepRun } from "../../service/operations/saga.ts";
-import { sagas } from "../../service/operations/sagas.ts";
 import { controlPlane, createTenant, plane, run, type TestService, waitFor } from "./harness.ts";
 
-/** What goes wrong, where, for one tenant's operation. */
-export interface Plan {
-  readonly kind: OperationKind;
-  readonly step: string;
-  readonly direction: "do" | "undo";
-  readonly when: "before" | "after";
-  /** fail: for good. transient: may be tried again. crash: the process writes nothing more, and another goes on. */
-  readonly how: "fail" | "transient" | "crash";
-  left: number;
-}
-
-const plans = new Map<string, Plan[]>();
+const plans = new Map<string, Blow[]>();
 /** Tenants whose steps are all run twice, one time right after the other. */
 const repeated = new Set<string>();
 
 export const interfere = {
-  plan: (tenantId: string, ...planned: Plan[]) => void plans.set(tenantId, planned),
+  plan: (tenantId: string, ...planned: Blow[]) => void plans.set(tenantId, planned),
   repeat: (tenantId: string) => void repeated.add(tenantId),
   /** What was planned and never came to pass. */
   left: (tenantId: string) => (plans.get(tenantId) ?? []).filter(({ left }) => left > 0),
 };
 
-/** Wraps every step of every saga, once; steps are shared between sagas. */
-export function wrapSteps(): void {
-  for (const saga of Object.values(sagas)) {
-    for (const step of saga.steps) {
-      if (wrapped.has(step)) continue;
-      wrapped.add(step);
-      wrap(step);
-    }
-  }
-}
+/** A crash is a lost lease: this process writes nothing more, and takes the operation up as another would. */
+const interferer: Interferer = {
+  strike(place) {
+    const blow = blowAt(plans.get(place.tenantId), place);
+    if (blow !== undefined) blow.left -= 1;
+    return blow;
+  },
+  repeats: (tenantId) => repeated.has(tenantId),
+  crash(run) {
+    throw new LeaseLostError(run.operation.operationId);
+  },
+};
 
-const wrapped = new Set<Step>();
-
-function wrap(step: Step): void {
-  const { run: original, undo } = step;
-  const around = step as { run: Step["run"]; undo?: Step["undo"] };
-  around.run = (run) => meet(run, step.name, "do", () => original.call(step, run));
-  if (typeof undo === "function") {
-    around.undo = (run) => meet(run, step.name, "undo", () => undo.call(step, run));
-  }
-}
-
-async function meet<T>(
-  run: StepRun,
-  step: string,
-  direction: Plan["direction"],
-  effect: () => Promise<T>,
-): Promise<T> {
-  const { tenantId } = run.target;
-  const planned = (when: Plan["when"]) =>
-    plans
-      .get(tenantId)
-      ?.find(
-        (plan) =>
-          plan.left > 0 &&
-          plan.kind === run.operation.kind &&
-          plan.step === step &&
-          plan.direction === direction &&
-          plan.when === when,
-      );
-  strike(planned("before"), run);
-  let result = await effect();
-  if (repeated.has(tenantId)) result = await effect();
-  strike(planned("after"), run);
-  return result;
-}
-
-function strike(plan: Plan | undefined, run: StepRun): void {
-  if (plan === undefined) return;
-  plan.left -= 1;
-  if (plan.how === "crash") throw new LeaseLostError(run.operation.operationId);
-  const retryable = plan.how === "transient";
-  throw new StepError("injected", `Cannot go on ${plan.when} ${plan.step}: it was told to fail.`, {
-    retryable,
-  });
-}
+export const wrapSteps = () => wrapStepsFor(interferer);
 
 /** How a tenant is brought to where an operation of the kind is legal, and how it is asked for. */
 export interface Setup {
