@@ -11,6 +11,7 @@ import {
   paginateGetResources,
   type ResourceGroupsTaggingAPIClient,
 } from "@aws-sdk/client-resource-groups-tagging-api";
+import type { S3Client } from "@aws-sdk/client-s3";
 import { paginateListSecrets, type SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { parseArn } from "./arn.ts";
 import { type AwsClientOptions, type AwsClients, createAwsClients } from "./awsClients.ts";
@@ -28,6 +29,7 @@ import {
   type ServiceHealthQuery,
   type TagQuery,
 } from "./cloudRuntime.ts";
+import { sending } from "./permit.ts";
 
 /**
  * CloudRuntime on AWS SDK v3: the credentials chain and regions as everywhere in AWS, and a plane's role where the place
@@ -48,22 +50,25 @@ const MAX_RESULTS = 10_000;
 
 export function createAwsCloudRuntime(options: AwsCloudRuntimeOptions = {}): CloudRuntime {
   const clientsOf = createAwsClients(options);
-  const s3 = (place: CloudPlace) => clientsOf(place).s3;
+  const onS3 =
+    <Q extends Pick<CloudPlace, "permit">, T>(work: (client: S3Client, query: Q) => Promise<T>) =>
+    (query: Q & CloudPlace) =>
+      asked("S3", () => work(clientsOf(query).s3, query), query.permit);
   const secrets = (place: CloudPlace) => clientsOf(place).secrets;
   return {
     serviceHealth: (query) => asked("ECS", () => serviceHealth(clientsOf(query), query)),
     listByTag: (query) =>
       asked("AWS", () => listByTag(clientsOf(query), query, options.includeRoles ?? true)),
     readSecret: (query) => readSecret(secrets(query), query.secretId),
-    putSecretValue: (query) => putSecretValue(secrets(query), query.secretId, query.value),
-    putObject: (query) => asked("S3", () => objects.putObject(s3(query), query)),
-    getObject: (query) => asked("S3", () => objects.getObject(s3(query), query)),
-    listObjects: (query) => asked("S3", () => objects.listObjects(s3(query), query)),
-    digestObjects: (query) => asked("S3", () => objects.digestObjects(s3(query), query)),
-    copyObjects: (query) => asked("S3", () => objects.copyObjects(s3(query), query)),
-    deleteObjects: (query) => asked("S3", () => objects.deleteObjects(s3(query), query)),
+    putSecretValue: (query) => putSecretValue(secrets(query), query.secretId, query.value, query.permit),
+    putObject: onS3(objects.putObject),
+    getObject: onS3(objects.getObject),
+    listObjects: onS3(objects.listObjects),
+    digestObjects: onS3(objects.digestObjects),
+    copyObjects: onS3(objects.copyObjects),
+    deleteObjects: onS3(objects.deleteObjects),
     databaseAddress: async ({ endpoint: host, port }) => ({ host, port, tls: true }),
-    restartServices: (query) => asked("ECS", () => restartServices(clientsOf(query), query)),
+    restartServices: (query) => asked("ECS", () => restartServices(clientsOf(query), query), query.permit),
     usage: (query) => awsUsage(clientsOf(query), query),
   };
 }
@@ -71,11 +76,12 @@ export function createAwsCloudRuntime(options: AwsCloudRuntimeOptions = {}): Clo
 /** One after the other: ECS throttles changes harder than reads. */
 async function restartServices(
   clients: AwsClients,
-  { cluster, tenantId, region }: RestartQuery,
+  { cluster, tenantId, region, permit }: RestartQuery,
 ): Promise<{ readonly services: number }> {
   const services = await serviceHealth(clients, { region, cluster, tenantId });
   for (const { arn: service } of services) {
-    await clients.ecs.send(new UpdateServiceCommand({ cluster, service, forceNewDeployment: true }));
+    const restart = new UpdateServiceCommand({ cluster, service, forceNewDeployment: true });
+    await clients.ecs.send(restart, sending(permit));
   }
   return { services: services.length };
 }

@@ -1,4 +1,5 @@
 import { type CloudErrorCode, CloudRuntimeError } from "./cloudRuntime.ts";
+import type { Permit } from "./permit.ts";
 
 const KNOWN: Readonly<Record<string, CloudErrorCode>> = {
   NoSuchKey: "object_not_found",
@@ -18,11 +19,12 @@ function hasOwnCode(thrown: unknown): boolean {
 }
 
 /** Turns what the SDK throws into the seam's own error. */
-export async function asked<T>(what: string, ask: () => Promise<T>): Promise<T> {
+export async function asked<T>(what: string, ask: () => Promise<T>, permit?: Permit): Promise<T> {
   try {
     return await ask();
   } catch (cause) {
     if (hasOwnCode(cause)) throw cause;
+    permit?.check();
     const {
       name = "Error",
       message = "",

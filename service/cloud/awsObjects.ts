@@ -27,6 +27,7 @@ import {
   type StoredObject,
 } from "./cloudRuntime.ts";
 import { byKey, type DigestedObject, objectsDigest } from "./objectsDigest.ts";
+import { brokenOff, type Permit, sending } from "./permit.ts";
 import { assertFolder } from "./prefix.ts";
 
 /** What one write holds in memory; S3 takes 10,000 parts, so an object may have 160 GB. */
@@ -40,11 +41,11 @@ const MAX_OBJECTS = 1_000_000;
 /** S3's own limit for one DeleteObjects call. */
 const DELETE_BATCH = 1_000;
 
-type Place = Pick<ObjectQuery, "bucket" | "key">;
+type Place = Pick<ObjectQuery, "bucket" | "key" | "permit">;
 
 export async function putObject(
   client: S3Client,
-  { bucket, key, body, onlyNew = false }: Omit<PutQuery, "region">,
+  { bucket, key, body, onlyNew = false, permit }: Omit<PutQuery, "region">,
 ): Promise<StoredObject> {
   const hash = createHash("sha256");
   const parts = inParts(body, (chunk) => hash.update(chunk));
@@ -54,10 +55,10 @@ export async function putObject(
   const Key = key;
   if (start.length < PART_BYTES) {
     const whole = { Bucket, Key, Body: start, ChecksumAlgorithm: "SHA256" } as const;
-    await client.send(new PutObjectCommand({ ...whole, ...conditionOf(onlyNew) }));
+    await client.send(new PutObjectCommand({ ...whole, ...conditionOf(onlyNew) }), sending(permit));
     return { bytes: start.length, sha256: hash.digest("hex") };
   }
-  const bytes = await multipart(client, { bucket, key, onlyNew }, async (UploadId) => {
+  const bytes = await multipart(client, { bucket, key, onlyNew, permit }, async (UploadId) => {
     const done: CompletedPart[] = [];
     let size = 0;
     for (
@@ -67,7 +68,8 @@ export async function putObject(
     ) {
       const PartNumber = done.length + 1;
       if (PartNumber > MAX_PARTS) throw tooLarge(key, MAX_PARTS * PART_BYTES);
-      const { ETag } = await client.send(new UploadPartCommand({ Bucket, Key, UploadId, PartNumber, Body }));
+      const part = new UploadPartCommand({ Bucket, Key, UploadId, PartNumber, Body });
+      const { ETag } = await client.send(part, sending(permit));
       done.push({ ETag, PartNumber });
       size += Body.length;
     }
@@ -104,15 +106,16 @@ async function* inParts(
   return undefined;
 }
 
-/** A failed one leaves no parts behind. */
+/** A failed one leaves no parts behind, whether or not it may go on: nobody else knows its parts. */
 async function multipart<T>(
   client: S3Client,
-  { bucket, key, onlyNew = false }: Place & { readonly onlyNew?: boolean },
+  { bucket, key, onlyNew = false, permit }: Place & { readonly onlyNew?: boolean },
   upload: (uploadId: string) => Promise<{ readonly done: CompletedPart[]; readonly result: T }>,
 ): Promise<T> {
   const Bucket = bucket;
   const Key = key;
-  const { UploadId = "" } = await client.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+  const begin = new CreateMultipartUploadCommand({ Bucket, Key });
+  const { UploadId = "" } = await client.send(begin, sending(permit));
   try {
     const { done: Parts, result } = await upload(UploadId);
     await client.send(
@@ -120,6 +123,7 @@ async function multipart<T>(
         ...{ Bucket, Key, UploadId, MultipartUpload: { Parts } },
         ...conditionOf(onlyNew),
       }),
+      sending(permit),
     );
     return result;
   } catch (thrown) {
@@ -130,30 +134,40 @@ async function multipart<T>(
 
 export async function getObject(
   client: S3Client,
-  { bucket, key }: Place,
+  { bucket, key, permit }: Place,
 ): Promise<AsyncIterable<Uint8Array>> {
-  const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+  const get = new GetObjectCommand({ Bucket: bucket, Key: key });
+  const { Body } = await client.send(get, sending(permit));
   // In Node the SDK gives a Readable, typed for browsers, too.
-  return reading(key, (Body ?? []) as AsyncIterable<Uint8Array>);
+  return reading(key, (Body ?? []) as AsyncIterable<Uint8Array>, permit);
 }
 
 /** A connection that breaks in the middle is worth another try. */
-async function* reading(key: string, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* reading(
+  key: string,
+  body: AsyncIterable<Uint8Array>,
+  permit: Permit | undefined,
+): AsyncGenerator<Uint8Array> {
   try {
-    yield* body;
+    for await (const chunk of body) {
+      permit?.check();
+      yield chunk;
+    }
   } catch (cause) {
     const message = `Cannot read the object ${key}: the connection broke`;
-    throw new CloudRuntimeError("cloud_unreachable", message, { retryable: true, cause });
+    brokenOff(permit, new CloudRuntimeError("cloud_unreachable", message, { retryable: true, cause }));
   }
 }
 
 export async function listObjects(
   client: S3Client,
-  { bucket, prefix }: Pick<PrefixQuery, "bucket" | "prefix">,
+  { bucket, prefix, permit }: Pick<PrefixQuery, "bucket" | "prefix" | "permit">,
 ): Promise<readonly ObjectFacts[]> {
   assertFolder(prefix);
   const found: ObjectFacts[] = [];
-  for await (const page of paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: prefix })) {
+  const pages = paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: prefix }, sending(permit));
+  for await (const page of pages) {
+    permit?.check();
     for (const { Key, Size = 0 } of page.Contents ?? [])
       if (Key !== undefined) found.push({ key: Key, bytes: Size });
     if (found.length > MAX_OBJECTS) throw tooMany(prefix);
@@ -162,43 +176,53 @@ export async function listObjects(
 }
 
 export async function digestObjects(client: S3Client, query: PrefixQuery): Promise<ObjectsDigest> {
-  const { bucket, prefix } = query;
+  const { bucket, prefix, permit } = query;
   return eachObject(client, query, async ({ key, bytes }) => ({
     ...{ key: key.slice(prefix.length), bytes },
-    sha256: await sha256Of(client, { bucket, key }),
+    sha256: await sha256Of(client, { bucket, key, permit }),
   }));
 }
 
 export async function copyObjects(client: S3Client, query: CopyQuery): Promise<ObjectsDigest> {
-  const { from, to } = query;
+  const { from, to, permit } = query;
   assertFolder(to.prefix);
   return eachObject(client, { ...query, ...from }, async ({ key, bytes }) => {
     const name = key.slice(from.prefix.length);
-    const target = { bucket: to.bucket, key: `${to.prefix}${name}` };
+    const target = { bucket: to.bucket, key: `${to.prefix}${name}`, permit };
     const sha256 = await copyObject(client, { bucket: from.bucket, key }, target, bytes);
     return { key: name, bytes, sha256 };
   });
 }
 
+/** When one fails no other begins, and none is under way any more when this rejects: the caller may undo it next. */
 async function eachObject(
   client: S3Client,
   query: PrefixQuery,
   work: (object: ObjectFacts) => Promise<DigestedObject>,
 ): Promise<ObjectsDigest> {
   const limit = pLimit(CONCURRENCY);
+  const failures: unknown[] = [];
+  const done: DigestedObject[] = [];
+  const one = async (object: ObjectFacts) => {
+    if (failures.length > 0) return;
+    await work(object).then(
+      (digested) => done.push(digested),
+      (thrown: unknown) => failures.push(thrown),
+    );
+  };
   const found = await listObjects(client, query);
-  return objectsDigest(await Promise.all(found.map((object) => limit(() => work(object)))));
+  await Promise.all(found.map((object) => limit(() => one(object))));
+  if (failures.length > 0) throw failures[0];
+  return objectsDigest(done);
 }
 
 /** S3 computes the checksum of the copy; where it does not, the copy is read. */
 async function copyObject(client: S3Client, from: Place, to: Place, bytes: number): Promise<string> {
-  const Bucket = to.bucket;
-  const Key = to.key;
+  const { bucket: Bucket, key: Key, permit } = to;
   const CopySource = `${from.bucket}/${from.key.split("/").map(encodeURIComponent).join("/")}`;
   if (bytes <= COPY_BYTES) {
-    const { CopyObjectResult: copied } = await client.send(
-      new CopyObjectCommand({ Bucket, Key, CopySource, ChecksumAlgorithm: "SHA256" }),
-    );
+    const copy = new CopyObjectCommand({ Bucket, Key, CopySource, ChecksumAlgorithm: "SHA256" });
+    const { CopyObjectResult: copied } = await client.send(copy, sending(permit));
     return wholeSha256(copied) ?? sha256Of(client, to);
   }
   await multipart(client, to, async (UploadId) => {
@@ -207,7 +231,7 @@ async function copyObject(client: S3Client, from: Place, to: Place, bytes: numbe
       const PartNumber = done.length + 1;
       const CopySourceRange = `bytes=${start}-${Math.min(start + COPY_PART_BYTES, bytes) - 1}`;
       const part = { Bucket, Key, CopySource, CopySourceRange, UploadId, PartNumber };
-      const { CopyPartResult } = await client.send(new UploadPartCopyCommand(part));
+      const { CopyPartResult } = await client.send(new UploadPartCopyCommand(part), sending(permit));
       done.push({ ETag: CopyPartResult?.ETag, PartNumber });
     }
     return { done, result: undefined };
@@ -215,14 +239,14 @@ async function copyObject(client: S3Client, from: Place, to: Place, bytes: numbe
   return sha256Of(client, to);
 }
 
-async function sha256Of(client: S3Client, { bucket, key }: Place): Promise<string> {
-  const head = await client.send(
-    new HeadObjectCommand({ Bucket: bucket, Key: key, ChecksumMode: "ENABLED" }),
-  );
+async function sha256Of(client: S3Client, object: Place): Promise<string> {
+  const { bucket, key, permit } = object;
+  const look = new HeadObjectCommand({ Bucket: bucket, Key: key, ChecksumMode: "ENABLED" });
+  const head = await client.send(look, sending(permit));
   const known = wholeSha256(head);
   if (known !== undefined) return known;
   const hash = createHash("sha256");
-  for await (const chunk of await getObject(client, { bucket, key })) hash.update(chunk);
+  for await (const chunk of await getObject(client, object)) hash.update(chunk);
   return hash.digest("hex");
 }
 
@@ -240,21 +264,19 @@ function wholeSha256(checksums: Checksums | undefined): string | undefined {
 
 export async function deleteObjects(
   client: S3Client,
-  { bucket, prefix }: PrefixQuery,
+  { bucket, prefix, permit }: PrefixQuery,
 ): Promise<{ readonly objects: number }> {
   assertFolder(prefix);
   const deleted = new Set<string>();
   for (;;) {
-    const page = await client.send(
-      new ListObjectVersionsCommand({ Bucket: bucket, Prefix: prefix, MaxKeys: DELETE_BATCH }),
-    );
+    const list = new ListObjectVersionsCommand({ Bucket: bucket, Prefix: prefix, MaxKeys: DELETE_BATCH });
+    const page = await client.send(list, sending(permit));
     for (const { Key } of page.Versions ?? []) if (Key !== undefined) deleted.add(Key);
     const versions = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])];
     if (versions.length === 0) return { objects: deleted.size };
     const Objects = versions.map(({ Key, VersionId }) => ({ Key, VersionId }));
-    const { Errors = [] } = await client.send(
-      new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }),
-    );
+    const remove = new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } });
+    const { Errors = [] } = await client.send(remove, sending(permit));
     const [refused] = Errors;
     if (refused === undefined) continue;
     const message = `S3 refused to delete ${refused.Key}: ${refused.Code}: ${refused.Message}`;

@@ -6,6 +6,7 @@ import {
 } from "@aws-sdk/client-secrets-manager";
 import { asked } from "./awsErrors.ts";
 import { CloudRuntimeError } from "./cloudRuntime.ts";
+import { type Permit, sending } from "./permit.ts";
 
 const MISSING = "ResourceNotFoundException";
 
@@ -34,17 +35,22 @@ export async function putSecretValue(
   client: SecretsManagerClient,
   secretId: string,
   value: string,
+  permit?: Permit,
 ): Promise<void> {
-  await asked("Secrets Manager", async () => {
+  const put = async () => {
     try {
-      await client.send(new PutSecretValueCommand({ SecretId: secretId, SecretString: value }));
+      await client.send(
+        new PutSecretValueCommand({ SecretId: secretId, SecretString: value }),
+        sending(permit),
+      );
     } catch (thrown) {
       if (!(thrown instanceof Error) || !("$metadata" in thrown)) throw thrown;
       if (thrown.name === MISSING) throw secretNotFound(secretId);
       const { $metadata, name } = thrown;
       throw Object.assign(new Error(`cannot write the value of ${secretId}`), { name, $metadata });
     }
-  });
+  };
+  await asked("Secrets Manager", put, permit);
 }
 
 export function secretNotFound(secretId: string): CloudRuntimeError {

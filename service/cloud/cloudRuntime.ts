@@ -1,3 +1,5 @@
+import type { Permit } from "./permit.ts";
+
 /**
  * CloudRuntime: what is observed in the cloud, and what is done there that no stack declares.
  *
@@ -8,7 +10,8 @@
  * It promises complete listings (all pages, up to a named limit that is an error when passed, never a silent cut),
  * calls that may be repeated, and plain words when the cloud cannot be asked. No error and no log line of it ever holds
  * a secret's value. It knows nothing of the registry. Where a place names a role, every call there is made with that
- * role, so that a plane's own controller role bounds what the service can do to it.
+ * role, so that a plane's own controller role bounds what the service can do to it. Where it names a permit, nothing more is
+ * changed once that has ended, and the call rejects with the permit's own error.
  */
 
 /** An account's region, and as whom to act there. */
@@ -20,6 +23,8 @@ export interface CloudPlace {
   readonly roleArn?: string;
   /** What the role's trust asks for, if it does. */
   readonly externalId?: string;
+  /** How long the caller may go on: the steps of an operation that can be taken over have one. */
+  readonly permit?: Permit | undefined;
 }
 
 export interface ServiceHealth {

@@ -32,20 +32,20 @@ export function localDataCalls(control: LocalControl): DataCalls {
   };
   return {
     async readSecret(query) {
-      const { secretId: id, region } = query;
-      const question = { path: "/v1/secrets/value", query: { id, region, account: query.accountId } };
+      const { secretId: id, region, permit } = query;
+      const question = { path: "/v1/secrets/value", query: { id, region, account: query.accountId }, permit };
       return (await control.ask(question, Secret)).value ?? undefined;
     },
-    async putSecretValue({ secretId: id, region, accountId: account, value }) {
+    async putSecretValue({ secretId: id, region, accountId: account, permit, value }) {
       const path = "/v1/secrets/value";
       await control.ask(
-        { method: "PUT", path, query: { id, region, account }, body: { value } },
+        { method: "PUT", path, query: { id, region, account }, body: { value }, permit },
         z.undefined(),
       );
     },
     putObject({ body, onlyNew, ...object }) {
-      const { path, query } = objectQuestion(object);
-      const put = { path, query: { ...query, ...(onlyNew === true ? { onlyNew: "true" } : {}) } };
+      const { query, ...question } = objectQuestion(object);
+      const put = { ...question, query: { ...query, ...(onlyNew === true ? { onlyNew: "true" } : {}) } };
       return control.send(put, body, Stored);
     },
     getObject: (query) => control.open(objectQuestion(query)),
@@ -60,7 +60,8 @@ export function localDataCalls(control: LocalControl): DataCalls {
         const target = { bucket: to.bucket, key: `${to.prefix}${key.slice(from.prefix.length)}` };
         const body = { from: { bucket: from.bucket, key }, to: target };
         const query = { account: place.accountId };
-        await control.ask({ method: "POST", path: "/v1/s3/copy", query, body }, z.unknown());
+        const { permit } = place;
+        await control.ask({ method: "POST", path: "/v1/s3/copy", query, body, permit }, z.unknown());
       }
       return objectsDigest(found.map((object) => ({ ...object, key: object.key.slice(from.prefix.length) })));
     },
@@ -72,11 +73,11 @@ export function localDataCalls(control: LocalControl): DataCalls {
       }
       return { objects: found.length };
     },
-    async databaseAddress({ clusterIdentifier, region, accountId: account }) {
+    async databaseAddress({ clusterIdentifier, region, accountId: account, permit }) {
       const path = `/v1/rds/clusters/${encodeURIComponent(clusterIdentifier)}/start`;
       const timeoutMs = START_TIMEOUT_MS;
       const { host, port } = await control.ask(
-        { method: "POST", path, query: { region, account }, timeoutMs },
+        { method: "POST", path, query: { region, account }, timeoutMs, permit },
         Address,
       );
       return { host, port, tls: false };
@@ -88,16 +89,17 @@ function objectQuestion({
   bucket,
   key,
   accountId: account,
+  permit,
 }: CloudPlace & { readonly bucket: string; readonly key: string }) {
-  return { path: "/v1/s3/object", query: { bucket, key, account } };
+  return { path: "/v1/s3/object", query: { bucket, key, account }, permit };
 }
 
 async function listBelow(control: LocalControl, query: PrefixQuery): Promise<readonly DigestedObject[]> {
-  const { bucket, prefix, accountId: account } = query;
+  const { bucket, prefix, accountId: account, permit } = query;
   assertFolder(prefix);
   const found: DigestedObject[] = [];
   for (let after: string | undefined = ""; after !== undefined; ) {
-    const question = { path: "/v1/s3/objects", query: { bucket, prefix, after, account } };
+    const question = { path: "/v1/s3/objects", query: { bucket, prefix, after, account }, permit };
     const page: z.output<typeof ObjectPage> = await control.ask(question, ObjectPage);
     found.push(...page.objects);
     if (found.length > MAX_OBJECTS) throw tooMany(prefix);

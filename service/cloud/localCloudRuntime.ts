@@ -75,7 +75,8 @@ export function createLocalCloudRuntime(options: LocalCloudRuntimeOptions): Clou
     async restartServices(query) {
       const services = await servicesOf(query);
       for (const { arn } of services) {
-        await control.ask({ method: "POST", path: "/v1/ecs/services/restart", body: { arn } }, z.unknown());
+        const question = { path: "/v1/ecs/services/restart", body: { arn }, permit: query.permit };
+        await control.ask({ method: "POST", ...question }, z.unknown());
       }
       return { services: services.length };
     },

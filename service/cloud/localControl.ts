@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { z } from "zod";
 import { type CloudErrorCode, CloudRuntimeError } from "./cloudRuntime.ts";
+import { brokenOff, type Permit } from "./permit.ts";
 
 /** The local cloud's control API, with its failures in this seam's words. */
 export interface LocalControl {
@@ -17,6 +18,7 @@ export interface Question {
   readonly body?: unknown;
   /** Default: 10 s. */
   readonly timeoutMs?: number;
+  readonly permit?: Permit | undefined;
 }
 
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -32,8 +34,9 @@ const CODES: readonly CloudErrorCode[] = [
 ];
 
 export function createLocalControl(controlUrl: () => Promise<string>): LocalControl {
-  const urlOf = async ({ path, query = {} }: Question): Promise<URL> => {
+  const urlOf = async ({ path, query = {}, permit }: Question): Promise<URL> => {
     const url = new URL(path, await reachable(controlUrl));
+    permit?.check();
     for (const [key, value] of Object.entries(query))
       if (value !== undefined) url.searchParams.set(key, value);
     return url;
@@ -43,32 +46,44 @@ export function createLocalControl(controlUrl: () => Promise<string>): LocalCont
       const body = question.body === undefined ? {} : { body: JSON.stringify(question.body) };
       const url = await urlOf(question);
       const timeoutMs = question.timeoutMs ?? REQUEST_TIMEOUT_MS;
-      return read(url, await fetched(url, { method: question.method ?? "GET", ...body }, timeoutMs), schema);
+      const init = { method: question.method ?? "GET", ...body };
+      return fetched(url, init, timeoutMs, question)
+        .then((response) => read(url, response, schema))
+        .catch((thrown: unknown) => brokenOff(question.permit, thrown));
     },
     async send(question, body, schema) {
       const url = await urlOf(question);
       const failure: { thrown?: unknown } = {};
-      const init = { method: "PUT", body: streamOf(body, failure), duplex: "half" } as RequestInit;
+      const sent = streamOf(body, question.permit, failure);
+      const init = { method: "PUT", body: sent, duplex: "half" } as RequestInit;
       try {
-        return await read(url, await fetched(url, init, TRANSFER_TIMEOUT_MS), schema);
+        return await read(url, await fetched(url, init, TRANSFER_TIMEOUT_MS, question), schema);
       } catch (thrown) {
         // What broke was not the local cloud but what was to be written.
-        throw failure.thrown ?? thrown;
+        return brokenOff(question.permit, failure.thrown ?? thrown);
       }
     },
     async open(question) {
       const url = await urlOf(question);
-      const response = await fetched(url, {}, TRANSFER_TIMEOUT_MS);
+      const response = await fetched(url, {}, TRANSFER_TIMEOUT_MS, question).catch((thrown: unknown) =>
+        brokenOff(question.permit, thrown),
+      );
       if (!response.ok) await read(url, response, z.unknown());
-      return reading(url, response);
+      return reading(url, response, question.permit);
     },
   };
 }
 
-function streamOf(body: AsyncIterable<Uint8Array>, failure: { thrown?: unknown }): ReadableStream {
+/** The last look is before the end, which is what makes the object be there. */
+function streamOf(
+  body: AsyncIterable<Uint8Array>,
+  permit: Permit | undefined,
+  failure: { thrown?: unknown },
+): ReadableStream {
   async function* noted(): AsyncGenerator<Uint8Array> {
     try {
       yield* body;
+      permit?.check();
     } catch (thrown) {
       failure.thrown = thrown;
       throw thrown;
@@ -77,11 +92,15 @@ function streamOf(body: AsyncIterable<Uint8Array>, failure: { thrown?: unknown }
   return Readable.toWeb(Readable.from(noted())) as ReadableStream;
 }
 
-async function* reading(url: URL, response: Response): AsyncGenerator<Uint8Array> {
+async function* reading(
+  url: URL,
+  response: Response,
+  permit: Permit | undefined,
+): AsyncGenerator<Uint8Array> {
   try {
     if (response.body !== null) yield* response.body;
   } catch (cause) {
-    throw unreachable(url, cause);
+    brokenOff(permit, unreachable(url, cause));
   }
 }
 
@@ -95,9 +114,16 @@ async function reachable(controlUrl: () => Promise<string>): Promise<string> {
   }
 }
 
-async function fetched(url: URL, init: RequestInit, timeoutMs: number): Promise<Response> {
+async function fetched(
+  url: URL,
+  init: RequestInit,
+  timeoutMs: number,
+  { permit }: Question,
+): Promise<Response> {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const signal = permit === undefined ? timeout : AbortSignal.any([timeout, permit.signal]);
   try {
-    return await fetch(url, { ...init, signal: AbortSignal.timeout(timeoutMs) });
+    return await fetch(url, { ...init, signal });
   } catch (cause) {
     throw unreachable(url, cause);
   }

@@ -1,8 +1,7 @@
-import { databaseError } from "./databaseError.ts";
 import type { Tenancy } from "./provision.ts";
 import { closeOwner, locked, openOwner } from "./roles.ts";
 import { newPassword } from "./scram.ts";
-import type { Session } from "./session.ts";
+import { refused, type Session } from "./session.ts";
 
 /**
  * Work on a tenant's rows and definitions. It may run the tenant's own code (generated columns, indexes, checks, views), and
@@ -19,7 +18,7 @@ export async function asOwner<T>(
   try {
     return await work(session);
   } catch (thrown) {
-    throw databaseError(doing, thrown);
+    return refused(tenancy.server.place.permit, doing, thrown);
   } finally {
     await session.end().catch(() => undefined);
   }

@@ -32,12 +32,13 @@ export function credentialStore(
   { secretNames }: TenantDatabase,
   names: TenantNames,
 ): CredentialStore {
-  const { region, accountId, roleArn, externalId } = place;
+  const { region, accountId, roleArn, externalId, permit } = place;
   const at = {
     region,
     ...(accountId === undefined ? {} : { accountId }),
     ...(roleArn === undefined ? {} : { roleArn }),
     ...(externalId === undefined ? {} : { externalId }),
+    permit,
   };
   const readOne = async (secretId: string) => {
     const value = await cloud.readSecret({ ...at, secretId });

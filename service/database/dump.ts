@@ -4,7 +4,7 @@ import { asOwner } from "./asOwner.ts";
 import { type Definitions, readDefinitions, type TableDefinition } from "./definitions.ts";
 import { contentsOf, type Digested, type DumpManifest, digestOf, MANIFEST_FILE } from "./dumpManifest.ts";
 import type { Tenancy } from "./provision.ts";
-import { identifier, type Session, transaction } from "./session.ts";
+import { identifier, type Session } from "./session.ts";
 import type { DatabaseContents, DumpSink } from "./tenantDatabases.ts";
 
 /**
@@ -62,12 +62,13 @@ async function reading<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const { data: schema } = tenancy.names;
-  const snapshot = async (session: Session) => {
+  return asOwner(tenancy, doing, async (session) => {
+    // It ends with the session: where the rows of a table are no longer taken, nothing else can be said to the server.
+    await session.query(SNAPSHOT);
     await setFormats(session, schema);
     await lockTables(session, schema);
     return work(session);
-  };
-  return asOwner(tenancy, doing, (session) => transaction(session, () => snapshot(session), SNAPSHOT));
+  });
 }
 
 /** Everything that decides how PostgreSQL writes a value or a definition. */
@@ -107,6 +108,8 @@ async function* rowsOf(
   const by = columns.length === 0 ? "" : ` ORDER BY ${order}`;
   const from = `${identifier(schema)}.${identifier(name)}`;
   const stream = session.query(copyTo(`COPY (SELECT ${listed} FROM ONLY ${from}${by}) TO STDOUT`));
+  // The session may break when nobody reads any more; who still reads is told by the reading.
+  stream.on("error", () => undefined);
   for await (const chunk of stream) yield chunk as Buffer;
   rows.count = stream.rowCount ?? 0;
 }

@@ -2,10 +2,14 @@ import { readFileSync } from "node:fs";
 import pg from "pg";
 import { z } from "zod";
 import type { DatabaseAddress } from "../cloud/cloudRuntime.ts";
+import { brokenOff, type Permit } from "../cloud/permit.ts";
 import { DatabaseError, databaseError } from "./databaseError.ts";
 import type { DatabasePlace, TenantDatabasesOptions } from "./tenantDatabases.ts";
 
-/** One connection for one piece of work. */
+/**
+ * One connection for one piece of work. With a permit each statement asks it first, COMMIT too, and when it ends the connection
+ * does: the server takes back what is not committed and gives its locks to whoever comes next.
+ */
 export type Session = pg.Client;
 
 export interface Login {
@@ -37,6 +41,10 @@ const STATEMENT_TIMEOUT_MS = 60_000;
 const LONG_STATEMENT_TIMEOUT_MS = 4 * 3_600_000;
 const TOO_MANY_CONNECTIONS = "53300";
 const LOCK_TIMEOUT_MS = 15_000;
+/** How often the server looks, in the middle of a statement, whether the connection is still there. */
+const CONNECTION_CHECK_MS = 1_000;
+/** Of a host that is gone without a word the server hears nothing; it asks, and gives up after the third time. */
+const KEEPALIVE = { idleSeconds: 10, intervalSeconds: 5, count: 3 };
 /** `GRANT … WITH INHERIT, SET` came with it. */
 const OLDEST_VERSION = 160_000;
 
@@ -45,44 +53,55 @@ const Master = z.object({ username: z.string().min(1), password: z.string().min(
 export async function openServer(options: TenantDatabasesOptions, place: DatabasePlace): Promise<Server> {
   const master = await readMaster(options, place);
   const address = await options.cloud.databaseAddress(place);
+  const { permit } = place;
   const connect: Server["connect"] = async (doing, database, work, longWork = false) => {
     try {
-      return await withClient(clientConfig(options, address, database, master, longWork), async (session) => {
+      const config = clientConfig(options, address, database, master, longWork);
+      return await withClient(config, permit, async (session) => {
         const { rows } = await session.query("SELECT current_setting('server_version_num')::int AS version");
         refuseOld(doing, rows[0].version);
         return work(session);
       });
     } catch (thrown) {
-      throw databaseError(doing, thrown);
+      return refused(permit, doing, thrown);
     }
   };
   return {
     ...{ place, address, username: master.username, connect },
     async open(doing, database, login) {
-      const client = createClient(clientConfig(options, address, database, login, true));
+      const client = createClient(clientConfig(options, address, database, login, true), permit);
       try {
-        await client.connect();
+        await connected(client, permit);
         return client;
       } catch (thrown) {
         await client.end().catch(() => undefined);
-        throw databaseError(doing, thrown);
+        return refused(permit, doing, thrown);
       }
     },
     async tryLogin(database, login) {
       const config = clientConfig(options, address, database, login, false);
-      await withClient(config, (session) => session.query("SELECT 1")).catch((thrown) => {
+      await withClient(config, permit, (session) => session.query("SELECT 1")).catch((thrown) => {
         // Said after the password was found right.
         if ((thrown as { code?: unknown }).code === TOO_MANY_CONNECTIONS) return;
-        throw databaseError(`log in as ${login.username}`, thrown);
+        refused(permit, `log in as ${login.username}`, thrown);
       });
     },
   };
 }
 
-async function withClient<T>(config: pg.ClientConfig, work: (session: Session) => Promise<T>): Promise<T> {
-  const client = createClient(config);
+/** As ours, or as the permit's where it has ended: whatever broke then was broken by that. */
+export function refused(permit: Permit | undefined, doing: string, thrown: unknown): never {
+  return brokenOff(permit, databaseError(doing, thrown));
+}
+
+async function withClient<T>(
+  config: pg.ClientConfig,
+  permit: Permit | undefined,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const client = createClient(config, permit);
   try {
-    await client.connect();
+    await connected(client, permit);
     return await work(client);
   } finally {
     await client.end().catch(() => undefined);
@@ -90,10 +109,32 @@ async function withClient<T>(config: pg.ClientConfig, work: (session: Session) =
 }
 
 /** A connection that breaks fails the query that waits for it; without a listener it would end the process, too. */
-function createClient(config: pg.ClientConfig): Session {
+function createClient(config: pg.ClientConfig, permit: Permit | undefined): Session {
   const client = new pg.Client(config);
   client.on("error", () => undefined);
+  if (permit === undefined) return client;
+  const query = client.query.bind(client) as (...given: unknown[]) => unknown;
+  const permitted = (...given: unknown[]) => {
+    permit.check();
+    return query(...given);
+  };
+  client.query = permitted as typeof client.query;
   return client;
+}
+
+/** Ends with the permit from here on: a statement in the middle is cut off, and one that waits fails. */
+async function connected(client: Session, permit: Permit | undefined): Promise<void> {
+  if (permit === undefined) return void (await client.connect());
+  permit.check();
+  const ended = Promise.withResolvers<never>();
+  const end = () => {
+    client.end().catch(() => undefined);
+    // A client that is ended while it connects would not say so.
+    ended.reject(new Error("Connection terminated"));
+  };
+  permit.signal.addEventListener("abort", end, { once: true });
+  client.once("end", () => permit.signal.removeEventListener("abort", end));
+  await Promise.race([client.connect(), ended.promise]);
 }
 
 /** Read for each piece of work, because RDS rotates it. */
@@ -130,13 +171,23 @@ function clientConfig(
     ssl: tls ? { rejectUnauthorized: true, ...ca } : false,
     application_name: "tenantry",
     // In a database of its own a tenant can put operators into `public`, which an unqualified query would find.
-    options: "-c search_path=pg_catalog",
+    options: SESSION_OPTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: longWork ? LONG_STATEMENT_TIMEOUT_MS : STATEMENT_TIMEOUT_MS,
     lock_timeout: LOCK_TIMEOUT_MS,
     keepAlive: true,
   };
 }
+
+const SESSION_OPTIONS = Object.entries({
+  search_path: "pg_catalog",
+  client_connection_check_interval: CONNECTION_CHECK_MS,
+  tcp_keepalives_idle: KEEPALIVE.idleSeconds,
+  tcp_keepalives_interval: KEEPALIVE.intervalSeconds,
+  tcp_keepalives_count: KEEPALIVE.count,
+})
+  .map(([name, value]) => `-c ${name}=${value}`)
+  .join(" ");
 
 function refuseOld(doing: string, version: number): void {
   if (version >= OLDEST_VERSION) return;
@@ -145,16 +196,20 @@ function refuseOld(doing: string, version: number): void {
   throw new DatabaseError("database_unsupported", message);
 }
 
-export async function transaction<T>(session: Session, work: () => Promise<T>, begin = "BEGIN"): Promise<T> {
-  await session.query(begin);
+export async function transaction<T>(session: Session, work: () => Promise<T>): Promise<T> {
+  await session.query("BEGIN");
   try {
     const result = await work();
     await session.query("COMMIT");
     return result;
   } catch (thrown) {
-    await session.query("ROLLBACK").catch(() => undefined);
+    await rollback(session).catch(() => undefined);
     throw thrown;
   }
+}
+
+async function rollback(session: Session): Promise<void> {
+  await session.query("ROLLBACK");
 }
 
 export const identifier = pg.escapeIdentifier;

@@ -20,6 +20,7 @@ export function cloudPlace(plane: Plane, settings: Settings): CloudPlace {
 
 /** Where the data of a run's target lies, from what is recorded: it needs no step before it. */
 export interface DataPlace {
+  /** With the run's permit, as is `databasePlace`: whoever has lost the operation does nothing more there. */
   readonly cloud: CloudPlace;
   readonly bucket: string;
   readonly isOwnBucket: boolean;
@@ -40,7 +41,7 @@ export async function dataPlaceOf(run: StepRun): Promise<DataPlace> {
   const { tenantId, environment, planeName, generation } = target;
   const identity = { tenantId, slug: tenant.slug, environment, planeName, generation };
   const data = tenantData(identity, outputs, await ownDataOf(run));
-  const cloud = cloudPlace(plane, service.settings);
+  const cloud = { ...cloudPlace(plane, service.settings), permit: run.permit };
   const { isOwn, ...cluster } = data.database;
   return {
     cloud,

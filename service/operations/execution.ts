@@ -12,6 +12,7 @@ import { describeFailure } from "./failure.ts";
 import { interruptedNotesOf } from "./interruptedNotes.ts";
 import type { KeptLease } from "./lease.ts";
 import { patiently } from "./patience.ts";
+import { permitOf } from "./permit.ts";
 import { leftUntouched } from "./planCheck.ts";
 import { createProgress } from "./progress.ts";
 import { backoffMs, pause, stepRetry } from "./retry.ts";
@@ -186,6 +187,7 @@ async function stepRun(
   const causeId = input.causeId ?? operation.operationId;
   return {
     ...{ service, operation, causeId, input, target, results, hooks, ...past },
+    permit: permitOf(execution.stop, hooks.signal, execution.lease),
     change: (work, scope) => changeAsOwner(execution, work, scope),
     say: async (message, data) => say(execution, step.name, message, data),
   };

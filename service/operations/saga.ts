@@ -5,6 +5,7 @@ import type { Change, ChangeScope } from "../../registry/registry.ts";
 import type { TargetPatch } from "../../registry/target.ts";
 import type { TransitionAction } from "../../registry/tenantLifecycle.ts";
 import type { ReadingService, ServiceContext } from "../app/context.ts";
+import type { Permit } from "../cloud/permit.ts";
 import type { RunHooks } from "../engine/engine.ts";
 
 /**
@@ -55,6 +56,8 @@ export interface StepRun {
   readonly begunBefore: boolean;
   /** With `begunBefore`: all earlier tries were this process's own, and the engine has certainly changed nothing in them. */
   readonly untouched: boolean;
+  /** Goes with every call that works on a tenant's data: it ends when the step must stop, and with the lease. */
+  readonly permit: Permit;
   /** Name, events into the journal, and cancelling, for an engine run. */
   readonly hooks: RunHooks & { readonly runId: string; readonly signal: AbortSignal };
   /**
