@@ -80,6 +80,12 @@ describe("what was changed by hand", () => {
     const scope = { tenantIds: [idOf("beta")] };
     const wave = await rollouts.run({ change, scope, reason: "put it right", bakeMs: 0 });
     expect([wave.status, wave.statusReason]).toEqual(["succeeded", null]);
+    // What is there now, and what was recorded.
+    const [group] = (await call("GET", `/rollouts/${wave.rolloutId}/preview`)).body.items;
+    const queue = group.changes.find(({ resourceType }: { resourceType: string }) => resourceType === QUEUE);
+    expect(queue.values).toEqual([
+      { path: "visibilityTimeoutSeconds", old: "500", new: expect.stringMatching(/^[0-9]+$/) },
+    ]);
     expect((await logGroupOf("beta")).state).toBe("present");
     const scan = await scanned();
     expect(scan).toMatchObject({ findingsOpen: 1, findingsNew: 0 });
