@@ -12,6 +12,7 @@ import { AT_ONCE_MS, type Client, Refused } from "./client.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Action, type Deed, life } from "./plan.ts";
 import type { Random } from "./random.ts";
+import type { TenantData } from "./tenantData.ts";
 
 /** What everybody in a run shares. */
 export interface Stage {
@@ -27,6 +28,7 @@ export interface Stage {
   /** Set when nothing is killed any more: from then on a failure is nobody's fault but the service's. */
   calm: boolean;
   change(tenantId: string): Promise<CloudResource | undefined>;
+  readonly data: TenantData;
 }
 
 /** A tenant as its owner believes it to be. */
@@ -36,6 +38,8 @@ export interface Belief {
   status: TenantStatus;
   /** The last release that was deployed; none before the first activation. */
   release: number | undefined;
+  /** Rows and objects that its services have written, numbered from 1. */
+  written: number;
 }
 
 /** A person repeats what failed so often while things are killed around them, and so often afterwards. */
@@ -43,6 +47,8 @@ const TRIES = 40;
 const CALM_TRIES = 4;
 const SCAN_WAIT_MS = 10 * 60_000;
 const POLL_MS = 200;
+/** While clouds and databases are killed. */
+const WRITE_WITHIN_MS = 3 * 60_000;
 
 /** Leads tenant after tenant through its life until the stage is stopped; what it believes is checked at the end. */
 export async function act(stage: Stage, seat: number, random: Random, beliefs: Belief[]): Promise<void> {
@@ -60,7 +66,7 @@ export async function act(stage: Stage, seat: number, random: Random, beliefs: B
 async function create({ client, plane }: Stage, slug: string): Promise<Belief> {
   const body = { slug, displayName: slug, plan: "starter", planes: [plane] };
   const { tenantId } = await client.call<Tenant>("POST", "/tenants", body);
-  return { tenantId, slug, status: "draft", release: undefined };
+  return { tenantId, slug, status: "draft", release: undefined, written: 0 };
 }
 
 /** Repeats the deed until it is done. False when even in calm it could not be. */
@@ -119,13 +125,30 @@ async function part(stage: Stage, belief: Belief, deed: Deed, cancelled: boolean
   return ended(stage, belief, deed, accepted, cancelled);
 }
 
-/** What the service says of the tenant when all has succeeded. */
-async function confirm({ client, ledger }: Stage, belief: Belief, deed: Deed): Promise<boolean> {
+/** What the service says of the tenant when all has succeeded. While it is active its services write. */
+async function confirm(stage: Stage, belief: Belief, deed: Deed): Promise<boolean> {
+  const { client, ledger } = stage;
   const { status } = await client.call<Tenant>("GET", `/tenants/${belief.tenantId}`);
   if (status !== deed.to)
     ledger.violation(`${belief.slug}: is ${status} after ${deed.action}, and must be ${deed.to}`);
   belief.status = deed.to;
+  if (status === "active") await write(stage, belief);
   return true;
+}
+
+async function write({ data, ledger }: Stage, belief: Belief): Promise<void> {
+  const deadline = Date.now() + WRITE_WITHIN_MS;
+  for (;;) {
+    try {
+      await data.write(belief.tenantId, belief.written + 1);
+      belief.written += 1;
+      return;
+    } catch (thrown) {
+      if (Date.now() > deadline)
+        return ledger.violation(`${belief.slug} is active, and its services cannot write: ${String(thrown)}`);
+      await sleep(POLL_MS);
+    }
+  }
 }
 
 async function finish(

@@ -13,6 +13,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Plane } from "../contract/plane.ts";
 import type { OperationKind } from "../contract/vocabulary.ts";
 import { releaseBody } from "../demo/fleet.ts";
 import { Listings, ofTenant } from "../demo/listings.ts";
@@ -27,11 +28,13 @@ import { openPostgresWorld } from "./postgresWorld.ts";
 import { createRandom } from "./random.ts";
 import { operationOfStepKind, stepKinds } from "./stepKinds.ts";
 import { createTally, type Tally, WANTED_HITS } from "./tally.ts";
+import { createTenantData, type TenantDataParts } from "./tenantData.ts";
 import { judge } from "./verdict.ts";
 import { watchOverlaps } from "./watch.ts";
 import { openSqliteWorld, type World } from "./world.ts";
 
 const PLANE = "dev-eu-west-1";
+const REGION = "eu-west-1";
 const SETTLE_WITHIN_MS = 15 * 60_000;
 /** From so many kills on every step kind must have been hit. */
 const LONG_RUN_KILLS = 200;
@@ -43,10 +46,17 @@ function createStage(world: World, ledger: Ledger, tally: Tally): Stage {
   const listings = new Listings(world.dataDir, () => world.cloud.controlUrl());
   const key = world.replicas.find(({ adminKey }) => adminKey !== undefined)?.adminKey ?? "";
   const urls = world.replicas.map(({ url }) => url);
+  const client = createClient({ ledger, key, urls });
+  const controlUrl = () => world.cloud.controlUrl();
+  const plane = async () => {
+    const { outputs } = await client.call<Plane>("GET", `/planes/${PLANE}`);
+    return outputs as unknown as Awaited<ReturnType<TenantDataParts["plane"]>>;
+  };
   return {
     ...{ ledger, plane: PLANE, promised: new Set<string>(), stopping: false, calm: false },
     drawnTo: () => new Set(rarest(tally)),
-    client: createClient({ ledger, key, urls }),
+    client,
+    data: createTenantData({ region: REGION, controlUrl, plane }),
     async change(tenantId) {
       const queue = ofTenant(await listings.cloud("by-hand"), tenantId).find(({ type }) =>
         /queue:Queue$/.test(type),

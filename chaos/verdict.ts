@@ -11,6 +11,7 @@ import { root } from "../demo/processes.ts";
 import { type Belief, type Stage, scanned, targetsOf } from "./actor.ts";
 import type { Ledger } from "./ledger.ts";
 import type { StackState, StateReader } from "./stacks.ts";
+import { isTraceOf } from "./tenantData.ts";
 import type { World } from "./world.ts";
 
 /** What is left when all is quiet, counted from the registry, the state and the cloud themselves. */
@@ -20,7 +21,10 @@ export interface Verdict {
   readonly lost: number;
   /** Objects of the cloud that are there twice, and operations nobody asked for. */
   readonly duplicates: number;
-  /** Objects of the cloud with a tenant's tag that no stack knows, and stacks of tenants that are gone. */
+  /**
+   * Objects of the cloud with a tenant's tag that no stack knows, and stacks, schemas, logins and files of tenants
+   * that are gone.
+   */
   readonly orphans: number;
   /** Operations that have not ended. */
   readonly stuck: number;
@@ -51,6 +55,7 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
   await believed(stage, beliefs);
   await undrifted(stage);
   const { duplicates, orphans } = await matched(evidence);
+  const traces = await kept(evidence);
   await silent(evidence);
   const locks = await evidence.state.locks();
   for (const lock of locks) ledger.say(`lock left: ${lock}`);
@@ -58,7 +63,7 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
     operations: operations.length,
     lost: lost.length,
     duplicates: duplicates + unasked.length,
-    orphans,
+    orphans: orphans + traces,
     stuck: stuck.length,
     locksLeft: locks.length,
     auditVerified: auditVerified(world, ledger),
@@ -119,6 +124,29 @@ async function matched({ world, state, beliefs, ledger }: Evidence) {
   return { duplicates: twice.length, orphans: orphaned.length + ended.length };
 }
 
+/** Every tenant has all that it has written, or nothing any more; answers what is left where nothing is to be. */
+async function kept({ stage, beliefs, ledger }: Evidence): Promise<number> {
+  const { data } = stage;
+  const traces = await data.traces();
+  let left = 0;
+  for (const { tenantId, slug, status, written } of beliefs) {
+    const wanted = Array.from({ length: written }, (_, place) => place + 1).join(" ");
+    const objects = (await data.objects(tenantId)).join(" ");
+    if (status === "active" || status === "suspended") {
+      if (objects !== wanted) ledger.violation(`${slug} has objects ${objects}; must have ${wanted}`);
+      if (status === "suspended") continue;
+      const rows = (await data.rows(tenantId)).join(" ");
+      if (rows !== wanted) ledger.violation(`${slug} has rows ${rows}; must have ${wanted}`);
+      continue;
+    }
+    const own = traces.filter(isTraceOf(tenantId));
+    for (const name of own) ledger.say(`orphan: ${name} of ${slug}, which is ${status}`);
+    if (objects !== "") ledger.say(`orphan: objects ${objects} of ${slug}, which is ${status}`);
+    left += own.length + (objects === "" ? 0 : 1);
+  }
+  return left;
+}
+
 /** A stack is rightly there while its tenant is neither a draft nor gone. */
 function belongs({ project }: StackState, beliefs: readonly Belief[]): boolean {
   const owner = beliefs.find(({ tenantId }) => project === `tenant-${tenantId}`);
@@ -148,8 +176,9 @@ function missing(stacks: readonly StackState[], cloud: readonly CloudResource[],
 }
 
 /** Secrets are where they are kept and nowhere else (invariant 7). */
-async function silent({ world, state, ledger }: Evidence): Promise<void> {
-  const secrets = [...(await world.secrets())].filter(([, secret]) => secret !== "");
+async function silent({ world, stage, state, beliefs, ledger }: Evidence): Promise<void> {
+  const own = await world.secrets();
+  const secrets = [...own, ...(await passwords(stage, beliefs))].filter(([, secret]) => secret !== "");
   const search = (place: string, text: string) => {
     for (const [name, secret] of secrets)
       if (text.includes(secret)) ledger.violation(`${name} is in ${place}`);
@@ -159,6 +188,15 @@ async function silent({ world, state, ledger }: Evidence): Promise<void> {
     search(`the state of ${project}/${stack}`, text);
   for (const folder of world.folders)
     for (const file of await files(folder)) search(file, await readFile(file, "latin1"));
+}
+
+async function passwords({ data }: Stage, beliefs: readonly Belief[]): Promise<[string, string][]> {
+  const active = beliefs.filter(({ status }) => status === "active");
+  return await Promise.all(
+    active.map(async ({ tenantId, slug }): Promise<[string, string]> => {
+      return [`the password of ${slug}`, await data.password(tenantId)];
+    }),
+  );
 }
 
 /** Logs, run folders and the like; not the key ring, nor the cloud's own account. */
