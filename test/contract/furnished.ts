@@ -21,7 +21,7 @@ export interface Furnished {
 
 export interface FurnishedRequest {
   readonly path: string;
-  readonly body: unknown;
+  readonly body: object | undefined;
 }
 
 /** A tenant in each state, by its slug; `acme` is the one of the examples. */
@@ -81,6 +81,13 @@ export async function furnish(service: TestService): Promise<Furnished> {
   const params: Record<string, string> = {
     ...{ tenantId, operationId, planeName: plane, slug: "acme", system: "crm", recordVersion: "1" },
     ...{ capabilityKey: "audit-export", flagKey: "new-view", region: "eu-west-1", kind: "cache" },
+    ...{
+      externalId: "4711",
+      releaseNumber: "1",
+      planKey: "starter",
+      quota: "targets",
+      connectorKey: "slack",
+    },
     ...{ dataClass: "outbox", meterKey: "llm_tokens", scope: `plane/${plane}` },
     contactId: (await made("POST", `${acme}/contacts`, person)).contactId,
     domainId: (await made("POST", `${acme}/domains`, { domain: "acme.test" })).domainId,
