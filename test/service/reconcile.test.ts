@@ -50,6 +50,7 @@ async function apply(...documents: string[]) {
 const operationsOf = async (tenantId: string) =>
   (await get(`/operations?tenantId=${tenantId}&limit=100`)).items;
 const targetOf = async (tenantId: string) => (await get(`/tenants/${tenantId}/targets`)).items[0];
+type Noted = { readonly verdict: string; readonly desired: string };
 const foundOf = async (tenantId: string) => (await get(`/reconcile?tenantId=${tenantId}`)).items;
 
 /** In the status, all operations ended, and nothing noted that is not as declared. */
@@ -204,7 +205,9 @@ describe("the reconcile loop", () => {
     await service.call("POST", `${controlPlane}/tenants/${tenantId}/suspend`, { body: {}, headers });
     const found = await waitFor("a verdict", async () =>
       (await get(`/tenants/${tenantId}`)).status === "suspended"
-        ? (await foundOf(tenantId)).find((one: { verdict: string }) => one.verdict === "reported")
+        ? (await foundOf(tenantId)).find(
+            (one: Noted) => one.verdict === "reported" && one.desired === "active",
+          )
         : undefined,
     );
     expect(found).toMatchObject({
