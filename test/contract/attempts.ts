@@ -62,11 +62,27 @@ export function validAttempt(operation: Operation, tools: Tools): Attempt {
   return asAttempt(operation, "valid", validParts(operation, tools), tools);
 }
 
-/** As the document shows it: with its example of a body, and no more than must be. */
+/** As the document shows it: with its example of a body, in which ids are of what there is, and no more than must be. */
 export function exampleAttempt(operation: Operation, tools: Tools): Attempt {
   const parts = validParts(operation, tools, true);
   const [example = parts.body] = operation.bodyExamples;
-  return asAttempt(operation, "example", { ...parts, body: example }, tools);
+  return asAttempt(operation, "example", { ...parts, body: withKnownNames(example, "", tools) }, tools);
+}
+
+/** Names by which an example speaks of something else than it makes. */
+const NAMES_ANOTHER = /(Id|planeName|releaseNumber)$/;
+
+function withKnownNames(value: unknown, name: string, tools: Tools): unknown {
+  if (Array.isArray(value)) {
+    const each = name === "planes" ? "planeName" : name.replace(/s$/, "");
+    return value.map((item) => withKnownNames(item, each, tools));
+  }
+  if (typeof value === "object" && value !== null)
+    return Object.fromEntries(
+      Object.entries(value).map(([key, member]) => [key, withKnownNames(member, key, tools)]),
+    );
+  const known = NAMES_ANOTHER.test(name) ? tools.pool.pick(name, tools.random) : undefined;
+  return typeof known === typeof value ? known : value;
 }
 
 export function brokenAttempt(operation: Operation, tools: Tools): Attempt {
@@ -90,9 +106,15 @@ function validParts(operation: Operation, { random, generate, pool }: Tools, pla
     // A wait that is asked for would be waited for.
     return name.endsWith("Ms") ? 0 : generate.value(schema, name);
   };
+  const alone = (name: string, schema: JsonSchema) => {
+    const found = pool.pick(name, random);
+    return found !== undefined && fits(resolve(schema), found) ? found : undefined;
+  };
   const parts: Parts = { path: {}, query: [], headers: {}, body: undefined };
   for (const { in: place, name, required, schema } of operation.parameters) {
-    if (place === "path") parts.path[name] = known?.[name] ?? String(generate.value(schema, name));
+    if (place === "path")
+      parts.path[name] =
+        known?.[name] ?? String((plain ? alone(name, schema) : undefined) ?? generate.value(schema, name));
     else if (name === "If-Match") {
       if (!plain && random.chance(0.2)) parts.headers[name] = `"${1 + random.whole(3)}"`;
     } else if (name === "Idempotency-Key") {

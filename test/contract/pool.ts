@@ -27,10 +27,10 @@ interface Told {
 type Known = Readonly<Record<string, string | number>>;
 
 const VALUES_KEPT = 12;
-const RECORDS_KEPT = 400;
+const RECORDS_KEPT = 4_000;
 const DEEPEST = 6;
 
-/** `never` is kept out: the driver's own key must not be revoked by the driver. */
+/** `never` is kept out: such as the driver's own key, which must not be revoked by the driver. */
 export function createPool(never: readonly unknown[]): Pool {
   const values = new Map<string, (string | number)[]>();
   const records: Told[] = [];
