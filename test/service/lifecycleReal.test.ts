@@ -129,7 +129,9 @@ describe("a tenant's whole life", () => {
   });
 
   it("is decommissioned for good: nothing is left but what the certificate says", async () => {
-    const before = (await present()).map(({ id, properties: { arn } }) => (typeof arn === "string" ? arn : id));
+    const before = (await present()).map(({ id, properties: { arn } }) =>
+      typeof arn === "string" ? arn : id,
+    );
     await run("/decommission", { confirmSlug: "phoenix", reason: "contract ended", immediately: true });
     expect(await tenant()).toMatchObject({ status: "deleted" });
     expect(await present()).toEqual([]);
