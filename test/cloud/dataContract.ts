@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CloudRuntime, ObjectFacts } from "../../service/cloud/cloudRuntime.ts";
 import type { CloudWorld } from "./contract.ts";
+import { endedPermit, testPermit } from "./testPermit.ts";
 
 /** A world with two empty buckets, a secret without a value, a tenant's services and a database cluster. */
 export interface DataWorld extends CloudWorld {
@@ -154,6 +155,43 @@ export function describeCloudData(name: string, open: () => Promise<DataWorld>):
       const from = { bucket: world.bucket, prefix };
       const to = { bucket: world.archiveBucket, prefix: "x/" };
       await expect(runtime.copyObjects({ ...place, from, to })).rejects.toThrow("must end in a slash");
+    });
+
+    it("changes nothing once the permit that it works with has ended", async () => {
+      await put("permitted/one", "1");
+      const { permit, endSilently } = testPermit();
+      endSilently();
+      const over = { ...place, permit };
+      const prefix = { bucket: world.bucket, prefix: "permitted/" };
+      const to = { bucket: world.bucket, prefix: "permitted/copies/" };
+      const { cluster, tenantId, emptySecret: secretId } = world;
+      const before = await runtime.readSecret({ ...place, secretId });
+      const changes = await Promise.allSettled([
+        runtime.deleteObjects({ ...over, ...prefix }),
+        runtime.copyObjects({ ...over, from: prefix, to }),
+        runtime.putObject({ ...at("permitted/two"), permit, body: pieces(["2"]) }),
+        runtime.putSecretValue({ ...over, secretId, value: "another" }),
+        runtime.restartServices({ ...over, cluster, tenantId }),
+      ]);
+      const refused = { status: "rejected", reason: endedPermit };
+      expect(changes).toEqual(changes.map(() => refused));
+      expect(keysOf(await runtime.listObjects(below("permitted/")))).toEqual(["permitted/one"]);
+      expect(await runtime.readSecret({ ...place, secretId })).toBe(before);
+    });
+
+    it.each([
+      ["a small object", 10],
+      ["an object of two parts", TWO_PARTS_BYTES],
+    ])("leaves nothing of %s whose permit ends while it is written", async (_, bytes) => {
+      const { permit, end } = testPermit();
+      async function* body() {
+        yield randomBytes(bytes);
+        end();
+        yield randomBytes(1);
+      }
+      const key = `permitted/broken-${bytes}`;
+      await expect(runtime.putObject({ ...at(key), permit, body: body() })).rejects.toBe(endedPermit);
+      await expect(runtime.getObject(at(key))).rejects.toMatchObject({ code: "object_not_found" });
     });
 
     it("says which object or bucket is missing", async () => {
