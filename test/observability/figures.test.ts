@@ -43,7 +43,19 @@ describe("/metrics", () => {
     const own = `tenant="${tenantId}",${place},${kind}`;
     expect(text).toContain(`tenantry_tenant_operations_total{${own},status="failed"} 1`);
     expect(text).toContain(`tenantry_tenant_operations_total{${own},status="succeeded"} 1`);
-    expect(text).toContain(`tenantry_tenant_requests_total{tenant="${tenantId}",status="2xx"} 3`);
+  });
+
+  it("counts requests about a tenant, by whatever they name it", async () => {
+    const counted = async () => {
+      const series = `tenantry_tenant_requests_total{tenant="${tenantId}",status="2xx"} `;
+      return Number((await metrics()).split(series)[1]?.split("\n")[0]);
+    };
+    const before = await counted();
+    const { body } = await service.call("GET", `${controlPlane}/operations?tenantId=${tenantId}`);
+    await service.call("GET", `${controlPlane}/operations/${body.items[0].operationId}`);
+    await service.call("GET", `${controlPlane}/tenants/${tenantId}`);
+    await service.call("GET", `${controlPlane}/tenants`);
+    expect(await counted()).toBe(before + 3);
   });
 
   it("has the fleet by state and status, and events that nobody takes wait for nothing", async () => {
