@@ -148,7 +148,7 @@ export async function createRelease(service: TestService, version: string): Prom
 export async function waitFor<T>(
   what: string,
   read: () => Promise<T | undefined>,
-  limitMs = 15_000,
+  limitMs = 60_000,
 ): Promise<T> {
   const deadline = Date.now() + limitMs;
   for (;;) {
