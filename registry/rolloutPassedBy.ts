@@ -54,13 +54,24 @@ export async function rolloutsPassedBy(db: Reader, targetId: string, limit: numb
   );
 }
 
-/** The target runs again, with what those until `until` (ISO 8601) have brought: nothing of its rest is left to catch up with. */
+/**
+ * The target runs again, with what those that had ended by `until` (ISO 8601) have brought. One that goes on longer keeps its mark: it may
+ * succeed yet, and is caught up with when the target next comes back.
+ */
 export async function rolloutsCaughtUp({ db }: Bookkeeping, targetId: string, until: string): Promise<void> {
   await db
     .updateTable("rolloutTargets")
     .set({ passedByAt: null, passedBy: null })
     .where("targetId", "=", targetId)
     .where("passedByAt", "<=", until)
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom("rollouts as r")
+          .select("r.rolloutId")
+          .whereRef("r.rolloutId", "=", "rolloutTargets.rolloutId")
+          .where("r.finishedAt", "<=", until),
+      ),
+    )
     .execute();
 }
 

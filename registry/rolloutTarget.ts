@@ -1,11 +1,13 @@
 import { type Selectable, sql } from "kysely";
 import type { Page } from "../contract/common.ts";
 import type {
+  Rollout,
   RolloutCounts,
   RolloutHealth,
   RolloutTarget,
   RolloutTargetListQuery,
 } from "../contract/rollout.ts";
+import type { RolloutChange } from "../contract/rolloutChange.ts";
 import { ROLLOUT_TARGET_STATUSES } from "../contract/vocabulary.ts";
 import type { Bookkeeping } from "./bookkeeping.ts";
 import { pageAfter, pageAfterNumber, toPage } from "./cursor.ts";
@@ -186,23 +188,42 @@ export async function rolloutTargetsOfTenant(
 
 const AHEAD: readonly RolloutTarget["status"][] = ["pending", "running", "failed", "rolling_back"];
 
+/** Of what a rollout writes on the tenant, these reach its targets by a deployment. */
+const DEPLOYED: readonly RolloutChange["kind"][] = ["plan", "field"];
+
+/** A rollout that has written on a tenant, and is still to bring it to one of its targets. */
+export type RolloutAhead = Pick<Rollout, "rolloutId" | "status">;
+
 /**
  * Of the tenants' targets, those that a rollout under way is still to bring what it has written on the tenant, or to be told what to do with: a
  * release is no part of the record.
  */
-export async function rolloutTargetsAhead(db: Reader, tenantIds: readonly string[]): Promise<Set<string>> {
-  if (tenantIds.length === 0) return new Set();
+export async function rolloutTargetsAhead(
+  db: Reader,
+  tenantIds: readonly string[],
+): Promise<Map<string, RolloutAhead>> {
+  if (tenantIds.length === 0) return new Map();
   const rows = await db
     .selectFrom("rollouts as r")
     .innerJoin("rolloutTargets as t", "t.rolloutId", "r.rolloutId")
-    .select("t.targetId")
+    .select(["t.targetId", "r.rolloutId", "r.status", "r.change"])
     .where("r.finishedAt", "is", null)
     .where("r.startedAt", "is not", null)
     .where("r.releaseNumber", "is", null)
     .where("t.tenantId", "in", [...tenantIds])
     .where("t.status", "in", [...AHEAD])
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom("rolloutTargets as begun")
+          .select("begun.targetId")
+          .whereRef("begun.rolloutId", "=", "t.rolloutId")
+          .whereRef("begun.tenantId", "=", "t.tenantId")
+          .where("begun.attempt", ">", 0),
+      ),
+    )
     .execute();
-  return new Set(rows.map(({ targetId }) => targetId));
+  const written = rows.filter(({ change }) => DEPLOYED.includes(fromJson(change).kind));
+  return new Map(written.map(({ targetId, rolloutId, status }) => [targetId, { rolloutId, status }]));
 }
 
 /** What the rollout overwrites of a target: by it it is rolled back. */

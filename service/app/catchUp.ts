@@ -1,3 +1,4 @@
+import { ProblemError } from "../../contract/errors.ts";
 import type { Pin } from "../../contract/pin.ts";
 import type { RolloutBefore, RolloutChange } from "../../contract/rolloutChange.ts";
 import type { Target } from "../../contract/target.ts";
@@ -116,7 +117,11 @@ async function bringRecord(
     if (isThere) return;
     const why = isOther ? SET_SINCE : await whyNot(returning, one, release);
     if (why === undefined) {
-      await writeRecord(change, what, tenantId, `rollout ${rolloutId}, which had passed it by`);
+      const refused = await written(change, what, tenantId, rolloutId);
+      if (refused !== undefined) {
+        leftOut.push({ rolloutId, reason: refused });
+        continue;
+      }
       for (const { rollout } of group.slice(place))
         await rolloutCaughtUp(change, rollout.rolloutId, tenantId);
       brought.push(rolloutId);
@@ -124,6 +129,22 @@ async function bringRecord(
     }
     leftOut.push({ rolloutId, reason: why });
     if (isOther) return;
+  }
+}
+
+/** Undefined when it is; else why the record cannot be so: the plan does not offer the tenant's isolation, say. Nothing is written then. */
+async function written(
+  change: Change,
+  what: RolloutChange,
+  tenantId: string,
+  rolloutId: string,
+): Promise<string | undefined> {
+  try {
+    await writeRecord(change, what, tenantId, `rollout ${rolloutId}, which had passed it by`);
+    return undefined;
+  } catch (thrown) {
+    if (!(thrown instanceof ProblemError)) throw thrown;
+    return thrown.message;
   }
 }
 

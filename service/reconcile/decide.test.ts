@@ -33,7 +33,7 @@ function target(more: Partial<TargetFacts> = {}): TargetFacts {
       currentSpec: "a",
       desiredSpec: "a",
       specProblem: undefined,
-      inRollout: false,
+      inRollout: undefined,
     },
     ...{ currentReleaseNumber: 1, desiredReleaseNumber: 1, drift: noDrift },
     ...more,
@@ -250,8 +250,15 @@ describe("what is left alone", () => {
   });
 
   it("what a rollout is to bring when it is the target's turn, unless the target is failed", () => {
-    const ahead = target({ desiredSpec: "b", inRollout: true });
-    expect(decide(facts({ targets: [ahead] }))).toEqual({ actions: [], findings: [] });
+    const inRollout = { rolloutId: "r", status: "running" } as const;
+    const ahead = target({ desiredSpec: "b", inRollout });
+    const findingOf = (one: TargetFacts) => decide(facts({ targets: [one] }));
+    const reason = "what is recorded has not been deployed; rollout r is to bring it, and is running";
+    expect(findingOf(ahead)).toMatchObject({ actions: [], findings: [{ verdict: "waiting", reason }] });
+    expect(findingOf({ ...ahead, inRollout: { ...inRollout, status: "halted" } })).toMatchObject({
+      ...{ actions: [], findings: [{ verdict: "person", action: null }] },
+    });
+    expect(findingOf({ ...ahead, desiredSpec: "a" })).toEqual({ actions: [], findings: [] });
     const { actions } = decide(facts({ targets: [{ ...ahead, deploymentState: "failed" }] }));
     expect(actions).toEqual([{ kind: "deploy", planes: ["dev-eu-west-1"], releaseNumber: null }]);
   });

@@ -88,6 +88,7 @@ function findingOf({ nowMs, policy }: TenantFacts, wish: Wish): Finding {
       reason: `${reason}; operation ${live.liveOperationId} is under way`,
     };
   }
+  if (wish.waits === true) return { ...base, verdict: "waiting" };
   if (wish.person === true || action === undefined) return { ...base, verdict: "person" };
   const gate = strictest(wish.touches.map((one) => gateOf(one.failures, policy, nowMs)));
   if (gate.verdict === "person") return { ...base, verdict: "person", reason: `${reason}; ${gate.why}` };

@@ -1,6 +1,7 @@
 import type { Manifest } from "../../contract/manifest.ts";
 import type { Target } from "../../contract/target.ts";
 import type { Tenant } from "../../contract/tenant.ts";
+import type { RolloutAhead } from "../../registry/rolloutTarget.ts";
 
 /** All that a decision about one tenant rests on, as plain values: read in readFacts.ts, judged in decide.ts. */
 export interface TenantFacts {
@@ -40,7 +41,7 @@ export interface TargetFacts
   readonly desiredSpec: string | undefined;
   readonly specProblem: string | undefined;
   /** A rollout under way is to bring it what it has written on the tenant, when it is the target's turn. */
-  readonly inRollout: boolean;
+  readonly inRollout: RolloutAhead | undefined;
   readonly currentReleaseNumber: number | null;
   readonly desiredReleaseNumber: number | null;
   readonly drift: DriftFacts;

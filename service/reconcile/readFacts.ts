@@ -16,7 +16,7 @@ import { planeFind } from "../../registry/plane.ts";
 import { repairsSince } from "../../registry/reconcile.ts";
 import type { Reader } from "../../registry/registry.ts";
 import { releaseFind, releaseLatest } from "../../registry/release.ts";
-import { rolloutTargetsAhead } from "../../registry/rolloutTarget.ts";
+import { type RolloutAhead, rolloutTargetsAhead } from "../../registry/rolloutTarget.ts";
 import { targetAppliedSpec, targetsMatching } from "../../registry/target.ts";
 import { specDigest, type TenantSpec } from "../../stacks/tenant/spec.ts";
 import { limits } from "../config/limits.ts";
@@ -109,7 +109,7 @@ function findingsOf(db: Reader, targets: readonly Target[]): Promise<FindingsByT
 interface TargetsRead {
   readonly targets: readonly Target[];
   readonly findings: FindingsByTarget;
-  readonly inRollouts: ReadonlySet<string>;
+  readonly inRollouts: ReadonlyMap<string, RolloutAhead>;
 }
 
 async function factsOf(
@@ -124,7 +124,7 @@ async function factsOf(
   const facts: TargetFacts[] = [];
   for (const target of targets) {
     const its = findings.get(target.targetId) ?? [];
-    const inRollout = inRollouts.has(target.targetId);
+    const inRollout = inRollouts.get(target.targetId);
     facts.push(
       await targetFacts(db, shared, { tenant, by, release, target, findings: its, inRollout, nowMs }),
     );
@@ -166,7 +166,7 @@ interface TargetQuestion {
   readonly release: number | null | undefined;
   readonly target: Target;
   readonly findings: readonly DriftFinding[];
-  readonly inRollout: boolean;
+  readonly inRollout: RolloutAhead | undefined;
   readonly nowMs: number;
 }
 

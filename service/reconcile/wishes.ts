@@ -27,6 +27,8 @@ export interface Wish {
   readonly desired: string;
   readonly observed: string;
   readonly person?: boolean;
+  /** Somebody else is to bring it: there is nothing to ask for. */
+  readonly waits?: boolean;
   readonly reported?: string;
 }
 
@@ -142,13 +144,23 @@ function wishFor(target: TargetFacts, declared: Declared): Wish | undefined {
   if (reason !== undefined) {
     return { ...wish, action: { kind: "deploy", planes, releaseNumber: declared.releaseNumber }, reason };
   }
-  return driftWish(target, wish);
+  return driftWish(target, wish) ?? rolloutWish(target, wish);
+}
+
+/** Not ahead of its wave. A rollout that stands still waits for a person, and so does what it is to bring. */
+function rolloutWish(target: TargetFacts, wish: Omit<Wish, "action" | "reason">): Wish | undefined {
+  const { inRollout, currentSpec, desiredSpec } = target;
+  if (inRollout === undefined || currentSpec === desiredSpec) return undefined;
+  const { rolloutId, status } = inRollout;
+  const reason = `what is recorded has not been deployed; rollout ${rolloutId} is to bring it, and is ${status}`;
+  const stands = status === "paused" || status === "halted";
+  return { ...wish, action: undefined, reason, ...(stands ? { person: true } : { waits: true }) };
 }
 
 function whyDeploy(target: TargetFacts): string | undefined {
   const { currentReleaseNumber: current, desiredReleaseNumber: desired } = target;
   if (current !== desired) return `release ${desired ?? "none"} is declared, ${current ?? "none"} runs`;
-  if (target.currentSpec !== target.desiredSpec && !target.inRollout)
+  if (target.currentSpec !== target.desiredSpec && target.inRollout === undefined)
     return "what is recorded has not been deployed";
   return target.deploymentState === "ready" ? undefined : `the target is ${target.deploymentState}`;
 }

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import type { RolloutChange } from "../../contract/rolloutChange.ts";
 import { auditEventList } from "../../registry/auditSearch.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { rolloutGet, rolloutList, rolloutsUnderWay, rolloutsUnfinished } from "../../registry/rollout.ts";
@@ -24,7 +25,7 @@ import {
   rolloutWaveEnd,
   rolloutWaveStart,
 } from "../../registry/rolloutWave.ts";
-import { targetGet } from "../../registry/target.ts";
+import { addPlane, addTarget, newTarget } from "./fixtures.ts";
 import { beginRollout, changeBy } from "./rolloutFixtures.ts";
 import { describeDialects } from "./support.ts";
 
@@ -149,30 +150,49 @@ describeDialects("rollouts", (create) => {
   it("name the targets that one under way is still to bring what it has written on their tenants", async () => {
     const registry = await (await create()).open();
     const change = { kind: "field", field: "settings.THEME", value: "dark" } as const;
-    const { rollout, targetIds } = await beginRollout(registry, [1, 1, 2], { change });
-    const { rolloutId } = rollout;
-    const released = await beginRollout(registry, [1]);
-    const ids = [...targetIds, ...released.targetIds];
-    const tenants = await registry.read(async (db) => {
-      const found = await Promise.all(ids.map((targetId) => targetGet(db, targetId)));
-      return found.map(({ tenantId }) => tenantId);
-    });
-    const ahead = (of = tenants) => registry.read((db) => rolloutTargetsAhead(db, of));
-    expect(await ahead()).toEqual(new Set());
+    const { tenant, plane, target } = await addTarget(registry, "two-planes");
+    const prod = await addPlane(registry, "prod");
+    const other = await changeBy(registry, (change) => newTarget(change, tenant, prod));
+    const { tenantId } = tenant;
+    const before = { releaseNumber: null, specDigest: null };
+    const both = [
+      { targetId: target.targetId, tenantId, planeName: plane.name, wave: 1, before },
+      { targetId: other.targetId, tenantId, planeName: prod.name, wave: 2, before },
+    ];
+    const rolloutOf = async (what: RolloutChange) => {
+      const { rollout } = await beginRollout(registry, [1, 2], { change: what, targets: both });
+      return rollout.rolloutId;
+    };
+    const rolloutId = await rolloutOf(change);
+    const flagged = await rolloutOf({ kind: "flag", flagKey: "dark-mode", enabled: true });
+    const ahead = (of = [tenantId]) => registry.read((db) => rolloutTargetsAhead(db, of));
+    const begin = (id: string, targetId: string) =>
+      registry.record((record) =>
+        rolloutTargetsBegin(record, id, "running", [{ targetId, operationId: null }]),
+      );
     await changeBy(registry, async (change) => {
-      for (const id of [rolloutId, released.rollout.rolloutId]) {
+      for (const id of [rolloutId, flagged]) {
         await rolloutPreviewed(change, id, "digest");
         await rolloutStart(change, id, { queue: false });
       }
     });
-    expect(await ahead()).toEqual(new Set(targetIds));
-    expect(await ahead(tenants.slice(0, 1))).toEqual(new Set(targetIds.slice(0, 1)));
-    expect(await ahead([])).toEqual(new Set());
-    const [first = ""] = targetIds;
-    await registry.record((record) => rolloutTargetsSet(record, rolloutId, [first], { status: "succeeded" }));
-    expect(await ahead()).toEqual(new Set(targetIds.slice(1)));
+    // Nothing is written on a tenant before the first of its targets begins, and a flag is no part of a spec.
+    await begin(flagged, target.targetId);
+    expect(await ahead()).toEqual(new Map());
+    await begin(rolloutId, target.targetId);
+    const bringing = { rolloutId, status: "running" };
+    expect(await ahead()).toEqual(
+      new Map([
+        [target.targetId, bringing],
+        [other.targetId, bringing],
+      ]),
+    );
+    expect(await ahead([])).toEqual(new Map());
+    const done = { status: "succeeded" } as const;
+    await registry.record((record) => rolloutTargetsSet(record, rolloutId, [target.targetId], done));
+    expect(await ahead()).toEqual(new Map([[other.targetId, bringing]]));
     await changeBy(registry, (change) => rolloutFinish(change, rolloutId, "cancelled", null));
-    expect(await ahead()).toEqual(new Set());
+    expect(await ahead()).toEqual(new Map());
   });
 
   it("page their targets wave by wave, and by status", async () => {

@@ -80,19 +80,21 @@ describeDialects("rollouts that passed a resting target by", (create) => {
     expect(Object.keys(items[0] ?? {}).filter((name) => name.startsWith("passed"))).toEqual([]);
   });
 
-  it("end for a target that runs again, but for those of after it was asked for", async () => {
+  it("end for a target that runs again, but for those that go on, or began, after it was asked for", async () => {
     const clock = settableClock();
     const registry = await (await create()).open(clock);
     const begun = await beginRollout(registry, [1, 1]);
     const [targetId = "", other] = begun.targetIds;
     const before = await passingBy(registry, begun, 1);
+    const longer = await passingBy(registry, begun, 1);
+    await succeed(registry, before);
     const until = clock.now().toISOString();
     clock.advance(1_000);
     const after = await passingBy(registry, begun, 1);
-    for (const rolloutId of [before, after]) await succeed(registry, rolloutId);
+    for (const rolloutId of [longer, after]) await succeed(registry, rolloutId);
     await registry.record((record) => rolloutsCaughtUp(record, targetId, until));
-    expect(await passed(registry, targetId)).toEqual([after]);
-    expect((await passed(registry, other)).sort()).toEqual([before, after].sort());
+    expect((await passed(registry, targetId)).sort()).toEqual([longer, after].sort());
+    expect((await passed(registry, other)).sort()).toEqual([before, longer, after].sort());
   });
 
   it("end for all targets of a tenant whose record has it, and for those that are rolled back", async () => {
