@@ -50,7 +50,7 @@ export function plannedValues(
 
 function apart(old: unknown, now: unknown, path: string): PlannedValue[] {
   const found = differences(expanded(old), expanded(now), path);
-  if (found.length > MAX_PLACES) return [asValue(path, old, now)];
+  if (found.length > MAX_PLACES) return [asValue(path, expanded(old), expanded(now))];
   return found.map(({ path: place, recorded, actual }) => asValue(place, recorded, actual));
 }
 
