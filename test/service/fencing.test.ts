@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { OperationKind } from "../../contract/vocabulary.ts";
 import { EngineError } from "../../service/engine/errors.ts";
@@ -17,6 +16,7 @@ import {
   waitFor,
 } from "./harness.ts";
 import { begin, setups } from "./sagaMatrix.ts";
+import { takeOver } from "./takeOver.ts";
 
 let service: TestService;
 const backoff = { ...stepRetry };
@@ -44,7 +44,7 @@ it("an owner whose operation was taken over writes nothing more, whatever its ru
   const { body } = await service.call("POST", at, { body: { releaseNumber: 2 } });
   const [{ operationId }] = body.operations;
   await waitFor("the run", async () => service.world.runs[runs]);
-  await takeOver(operationId);
+  await takeOver(service, operationId);
   const before = await dump(service);
   open();
   service.world.gate = undefined;
@@ -116,7 +116,7 @@ describe("a step that stood still while its operation was taken over", () => {
       try {
         const operationId = await begin(service, kind, tenantId, slug);
         await held.reached;
-        await takeOver(operationId);
+        await takeOver(service, operationId);
         meanwhile?.(tenantId);
         const before = await dump(service);
         held.open();
@@ -200,20 +200,5 @@ async function givenUp(): Promise<void> {
   await waitFor("the owner's giving up", async () => {
     const { body: metrics } = await service.call("GET", "/metrics", { key: service.adminKey });
     return /tenantry_operations_running 0/.test(String(metrics)) ? true : undefined;
-  });
-}
-
-/** As another host's process does when the lease has run out. It is not on record, so that nobody proves it dead and takes over in turn. */
-async function takeOver(operationId: string): Promise<void> {
-  await service.registry().record(async ({ db, now }) => {
-    await db
-      .updateTable("operations")
-      .set((eb) => ({
-        leaseOwner: randomUUID(),
-        leaseExpiresAt: new Date(Date.parse(now) + 600_000).toISOString(),
-        fencingToken: eb("fencingToken", "+", 1),
-      }))
-      .where("operationId", "=", operationId)
-      .execute();
   });
 }
