@@ -153,8 +153,10 @@ async function run(
     await endOperation(execution, saga.end, { results, outcome: cause.outcome, left, begun: true }, error);
     return cause.outcome;
   } catch (thrown) {
+    // A write may find it out before the lease's own timer does.
+    if (thrown instanceof LeaseLostError) execution.stop.abort("lease_lost");
     const { reason } = execution.stop.undoing;
-    if (thrown instanceof LeaseLostError || reason === "lease_lost") return undefined;
+    if (reason === "lease_lost") return undefined;
     if (reason === "shutdown") return void (await giveBack(execution));
     throw thrown;
   }

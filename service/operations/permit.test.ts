@@ -11,14 +11,17 @@ it.each<[StopReason, string]>([
   ["deadline", "the operation's deadline has passed"],
   ["shutdown", "the service stops"],
   ["lease_lost", "the operation's lease was lost"],
-])("ends with the step's signal and says why: %s", (reason, words) => {
-  const stop = createOperationStop();
-  const permit = permitOf(stop, stop.doing, held);
-  expect(() => permit.check()).not.toThrow();
-  stop.abort(reason);
-  expect(() => permit.check()).toThrow(words);
-  expect(permit.signal.aborted).toBe(true);
-});
+])(
+  "ends with the step's signal and says why, and cuts off only what somebody else goes on with: %s",
+  (reason, words) => {
+    const stop = createOperationStop();
+    const permit = permitOf(stop, stop.doing, held);
+    expect(() => permit.check()).not.toThrow();
+    stop.abort(reason);
+    expect(() => permit.check()).toThrow(words);
+    expect(permit.signal.aborted).toBe(reason === "shutdown" || reason === "lease_lost");
+  },
+);
 
 it("lets an undoing go on after a cancellation, and ends it with the lease", () => {
   const stop = createOperationStop();

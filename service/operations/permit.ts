@@ -7,7 +7,8 @@ import type { OperationStop, StopReason } from "./stop.ts";
 /**
  * What a step goes by while it works on data: it ends with the step's signal, and with the lease, also in a process that was
  * frozen past it and whose timers have not said so yet. That is as long before somebody else may begin as it takes what
- * was sent already to be over.
+ * was sent already to be over. What a cancellation finds on its way is waited for: undoing begins at once, and must not meet
+ * a request that is answered to nobody.
  */
 export function permitOf(
   stop: OperationStop,
@@ -15,7 +16,7 @@ export function permitOf(
   lease: Pick<KeptLease, "deadline">,
 ): Permit {
   return {
-    signal,
+    signal: stop.undoing,
     check() {
       if (!signal.aborted && monotonicMs() > lease.deadline()) stop.abort("lease_lost");
       if (!signal.aborted) return;

@@ -108,18 +108,23 @@ function removedBy(results: EndedRun["results"]): TargetDeletion {
   const objectsDeleted = objects.reduce((sum, count) => sum + count, 0);
   // Both have read the stack's state: before anything was destroyed, and after what a cut had left open was settled.
   const stack = [delete_objects, destroy].map((result) => (result ?? {}) as Partial<Removing>);
+  const from = delete_objects?.from;
+  const resourcesDeleted = Number(destroy?.deleted ?? 0);
+  // An operation that began before names were kept can only say how many there were.
+  const isNamed = stack.some(({ removes }) => removes !== undefined);
+  const unlisted = stack.map(({ removesUnlisted = isNamed ? 0 : resourcesDeleted }) => removesUnlisted);
   const resources: Removed = [
     ...stack.flatMap(({ removes = [] }) => removes),
     ...dropped.map((name) => ({ type: "postgresql", name })),
-    ...(objectsDeleted === 0 ? [] : [{ type: "s3:objects", name: String(delete_objects?.from) }]),
+    ...(objectsDeleted === 0 || typeof from !== "string" ? [] : [{ type: "s3:objects", name: from }]),
   ];
   return {
-    resourcesDeleted: Number(destroy?.deleted ?? 0),
+    resourcesDeleted,
     database: dropped.length > 0 ? "dropped" : "none",
     objectsDeleted,
     scheduledForDeletion: (scan_for_orphans?.scheduledForDeletion ??
       []) as TargetDeletion["scheduledForDeletion"],
     resources,
-    resourcesUnlisted: Math.max(...stack.map(({ removesUnlisted = 0 }) => removesUnlisted)),
+    resourcesUnlisted: Math.max(...unlisted),
   };
 }

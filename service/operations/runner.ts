@@ -104,11 +104,10 @@ export function createRunner(service: ServiceContext): Runner {
       isWritten = false;
       log.error({ err: thrown }, "the operation's end could not be written");
     });
-    const isLost = stop.undoing.reason === "lease_lost";
-    if (isLost) lost();
-    if (isLost || !isWritten) return rests.rest(operationId);
-    rests.forget(operationId);
-    room.grow();
+    if (stop.undoing.reason === "lease_lost") lost();
+    else if (isWritten) room.grow();
+    if (isWritten) rests.forget(operationId);
+    else rests.rest(operationId);
   }
 
   function lost(): void {
@@ -191,7 +190,7 @@ function createOthers({ registry, process, settings }: ServiceContext) {
   };
 }
 
-/** Operations that could not be ended, or kept, rest for longer each time, so that a fault of ours does not spin. */
+/** Operations that could not even be ended rest for longer each time, so that a fault of ours does not spin. */
 function createRests() {
   const resting = new Map<string, { untilMs: number; restMs: number }>();
   return {

@@ -30,7 +30,7 @@ afterEach(() => {
 afterAll(() => service.stop());
 
 /** Lets the call change so many things, and stand still before the next until its permit has ended. */
-function stall(call: string, after = 1): Promise<void> {
+function stall(call: string, after = 1, until?: Promise<void>): Promise<void> {
   const stalled = Promise.withResolvers<void>();
   let before = 0;
   service.world.data.pace = async (made, permit) => {
@@ -38,10 +38,12 @@ function stall(call: string, after = 1): Promise<void> {
     before += 1;
     if (before !== after + 1) return;
     stalled.resolve();
-    if (permit?.signal.aborted === false) await once(permit.signal, "abort");
+    if (permit?.signal.aborted === false) await Promise.race([once(permit.signal, "abort"), until ?? never]);
   };
   return stalled.promise;
 }
+
+const never = new Promise<void>(() => undefined);
 
 const objectsBelow = (prefix: string) =>
   [...service.world.data.objects.keys()].filter((key) => key.startsWith(prefix)).sort();
@@ -120,13 +122,16 @@ describe("a data step whose operation another has taken over", () => {
   });
 });
 
-it("a data step that is cancelled stops in its middle, and is undone", async () => {
+it("a data step that is cancelled stops once what it has sent is answered, and is undone", async () => {
   const tenantId = await prepared("tenant_archive", "cancelled-copy");
-  const stalled = stall(`copyObjects dev-data/tenants/${tenantId}/`);
+  const answered = Promise.withResolvers<void>();
+  const stalled = stall(`copyObjects dev-data/tenants/${tenantId}/`, 1, answered.promise);
   const operationId = await begin(service, "tenant_archive", tenantId, "cancelled-copy");
   await stalled;
   const at = `${controlPlane}/operations/${operationId}`;
   expect((await service.call("POST", `${at}/cancel`, { body: { reason: "not now" } })).status).toBe(202);
+  expect(archivedOf(tenantId)).not.toEqual([]);
+  answered.resolve();
   expect(await ended(service, operationId)).toMatchObject({ status: "cancelled", error: null });
   expect([liveOf(tenantId).length, archivedOf(tenantId)]).toEqual([3, []]);
   const journal = await service.registry().read((db) => journalList(db, operationId, 0, 200));
