@@ -56,8 +56,8 @@ describe("a preview's group", () => {
     const logicalName = `tenant-${acme.tenantId}-dev-eu-west-1-1`;
     const stack = change([], { op: "create", resourceType: "pulumi:pulumi:Stack", logicalName });
     expect(groupOf([stack, change([]), stack]).changes.map((one) => one.logicalName)).toEqual([
-      "tenant-{tenant}-{plane}-1",
       "jobs",
+      "tenant-{tenant}-{plane}-1",
     ]);
   });
 
@@ -65,7 +65,11 @@ describe("a preview's group", () => {
     const values = [...level("info", "debug"), { path: "delaySeconds", old: 1, new: 2 }];
     const [one, other] = [change(values), change(level("a", "b"), { logicalName: "dead" })];
     const turned = change([...values].reverse(), { properties: one.properties });
-    expect(groupOf([turned, other]).groupKey).toBe(groupOf([other, one]).groupKey);
+    expect(groupOf([turned, other])).toEqual(groupOf([other, one]));
+    const gone = change([], { op: "delete", logicalName: "zebra" });
+    expect(groupOf([one, other, gone]).changes.map(({ logicalName }) => logicalName)).toEqual([
+      ...["zebra", "dead", "jobs"],
+    ]);
   });
 
   it("counts operations without what stays the same, and what its plan replaces and deletes", () => {

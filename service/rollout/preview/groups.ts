@@ -27,7 +27,9 @@ export function previewGroup(
   const neutral = neutralizerOf(tenant, specDigests);
   // The engine tells of a stack when it begins and when its outputs are known.
   const apart = new Map(plan.changes.map((change) => [`${change.op} ${change.urn}`, change])).values();
-  const changes = [...apart].map((change) => ({ change, values: neutralValues(change, neutral) }));
+  const changes = [...apart]
+    .sort(byDanger)
+    .map((change) => ({ change, values: neutralValues(change, neutral) }));
   const lines = changes.map(({ change, values }) =>
     canonicalJson([placeInStack(change), change.op, change.properties, change.replaceProperties, values]),
   );
@@ -51,6 +53,15 @@ export function previewGroup(
     replaces,
     deletes,
   };
+}
+
+/** What is deleted or replaced first, as all of it may not be shown. The engine's own order differs from run to run. */
+function byDanger(one: PlannedChange, other: PlannedChange): number {
+  const [left, right] = [one, other].map((change) => {
+    const rank = /delete|replace/.test(change.op) ? 0 : 1;
+    return `${rank} ${placeInStack(change)} ${change.op}`;
+  }) as [string, string];
+  return left < right ? -1 : left > right ? 1 : 0;
 }
 
 type Sides = Omit<PlannedValue, "path">;
