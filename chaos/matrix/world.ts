@@ -1,9 +1,10 @@
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Plane } from "../../contract/plane.ts";
 import { releaseBody } from "../../demo/fleet.ts";
 import type { CloudResource } from "../../demo/listings.ts";
 import { stopLocalCloud } from "../../launcher/localCloud.ts";
-import { type Client, createClient } from "../client.ts";
+import { type Client, createClient, Refused } from "../client.ts";
 import type { Ledger } from "../ledger.ts";
 import { Replica } from "../replica.ts";
 import { readStateFolder, type StateReader } from "../stacks.ts";
@@ -87,7 +88,7 @@ export async function openMatrixWorld(dataDir: string, ledger: Ledger): Promise<
   const supervisor = supervise(service);
   const client = createClient({ ledger, key: service.adminKey ?? "", urls: [service.url] });
   for (const version of VERSIONS) await client.call("POST", "/releases", releaseBody(version));
-  const { outputs } = await client.call<Plane>("GET", `/planes/${PLANE}`);
+  const { outputs } = await recordedPlane(client);
   const plane = outputs as unknown as PlaneFacts;
   return {
     ...{ client, environment, stateFolder, plane, restarts: supervisor.restarts },
@@ -156,3 +157,18 @@ function supervise(service: Replica) {
   }, SUPERVISED_EVERY_MS);
   return { restarts: () => restarts, stop: () => clearInterval(timer) };
 }
+
+/** The service records its planes after it has begun to listen. */
+async function recordedPlane(client: Client): Promise<Plane> {
+  for (let left = PLANE_LOOKS; ; left -= 1) {
+    try {
+      return await client.call<Plane>("GET", `/planes/${PLANE}`);
+    } catch (thrown) {
+      if (!(thrown instanceof Refused && thrown.status === 404) || left === 0) throw thrown;
+      await sleep(PLANE_LOOK_MS);
+    }
+  }
+}
+
+const PLANE_LOOKS = 300;
+const PLANE_LOOK_MS = 200;
