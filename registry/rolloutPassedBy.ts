@@ -1,7 +1,7 @@
 import type { Rollout, RolloutTarget } from "../contract/rollout.ts";
 import type { RolloutBefore } from "../contract/rolloutChange.ts";
 import type { Bookkeeping } from "./bookkeeping.ts";
-import { fromJson, toJson } from "./json.ts";
+import { fromJson } from "./json.ts";
 import type { Reader } from "./registry.ts";
 import { rolloutTargetsSet } from "./rolloutTarget.ts";
 
@@ -20,13 +20,8 @@ export async function rolloutPassBy(
   rolloutId: string,
   { targetId, reason, had }: Pick<RolloutTarget, "targetId" | "reason"> & { readonly had: RolloutBefore },
 ): Promise<void> {
-  await rolloutTargetsSet(record, rolloutId, [targetId], { status: "skipped", reason });
-  await record.db
-    .updateTable("rolloutTargets")
-    .set({ passedByAt: record.now, passedBy: toJson(had) })
-    .where("rolloutId", "=", rolloutId)
-    .where("targetId", "=", targetId)
-    .execute();
+  const patch = { status: "skipped", reason, passedByAt: record.now, passedBy: had } as const;
+  await rolloutTargetsSet(record, rolloutId, [targetId], patch);
 }
 
 /** Those that have succeeded, the last one first: one that failed, or was taken back, says nothing of where the fleet is meant to be. */

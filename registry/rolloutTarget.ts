@@ -7,7 +7,7 @@ import type {
   RolloutTarget,
   RolloutTargetListQuery,
 } from "../contract/rollout.ts";
-import type { RolloutChange } from "../contract/rolloutChange.ts";
+import type { RolloutBefore, RolloutChange } from "../contract/rolloutChange.ts";
 import { ROLLOUT_TARGET_STATUSES } from "../contract/vocabulary.ts";
 import type { Bookkeeping } from "./bookkeeping.ts";
 import { pageAfter, pageAfterNumber, toPage } from "./cursor.ts";
@@ -34,6 +34,9 @@ export interface RolloutTargetPatch {
   readonly startedAt?: string | null;
   readonly endedAt?: string | null;
   readonly progressAt?: string | null;
+  /** When the rollout passed it by because it rested, and what it had then. */
+  readonly passedByAt?: string;
+  readonly passedBy?: RolloutBefore;
 }
 
 /**
@@ -46,7 +49,7 @@ export async function rolloutTargetsSet(
   targetIds: readonly string[],
   patch: RolloutTargetPatch,
 ): Promise<void> {
-  const { health, reason, previewError, ...plain } = patch;
+  const { health, reason, previewError, passedBy, ...plain } = patch;
   for (let from = 0; from < targetIds.length; from += ROWS_PER_UPDATE) {
     await record.db
       .updateTable("rolloutTargets")
@@ -55,6 +58,7 @@ export async function rolloutTargetsSet(
         ...(reason === undefined ? {} : { reason: reason && redactText(reason) }),
         ...(previewError === undefined ? {} : { previewError: previewError && redactText(previewError) }),
         ...(health === undefined ? {} : { health: health && toJson(health) }),
+        ...(passedBy === undefined ? {} : { passedBy: toJson(passedBy) }),
         updatedAt: record.now,
       })
       .where("rolloutId", "=", rolloutId)

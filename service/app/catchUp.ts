@@ -50,7 +50,9 @@ export async function catchUp(
   const { targetId, tenantId } = target;
   const pin = (await pinsOf(change.db, [targetId], change.now)).get(targetId);
   const returning: Returning = { change, service, target, pin, brought: [], leftOut: [] };
-  const groups = groupsOf(await rolloutsPassedBy(change.db, targetId, limits.catchUpRollouts));
+  const passed = await rolloutsPassedBy(change.db, targetId, limits.catchUpRollouts);
+  // Each the last one first.
+  const groups = Map.groupBy(passed, ({ rollout }) => keyOf(rollout.change));
   const release = named ?? (await bringRelease(returning, groups.get("release") ?? []));
   // Those whose last is the oldest first, as the rollouts went.
   for (const [key, group] of [...groups].reverse()) {
@@ -64,18 +66,7 @@ export async function catchUp(
   return release;
 }
 
-/** By what they change, the last one first. */
-function groupsOf(passed: readonly PassedBy[]): Map<string, PassedBy[]> {
-  const groups = new Map<string, PassedBy[]>();
-  for (const one of passed) {
-    const key = keyOf(one.rollout.change);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [one]);
-    else group.push(one);
-  }
-  return groups;
-}
-
+/** What it changes. */
 function keyOf(change: RolloutChange): string {
   if (change.kind === "field") return `field ${change.field}`;
   return change.kind === "flag" ? `flag ${change.flagKey}` : change.kind;
