@@ -6,14 +6,14 @@ import { signal } from "./processes.ts";
 import type { Random } from "./random.ts";
 import type { Replica } from "./replica.ts";
 import { createShots, type Shot } from "./shots.ts";
-import { isLastStep, operationOfStepKind, undoOf } from "./stepKinds.ts";
+import { isLastStep, isLastUndo, operationOfStepKind, undoOf } from "./stepKinds.ts";
 import type { Tally } from "./tally.ts";
 import type { World } from "./world.ts";
 
 /**
  * Kills by plan, each at a moment that counts: it waits for steps that still need hits, lets a random part of a
  * long one pass, makes everything that drives steps stand still, looks into the registry which steps run, and only then kills. So every
- * counted hit is one. It looks again and again and lets things go on in slices of a few milliseconds in between, so that steps
+ * counted hit is one. In between it lets things go on for slices of a few milliseconds and glances at what runs all the time, so that steps
  * which take no longer are met as well.
  *
  * It is choosy: at first it takes only moments at which several needed steps run at once. When none of the needed comes in
@@ -36,6 +36,9 @@ export interface KillerParts {
 }
 
 const LOOK_EVERY_MS = 4;
+/** Between two looks it glances as often, for so long, without stopping anybody. */
+const GLANCE_EVERY_MS = 1;
+const GLANCES_MS = 20;
 /** Of the kills strike while the services start again after the one before. */
 const KILLED_AT_START = 0.02;
 const START_MS = 1_500;
@@ -62,6 +65,10 @@ const ENGINE_PATIENCE_MS = 6_000;
 /** Nothing that could be met has run for so long, in a short run; in a long one not before it is choosy no more. */
 const ANY_MOMENT_AFTER_MS = 90_000;
 const TURNED_EARLY = 0.2;
+/** With no more kinds wanted than these, one of them the undoing of a last step, kills that can bring it about come first. */
+const FEW_KINDS = 5;
+/** In a step that takes less a request is not answered before it is over. */
+const REQUEST_MS = 20;
 /** Until a request lies at the door of a service that stands still. */
 const SENT_MS = 20;
 const TAKEN_WITHIN_MS = 200;
@@ -139,7 +146,8 @@ export function createKiller(parts: KillerParts): Killer {
   }
 
   function isTurnedLate(step: RunningStep, victim: Victim): boolean {
-    return CUTTING.has(victim) && isLastStep(step.step) && isToBeTurned(step);
+    if (!CUTTING.has(victim) || !isLastStep(step.step)) return false;
+    return isToBeTurned(step) || (step.isCancelled && tally.isWanted(undoOf(step.step)));
   }
 
   function turn({ operationId }: RunningStep): void {
@@ -158,13 +166,14 @@ export function createKiller(parts: KillerParts): Killer {
       least === 0 || (isNeeded(step, victim) && (!isBriefOnly || isFleeting(step)));
     const worth = (steps: readonly RunningStep[]) =>
       new Set(steps.filter(counts).map(({ step }) => step)).size;
+    await glance(shot, (steps) => worth(steps) >= Math.max(1, least));
     const aims = await standing(shot);
     if (worth(aims) < Math.max(1, least)) {
       release(shot);
       return void turnSome(aims);
     }
     const late = aims.filter((step) => isTurnedLate(step, victim));
-    if (late.length > 0) return turnLate(shot, late);
+    if (late.length > 0) return turnLate(shot, late, aims);
     const delayMs = Math.min(...aims.filter(counts).map(typicalOf));
     if (delayMs <= BRIEF_MS) return fire(shot, aims);
     release(shot);
@@ -173,12 +182,28 @@ export function createKiller(parts: KillerParts): Killer {
     return worth(met) < Math.max(1, least) ? release(shot) : fire(shot, met);
   }
 
+  /** Returns as soon as the moment is good, or when the slice is over. */
+  async function glance(shot: Shot, isGood: (steps: readonly RunningStep[]) => boolean): Promise<void> {
+    for (const endMs = Date.now() + GLANCES_MS; Date.now() < endMs; await sleep(GLANCE_EVERY_MS)) {
+      if (isGood((await running()).filter((step) => isStep(step) && shot.meets(step)))) return;
+    }
+  }
+
   /**
    * Cancelled in its last step an operation succeeds all the same, unless the step is cut off: then whoever takes it up knows of the
    * cancellation before anything else, and turns round. It is sent while the services stand still: such a step is over before a
-   * request that sets out during it is taken.
+   * request that sets out during it is taken. A step that is over even so is cut off first, and again once it has been taken up and the
+   * cancellation is in: done by a service that has just started, it takes long enough.
    */
-  async function turnLate(shot: Shot, late: readonly RunningStep[]): Promise<RunningStep[] | undefined> {
+  async function turnLate(
+    shot: Shot,
+    late: readonly RunningStep[],
+    aims: RunningStep[],
+  ): Promise<RunningStep[] | undefined> {
+    if (late.some((step) => step.isCancelled || typicalOf(step) < REQUEST_MS)) {
+      isUndoingNext = true;
+      return fire(shot, aims);
+    }
     late.forEach(turn);
     await sleep(SENT_MS);
     release(shot);
@@ -265,7 +290,7 @@ export function createKiller(parts: KillerParts): Killer {
   }
 
   function leastAfter(victim: Victim, passedMs: number): number {
-    if (tally.wanted().length === 0) return 0;
+    if (tally.wanted().every((step) => isLastUndo(step) && !CUTTING.has(victim))) return 0;
     if (victim === "worker" || victim === "cli") return passedMs < ENGINE_PATIENCE_MS * patience ? 1 : 0;
     const more = CHOOSY_MS.find(({ beforeMs }) => passedMs < beforeMs * patience)?.more;
     return more === undefined ? 0 : Math.max(1, leastAtOnce() + more);
@@ -283,7 +308,9 @@ export function createKiller(parts: KillerParts): Killer {
 
   /** The next kill of the plan, or the next that cuts: an operation that was turned round in its last step is undone right away. */
   function take(left: Victim[], isForUndoing: boolean): Victim | undefined {
-    const at = isForUndoing ? left.findIndex((victim) => CUTTING.has(victim)) : 0;
+    const wanted = tally.wanted();
+    const isToCut = isForUndoing || (wanted.length <= FEW_KINDS && wanted.some(isLastUndo));
+    const at = isToCut ? left.findIndex((victim) => CUTTING.has(victim)) : 0;
     return left.splice(Math.max(0, at), 1)[0];
   }
 

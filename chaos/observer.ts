@@ -10,6 +10,8 @@ export interface RunningStep {
   readonly tenantId: string;
   /** Of the process that holds it; also when that process is dead. */
   readonly ownerPid: number | undefined;
+  /** Somebody has asked for the operation to be cancelled. */
+  readonly isCancelled: boolean;
 }
 
 export interface OperationRow {
@@ -43,6 +45,7 @@ export interface Row {
   tenant_id: string | null;
   target_id: string | null;
   owner_pid: number | string | null;
+  cancel_requested_at: string | null;
   fencing_token: number | string;
   /** What the journal says of the step that was begun last. */
   begun?: string | null;
@@ -109,6 +112,7 @@ export function stepOf(row: Row): RunningStep {
     tenantId: row.tenant_id ?? "",
     // PostgreSQL's big integers come as text.
     ownerPid: row.owner_pid === null ? undefined : Number(row.owner_pid),
+    isCancelled: row.cancel_requested_at !== null,
   };
 }
 

@@ -32,6 +32,11 @@ export function isLastStep(stepKind: string): boolean {
   return stepKind.endsWith(`/${sagas[operationOfStepKind(stepKind)].steps.at(-1)?.name}`);
 }
 
+/** The undoing of an operation's last step. */
+export function isLastUndo(stepKind: string): boolean {
+  return stepKind.includes("/undo ") && isLastStep(stepKind.replace("undo ", ""));
+}
+
 export function operationOfStepKind(stepKind: string): OperationKind {
   return stepKind.slice(0, stepKind.indexOf("/")) as OperationKind;
 }
