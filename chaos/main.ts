@@ -8,27 +8,24 @@
  * machine's affair. Standard output has one line of JSON, standard error what happens; exit code 0 says that all is clean.
  * When it is not, the data folder stays, and is named.
  */
-import { existsSync, readdirSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Plane } from "../contract/plane.ts";
 import type { OperationKind } from "../contract/vocabulary.ts";
 import { releaseBody } from "../demo/fleet.ts";
 import { Listings, ofTenant } from "../demo/listings.ts";
-import { stopLocalCloud } from "../launcher/localCloud.ts";
 import { act, type Belief, cancelOperation, type Stage } from "./actor.ts";
 import { createClient } from "./client.ts";
+import { createCloudAccess } from "./cloudAccess.ts";
 import { createKiller } from "./killer.ts";
-import { createLedger, type Ledger } from "./ledger.ts";
+import type { Ledger } from "./ledger.ts";
 import { type Options, readOptions } from "./options.ts";
 import { ACTION_OF, type Action, killPlan, VICTIMS, type Victim } from "./plan.ts";
 import { openPostgresWorld } from "./postgresWorld.ts";
+import { runInFolder } from "./program.ts";
 import { createRandom } from "./random.ts";
 import { operationOfStepKind, stepKinds } from "./stepKinds.ts";
 import { createTally, type Tally, WANTED_HITS } from "./tally.ts";
-import { createTenantData, type TenantDataParts } from "./tenantData.ts";
+import { createTenantData, type PlaneFacts } from "./tenantData.ts";
 import { judge } from "./verdict.ts";
 import { watchOverlaps } from "./watch.ts";
 import { openSqliteWorld, type World } from "./world.ts";
@@ -47,16 +44,16 @@ function createStage(world: World, ledger: Ledger, tally: Tally): Stage {
   const key = world.replicas.find(({ adminKey }) => adminKey !== undefined)?.adminKey ?? "";
   const urls = world.replicas.map(({ url }) => url);
   const client = createClient({ ledger, key, urls });
-  const controlUrl = () => world.cloud.controlUrl();
+  const cloud = createCloudAccess(REGION, () => world.cloud.controlUrl());
   const plane = async () => {
     const { outputs } = await client.call<Plane>("GET", `/planes/${PLANE}`);
-    return outputs as unknown as Awaited<ReturnType<TenantDataParts["plane"]>>;
+    return outputs as unknown as PlaneFacts;
   };
   return {
     ...{ ledger, plane: PLANE, promised: new Set<string>(), stopping: false, calm: false },
     drawnTo: () => new Set(rarest(tally)),
     client,
-    data: createTenantData({ region: REGION, controlUrl, plane }),
+    data: createTenantData(cloud, plane),
     async change(tenantId) {
       const queue = ofTenant(await listings.cloud("by-hand"), tenantId).find(({ type }) =>
         /queue:Queue$/.test(type),
@@ -153,28 +150,5 @@ async function settled(world: World, lives: Promise<unknown>, ledger: Ledger): P
   }
 }
 
-async function main(): Promise<void> {
-  const options = readOptions(process.argv.slice(2));
-  // Left to itself the process ends in the listeners of PostgreSQL's package, which forget the exit code.
-  if (options === undefined) process.exit(process.exitCode ?? 0);
-  if (options.keep !== undefined && existsSync(options.keep) && readdirSync(options.keep).length > 0) {
-    process.stderr.write(`Cannot start: --keep must be a new or an empty folder, got ${options.keep}\n`);
-    process.exit(2);
-  }
-  const ledger = createLedger();
-  const dataDir =
-    options.keep === undefined ? await mkdtemp(join(tmpdir(), "tenantry-chaos-")) : resolve(options.keep);
-  let clean = false;
-  try {
-    clean = await run(options, dataDir, ledger);
-  } catch (error) {
-    ledger.say(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    // What did not come up as a whole has nobody else to end its cloud.
-    await stopLocalCloud({ dataDir }).catch(() => undefined);
-  }
-  if (clean && options.keep === undefined) await rm(dataDir, { recursive: true, force: true });
-  else ledger.say(`the data folder is kept: ${dataDir}`);
-  process.exit(clean ? 0 : 1);
-}
-
-await main();
+const options = readOptions();
+await runInFolder("chaos", options.keep, (dataDir, ledger) => run(options, dataDir, ledger));

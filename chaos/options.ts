@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { readArguments } from "./program.ts";
 
 export interface Options {
   readonly seed: number;
@@ -25,21 +26,15 @@ const usage = `Usage: script/chaos [--seed S] [--kills N] [--tenants T] [--minut
   --keep DIR     leave everything in DIR
 `;
 
-/** Undefined when there is nothing to run: help was asked for, or the exit code is set. */
-export function readOptions(args: readonly string[]): Options | undefined {
-  try {
-    return parse(args);
-  } catch (cause) {
-    process.stderr.write(`Cannot start: ${(cause as Error).message}\n\n${usage}`);
-    process.exitCode = 2;
-    return undefined;
-  }
+/** Of the process's arguments. */
+export function readOptions(): Options {
+  return readArguments(usage, parse);
 }
 
-function parse(args: readonly string[]): Options | undefined {
+function parse(args: string[]): Options | undefined {
   const text = { type: "string" } as const;
   const { values } = parseArgs({
-    args: [...args],
+    args,
     options: {
       ...{
         seed: text,

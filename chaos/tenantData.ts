@@ -1,7 +1,6 @@
-import pg from "pg";
-import { TENANT_TAG } from "../demo/listings.ts";
+import type pg from "pg";
 import { dataName } from "../service/database/names.ts";
-import { type Administered, administer } from "./matrix/database.ts";
+import { type CloudAccess, type Login, loggedIn, type PlaneDatabase } from "./cloudAccess.ts";
 
 /**
  * What the tenants' own services would write: numbered rows and objects. Whatever happens to a tenant must keep them all, bring them
@@ -19,62 +18,19 @@ export interface TenantData {
   password(tenantId: string): Promise<string>;
 }
 
-export interface TenantDataParts {
-  readonly region: string;
-  readonly controlUrl: () => Promise<string>;
-  /** The plane's outputs. */
-  readonly plane: () => Promise<Administered & { readonly dataBucketName: string }>;
+export interface PlaneFacts extends PlaneDatabase {
+  readonly dataBucketName: string;
 }
 
-const CONNECT_MS = 5_000;
-
-interface Credentials {
-  readonly host: string;
-  readonly port: number;
-  readonly database: string;
-  readonly username: string;
-  readonly password: string;
-}
-
-export function createTenantData({ region, controlUrl, plane }: TenantDataParts): TenantData {
-  async function control(method: string, path: string, body?: object): Promise<unknown> {
-    const response = await fetch(new URL(path, await controlUrl()), {
-      method,
-      signal: AbortSignal.timeout(CONNECT_MS),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-    return text === "" ? undefined : JSON.parse(text);
-  }
-
-  async function secret(id: string): Promise<string> {
-    const answer = await control("GET", `/v1/secrets/value?${new URLSearchParams({ id, region })}`);
-    return (answer as { value: string | null }).value ?? "";
-  }
-
-  async function credentials(tenantId: string): Promise<Credentials> {
-    const query = new URLSearchParams({ [`tag.${TENANT_TAG}`]: tenantId, limit: "500" });
-    const { resources } = (await control("GET", `/v1/resources?${query}`)) as {
-      resources: { type: string; name: string; state: string }[];
-    };
-    const found = resources.find(
-      ({ type, state }) => type === "aws:secretsmanager/secret:Secret" && state === "present",
-    );
-    return JSON.parse(await secret(found?.name ?? "")) as Credentials;
+export function createTenantData(cloud: CloudAccess, plane: () => Promise<PlaneFacts>): TenantData {
+  async function login(tenantId: string): Promise<Login> {
+    const found = await cloud.login(tenantId);
+    if (found === undefined) throw new Error(`${tenantId} has no secret to log in with`);
+    return found;
   }
 
   async function asTenant<T>(tenantId: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-    const { host, port, database, username: user, password } = await credentials(tenantId);
-    const timeouts = { connectionTimeoutMillis: CONNECT_MS, query_timeout: CONNECT_MS };
-    const client = new pg.Client({ host, port, database, user, password, ...timeouts });
-    client.on("error", () => undefined);
-    try {
-      await client.connect();
-      return await work(client);
-    } finally {
-      await client.end().catch(() => undefined);
-    }
+    return loggedIn(await login(tenantId), work);
   }
 
   const prefix = (tenantId: string) => `tenants/${tenantId}/chaos/`;
@@ -86,7 +42,7 @@ export function createTenantData({ region, controlUrl, plane }: TenantDataParts)
       });
       const { dataBucketName: bucket } = await plane();
       const query = new URLSearchParams({ bucket, key: `${prefix(tenantId)}${number}` });
-      await control("PUT", `/v1/s3/object?${query}`, { number });
+      await cloud.control("PUT", `/v1/s3/object?${query}`, { number });
     },
     rows: (tenantId) =>
       asTenant(tenantId, async (client) => {
@@ -95,18 +51,16 @@ export function createTenantData({ region, controlUrl, plane }: TenantDataParts)
       }),
     async objects(tenantId) {
       const { dataBucketName: bucket } = await plane();
-      const query = new URLSearchParams({ bucket, prefix: prefix(tenantId) });
-      const { objects } = (await control("GET", `/v1/s3/objects?${query}`)) as { objects: { key: string }[] };
-      return objects.map(({ key }) => Number(key.slice(prefix(tenantId).length))).sort((a, b) => a - b);
+      const keys = await cloud.objects(bucket, prefix(tenantId));
+      return keys.map((key) => Number(key.slice(prefix(tenantId).length))).sort((a, b) => a - b);
     },
     traces: async () =>
-      await administer(
+      await cloud.administer(
         await plane(),
-        { region, controlUrl, secret },
         "SELECT nspname AS name FROM pg_namespace WHERE nspname ~ '^tn_' " +
           "UNION ALL SELECT rolname AS name FROM pg_roles WHERE rolname ~ '^tn_'",
       ),
-    password: async (tenantId) => (await credentials(tenantId)).password,
+    password: async (tenantId) => (await login(tenantId)).password,
   };
 }
 

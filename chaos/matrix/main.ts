@@ -8,12 +8,8 @@
  * other, and each leaves its tenant where the next begins. Standard output has one line of JSON, standard error what happens; exit code
  * 0 says that all is clean. When it is not, the data folder stays, and is named.
  */
-import { existsSync, readdirSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { stopLocalCloud } from "../../launcher/localCloud.ts";
-import { createLedger, type Ledger } from "../ledger.ts";
+import type { Ledger } from "../ledger.ts";
+import { runInFolder } from "../program.ts";
 import { createRandom } from "../random.ts";
 import { nameOf } from "./cases.ts";
 import { drawCases, planCourse, type Turn } from "./course.ts";
@@ -68,26 +64,5 @@ function tell(ledger: Ledger, turn: Turn, place: string, tookMs: number, wrong: 
   for (const what of wrong) process.stderr.write(`    ${what}\n`);
 }
 
-async function main(): Promise<void> {
-  const options = readMatrixOptions(process.argv.slice(2));
-  if (options === undefined) return;
-  if (options.keep !== undefined && existsSync(options.keep) && readdirSync(options.keep).length > 0) {
-    process.stderr.write(`Cannot start: --keep must be a new or an empty folder, got ${options.keep}\n`);
-    process.exit(2);
-  }
-  const ledger = createLedger();
-  const dataDir =
-    options.keep === undefined ? await mkdtemp(join(tmpdir(), "tenantry-matrix-")) : resolve(options.keep);
-  let clean = false;
-  try {
-    clean = await run(options, dataDir, ledger);
-  } catch (error) {
-    ledger.say(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    await stopLocalCloud({ dataDir }).catch(() => undefined);
-  }
-  if (clean && options.keep === undefined) await rm(dataDir, { recursive: true, force: true });
-  else ledger.say(`the data folder is kept: ${dataDir}`);
-  process.exit(clean ? 0 : 1);
-}
-
-await main();
+const options = readMatrixOptions();
+await runInFolder("matrix", options.keep, (dataDir, ledger) => run(options, dataDir, ledger));

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import type { OperationKind } from "../../contract/vocabulary.ts";
 import { sagas } from "../../service/operations/sagas.ts";
+import { readArguments } from "../program.ts";
 
 export interface MatrixOptions {
   readonly seed: number;
@@ -21,21 +22,15 @@ const usage = `Usage: script/matrix [--seed S] [--cases N] [--kinds K,K] [--keep
 
 const KINDS = Object.keys(sagas) as OperationKind[];
 
-/** Undefined when there is nothing to run: help was asked for, or the exit code is set. */
-export function readMatrixOptions(args: readonly string[]): MatrixOptions | undefined {
-  try {
-    return parse(args);
-  } catch (cause) {
-    process.stderr.write(`Cannot start: ${(cause as Error).message}\n\n${usage}`);
-    process.exitCode = 2;
-    return undefined;
-  }
+/** Of the process's arguments. */
+export function readMatrixOptions(): MatrixOptions {
+  return readArguments(usage, parse);
 }
 
-function parse(args: readonly string[]): MatrixOptions | undefined {
+function parse(args: string[]): MatrixOptions | undefined {
   const text = { type: "string" } as const;
   const { values } = parseArgs({
-    args: [...args],
+    args,
     options: { ...{ seed: text, cases: text, kinds: text, keep: text }, help: { type: "boolean" } },
   });
   if (values.help === true) return void process.stdout.write(usage);

@@ -1,9 +1,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import pg from "pg";
 import { type CloudResource, TENANT_TAG } from "../../demo/listings.ts";
 import { canonicalJson } from "../../registry/canonicalJson.ts";
+import { loggedIn } from "../cloudAccess.ts";
 import { type Lines, steady } from "./lines.ts";
 import type { MatrixWorld } from "./world.ts";
 
@@ -105,7 +105,7 @@ function stackLines({ name, resources }: Stack): string[] {
 
 /** Of the whole account: not all that a stack makes can carry a tag. */
 export async function presentObjects(world: MatrixWorld): Promise<CloudResource[]> {
-  const { resources } = (await world.control("GET", `/v1/resources?limit=${MOST_OBJECTS}`)) as {
+  const { resources } = (await world.cloud.control("GET", `/v1/resources?limit=${MOST_OBJECTS}`)) as {
     resources: CloudResource[];
   };
   return resources.filter(({ state }) => state === "present");
@@ -134,10 +134,10 @@ function mismatches(
 
 async function readData(world: MatrixWorld, tenantId: string): Promise<string[]> {
   const { dataBucketName, archiveBucketName } = world.plane;
-  const live = await world.objects(dataBucketName, `tenants/${tenantId}/`);
-  const archived = await world.objects(archiveBucketName, `archives/${tenantId}/`);
+  const live = await world.cloud.objects(dataBucketName, `tenants/${tenantId}/`);
+  const archived = await world.cloud.objects(archiveBucketName, `archives/${tenantId}/`);
   const rows = await rowsOf(world, tenantId);
-  const names = await world.administer(namesOf(tenantId));
+  const names = await world.cloud.administer(world.plane, namesOf(tenantId));
   return [
     ...live.map((key) => `data: object ${key}`),
     `data: archived ${archived.length} objects`,
@@ -148,17 +148,15 @@ async function readData(world: MatrixWorld, tenantId: string): Promise<string[]>
 
 /** As the tenant's services read them. */
 async function rowsOf(world: MatrixWorld, tenantId: string): Promise<string> {
-  const login = await world.login(tenantId);
+  const login = await world.cloud.login(tenantId);
   if (login === undefined) return "none, as there is no login";
-  const client = new pg.Client(login);
   try {
-    await client.connect();
-    const { rows } = await client.query("select count(*)::int as count from facts");
+    const { rows } = await loggedIn(login, (client) =>
+      client.query<{ count: number }>("select count(*)::int as count from facts"),
+    );
     return String(rows[0]?.count);
   } catch (thrown) {
     return `cannot be read: ${(thrown as { code?: string }).code ?? String(thrown)}`;
-  } finally {
-    await client.end().catch(() => undefined);
   }
 }
 

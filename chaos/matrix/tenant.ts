@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import pg from "pg";
 import type { DriftRepairPreview } from "../../contract/drift.ts";
 import type { OperationAccepted, OperationDetail } from "../../contract/operation.ts";
 import type { Tenant } from "../../contract/tenant.ts";
@@ -7,6 +6,7 @@ import type { OperationKind, TenantStatus } from "../../contract/vocabulary.ts";
 import type { CloudResource } from "../../demo/listings.ts";
 import { scanned } from "../actor.ts";
 import { AT_ONCE_MS } from "../client.ts";
+import { loggedIn } from "../cloudAccess.ts";
 import { type MatrixWorld, PLANE, VERSIONS } from "./world.ts";
 
 /** One tenant whose operations are tried, and how each of them is asked for. */
@@ -39,14 +39,16 @@ export function releaseAfter(kind: OperationKind, { release }: TenantInTrial): n
 export async function prepare(world: MatrixWorld, kind: OperationKind, tenantId: string): Promise<void> {
   if (kind !== "drift_repair") return;
   const query = new URLSearchParams({ type: "aws:sqs/queue:Queue", "tag.tenantry:tenant-id": tenantId });
-  const { resources } = (await world.control("GET", `/v1/resources?${query}`)) as {
+  const { resources } = (await world.cloud.control("GET", `/v1/resources?${query}`)) as {
     resources: CloudResource[];
   };
   const queue = resources.find(({ state }) => state === "present");
   if (queue === undefined) throw new Error(`Cannot go on: ${tenantId} must have a queue`);
   const { type, id, region } = queue;
   const at = new URLSearchParams({ type, id, region });
-  await world.control("PATCH", `/v1/resources/one?${at}`, { properties: { visibilityTimeoutSeconds: 7 } });
+  await world.cloud.control("PATCH", `/v1/resources/one?${at}`, {
+    properties: { visibilityTimeoutSeconds: 7 },
+  });
   await scanned(world.client, await world.client.call("POST", "/drift/scans", { tenantIds: [tenantId] }));
 }
 
@@ -109,17 +111,13 @@ async function ended({ client }: MatrixWorld, operationId: string | undefined): 
 
 /** What its services would write: rows into their database, and an object. */
 export async function writeData(world: MatrixWorld, { tenantId }: TenantInTrial): Promise<void> {
-  const login = await world.login(tenantId);
+  const login = await world.cloud.login(tenantId);
   if (login === undefined) throw new Error(`Cannot go on: ${tenantId} must have a login`);
-  const client = new pg.Client(login);
-  await client.connect();
-  try {
+  await loggedIn(login, async (client) => {
     await client.query("create table facts (id int primary key, note text)");
     await client.query(`insert into facts select n, 'note ' || n from generate_series(1, ${ROWS}) as n`);
-  } finally {
-    await client.end();
-  }
+  });
   const key = `tenants/${tenantId}/report.pdf`;
   const query = new URLSearchParams({ bucket: world.plane.dataBucketName, key });
-  await world.control("PUT", `/v1/s3/object?${query}`, { content: "a report" });
+  await world.cloud.control("PUT", `/v1/s3/object?${query}`, { content: "a report" });
 }

@@ -2,14 +2,14 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Plane } from "../../contract/plane.ts";
 import { releaseBody } from "../../demo/fleet.ts";
-import type { CloudResource } from "../../demo/listings.ts";
 import { stopLocalCloud } from "../../launcher/localCloud.ts";
 import { type Client, createClient, Refused } from "../client.ts";
+import { type CloudAccess, createCloudAccess } from "../cloudAccess.ts";
 import type { Ledger } from "../ledger.ts";
 import { Replica } from "../replica.ts";
 import { readStateFolder, type StateReader } from "../stacks.ts";
-import { bringUpPlane, type CloudProcess, cleanEnvironment, createCloud, freePort } from "../world.ts";
-import { type Administered, administer } from "./database.ts";
+import type { PlaneFacts } from "../tenantData.ts";
+import { bringUpPlane, cleanEnvironment, createCloud, freePort } from "../world.ts";
 import type { Blow } from "./interference.ts";
 import { type Orders, readOrders, writeOrders } from "./orders.ts";
 
@@ -22,36 +22,20 @@ export interface MatrixWorld {
   readonly environment: NodeJS.ProcessEnv;
   readonly stateFolder: string;
   readonly state: StateReader;
-  readonly plane: PlaneFacts;
+  readonly plane: MatrixPlane;
   /** What goes wrong from now on; and what of it has not come to pass. */
   order(orders: Orders): void;
   left(): readonly Blow[];
-  /** Asks the local cloud's control API. */
-  control(method: string, path: string, body?: unknown): Promise<unknown>;
-  objects(bucket: string, prefix: string): Promise<string[]>;
-  /** What the tenant's services log in with, when there is such a secret. */
-  login(tenantId: string): Promise<Login | undefined>;
-  /** As the master user of the plane's database; gives the column `name`. */
-  administer(sql: string): Promise<string[]>;
+  readonly cloud: CloudAccess;
   stop(): Promise<void>;
 }
 
-export interface Login {
-  readonly host: string;
-  readonly port: number;
-  readonly database: string;
-  readonly user: string;
-  readonly password: string;
-}
-
-interface PlaneFacts extends Administered {
-  readonly dataBucketName: string;
+interface MatrixPlane extends PlaneFacts {
   readonly archiveBucketName: string;
 }
 
 export const PLANE = "dev-eu-west-1";
 const REGION = "eu-west-1";
-const SECRET = "aws:secretsmanager/secret:Secret";
 /** Versions of the two releases that tenants go to and fro between. */
 export const VERSIONS = ["1.0.0", "2.0.0"] as const;
 /** As fast as it can: here it is the place that counts at which something breaks, and not the moment. */
@@ -89,10 +73,10 @@ export async function openMatrixWorld(dataDir: string, ledger: Ledger): Promise<
   const client = createClient({ ledger, key: service.adminKey ?? "", urls: [service.url] });
   for (const version of VERSIONS) await client.call("POST", "/releases", releaseBody(version));
   const { outputs } = await recordedPlane(client);
-  const plane = outputs as unknown as PlaneFacts;
   return {
-    ...{ client, environment, stateFolder, plane, restarts: supervisor.restarts },
-    ...cloudCalls(cloud, plane),
+    ...{ client, environment, stateFolder, restarts: supervisor.restarts },
+    plane: outputs as unknown as MatrixPlane,
+    cloud: createCloudAccess(REGION, cloud.controlUrl),
     registry: join(dataDir, "registry.sqlite"),
     state: readStateFolder(stateFolder),
     order: (orders) => writeOrders(ordersFile, orders),
@@ -102,48 +86,6 @@ export async function openMatrixWorld(dataDir: string, ledger: Ledger): Promise<
       await service.stop();
       await stopLocalCloud({ dataDir });
     },
-  };
-}
-
-/** The cloud past the service. */
-function cloudCalls(
-  cloud: CloudProcess,
-  plane: PlaneFacts,
-): Pick<MatrixWorld, "control" | "objects" | "login" | "administer"> {
-  const control: MatrixWorld["control"] = async (method, path, body) => {
-    const response = await fetch(new URL(path, await cloud.controlUrl()), {
-      method,
-      headers: { "content-type": "application/json" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-    return text === "" ? undefined : (JSON.parse(text) as unknown);
-  };
-  const secret = async (id: string) => {
-    const query = new URLSearchParams({ id, region: REGION });
-    const { value } = (await control("GET", `/v1/secrets/value?${query}`)) as { value: string | null };
-    return value ?? undefined;
-  };
-  return {
-    control,
-    async objects(bucket, prefix) {
-      const query = new URLSearchParams({ bucket, prefix });
-      const { objects } = (await control("GET", `/v1/s3/objects?${query}`)) as { objects: { key: string }[] };
-      return objects.map(({ key }) => key);
-    },
-    async login(tenantId) {
-      const query = new URLSearchParams({ type: SECRET, "tag.tenantry:tenant-id": tenantId });
-      const { resources } = (await control("GET", `/v1/resources?${query}`)) as {
-        resources: CloudResource[];
-      };
-      const found = resources.find(({ state }) => state === "present");
-      const value = found === undefined ? undefined : await secret(found.id);
-      if (value === undefined) return undefined;
-      const { host, port, database, username: user, password } = JSON.parse(value);
-      return { host, port, database, user, password };
-    },
-    administer: (sql) => administer(plane, { region: REGION, controlUrl: cloud.controlUrl, secret }, sql),
   };
 }
 

@@ -1,25 +1,11 @@
-import { spawn, spawnSync } from "node:child_process";
-import { join } from "node:path";
+import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { root } from "../../demo/processes.ts";
+import { runScript } from "./script.ts";
 
 const LIMIT_MS = 8 * 60_000;
 
 /** Without it a machine cannot pretend to be several. */
 const hosts = spawnSync("unshare", ["--uts", "true"]).status === 0;
-
-async function chaos(...flags: string[]): Promise<{ code: number | null; line: unknown; said: string }> {
-  const child = spawn(join(root, "script/chaos"), flags, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
-  let [line, said] = ["", ""];
-  child.stdout.on("data", (chunk: Buffer) => {
-    line += chunk.toString();
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    said += chunk.toString();
-  });
-  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
-  return { code, said, line: line === "" ? undefined : JSON.parse(line) };
-}
 
 const clean = (kills: number) => ({
   ...{ kills, operations: expect.any(Number), lost: 0, duplicates: 0, orphans: 0, stuck: 0, locksLeft: 0 },
@@ -32,7 +18,7 @@ describe("script/chaos", () => {
     "leaves nothing lost, twice or stuck on SQLite",
     async () => {
       const flags = ["--seed", "7", "--kills", "10", "--tenants", "3", "--minutes", "0.7"];
-      const { code, line, said } = await chaos(...flags);
+      const { code, line, said } = await runScript("chaos", ...flags);
       expect(line, said).toEqual(clean(10));
       expect(code).toBe(0);
     },
@@ -43,7 +29,14 @@ describe("script/chaos", () => {
     `loses neither hosts nor the database for good${hosts ? "" : ": unshare --uts is not permitted here"}`,
     async () => {
       const flags = ["--seed", "11", "--kills", "10", "--tenants", "3", "--minutes", "0.7"];
-      const { code, line, said } = await chaos(...flags, "--database", "postgres", "--replicas", "2");
+      const { code, line, said } = await runScript(
+        "chaos",
+        ...flags,
+        "--database",
+        "postgres",
+        "--replicas",
+        "2",
+      );
       expect(line, said).toEqual(clean(10));
       expect(code).toBe(0);
     },
@@ -51,7 +44,7 @@ describe("script/chaos", () => {
   );
 
   it("refuses options it does not know, in words", async () => {
-    const { code, said } = await chaos("--database", "oracle");
+    const { code, said } = await runScript("chaos", "--database", "oracle");
     expect(code).toBe(2);
     expect(said).toContain("--database must be sqlite or postgres, got oracle");
   });
