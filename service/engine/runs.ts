@@ -134,6 +134,7 @@ async function finished(
 async function prepare(options: RunsOptions, request: JobRequest, runId: string): Promise<Job> {
   const runDir = join(options.runsDir, runId);
   await mkdir(runDir, { recursive: true, mode: 0o700 });
+  await options.store.clearTornLocks(request.target);
   let env = await options.environment();
   if ((request.kind === "preview" || request.kind === "previewRepair") && request.createStack) {
     // A preview changes nothing, not even the list of stacks: a new stack is previewed in a state of its own.

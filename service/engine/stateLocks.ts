@@ -6,6 +6,7 @@
  */
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import { Client } from "pg";
 import type { StackTarget } from "./engine.ts";
@@ -25,10 +26,14 @@ export interface StateLocks {
   list(target: StackTarget): Promise<readonly StateLock[]>;
   /** One that is gone already counts as removed. */
   remove(lock: StateLock): Promise<void>;
+  /** Removes what CLIs that were killed while they wrote their lock have left: every later run would stumble over it. */
+  removeTorn(target: StackTarget): Promise<void>;
 }
 
 const ANSWER_LIMIT_MS = 10_000;
 const MOST_LOCKS = 100;
+/** A lock that is being written in a folder gets its name at once, unless whoever writes it is dead. */
+const TORN_AFTER_MS = 500;
 
 /** Undefined when only the CLI can tell. */
 export function stateLocks(backendUrl: string): StateLocks | undefined {
@@ -71,8 +76,21 @@ function folderLocks(home: string): StateLocks {
       });
     },
     remove: ({ key }) => rm(key, { force: true }),
+    async removeTorn(target) {
+      const folder = join(home, prefixOf(target));
+      const unnamed = async () =>
+        (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".tmp"));
+      const seen = new Set(await unnamed());
+      if (seen.size === 0) return;
+      await sleep(TORN_AFTER_MS);
+      const torn = (await unnamed()).filter((name) => seen.has(name));
+      await Promise.all(torn.map((name) => rm(join(folder, name), { force: true })));
+    },
   };
 }
+
+/** There a lock is written as a whole or not at all. */
+const WHOLE_OR_NOT = async () => {};
 
 /** A table of keys and contents, as the CLI makes it: `data` is `{"data": <base64>}`. */
 function postgresLocks(backendUrl: string): StateLocks {
@@ -109,6 +127,7 @@ function postgresLocks(backendUrl: string): StateLocks {
       ask(async (client, quoted) => {
         await client.query(`delete from ${quoted} where key = $1`, [key]);
       }),
+    removeTorn: WHOLE_OR_NOT,
   };
 }
 
@@ -156,6 +175,7 @@ function bucketLocks(backendUrl: string): StateLocks {
       ask(async (s3) => {
         await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
       }),
+    removeTorn: WHOLE_OR_NOT,
   };
 }
 

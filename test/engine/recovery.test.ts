@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseDeployment, resourcesOf } from "../../service/engine/deployment.ts";
@@ -117,6 +117,22 @@ describe("kill -9 of the CLI after the cloud's effect and before the state's rec
     await world.engine.destroy({ ...targetOf(spec), tenantId });
     expect((await world.cloudResources(tenantId)).filter(({ state }) => state === "present")).toEqual([]);
   });
+});
+
+it("goes on where a CLI was killed while it wrote its lock", async () => {
+  const spec = newTenant();
+  await cutOff(spec, "aws:iam/role:Role", "create");
+  const { projectName, stackName } = targetOf(spec);
+  const folder = join(world.dataDir, "state/.pulumi/locks/organization", projectName, stackName);
+  const torn = async () => {
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, `${randomUUID()}.json.18ea348e9b62d83a.tmp`), "");
+  };
+  await torn();
+  await world.engine.recover(targetOf(spec), recovery(world, spec));
+  await torn();
+  await world.engine.up(spec);
+  expect(await readdir(folder)).toEqual([]);
 });
 
 it("takes nobody else's object for its own, though it has the name", async () => {
