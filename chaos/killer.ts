@@ -67,8 +67,6 @@ const ANY_MOMENT_AFTER_MS = 90_000;
 const TURNED_EARLY = 0.2;
 /** With no more kinds wanted than these, one of them the undoing of a last step, kills that can bring it about come first. */
 const FEW_KINDS = 5;
-/** In a step that takes less a request is not answered before it is over. */
-const REQUEST_MS = 20;
 /** Until a request lies at the door of a service that stands still. */
 const SENT_MS = 20;
 const TAKEN_WITHIN_MS = 200;
@@ -87,6 +85,8 @@ export function createKiller(parts: KillerParts): Killer {
   const cancelled = new Map<string, Promise<void>>();
   const dices = new Map<string, number>();
   const spared = new Set<string>();
+  /** Last steps that were over before a cancellation was taken. */
+  const overAtOnce = new Set<string>();
 
   /** Learns how long steps take while it looks. */
   async function running(): Promise<RunningStep[]> {
@@ -174,7 +174,7 @@ export function createKiller(parts: KillerParts): Killer {
     }
     const late = aims.filter((step) => isTurnedLate(step, victim));
     if (late.length > 0) return turnLate(shot, late, aims);
-    const delayMs = Math.min(...aims.filter(counts).map(typicalOf));
+    const delayMs = Math.min(...aims.filter(counts).map(surelyTakes));
     if (delayMs <= BRIEF_MS) return fire(shot, aims);
     release(shot);
     await sleep(random.next() * Math.min(delayMs, LONGEST_DELAY_MS));
@@ -192,15 +192,15 @@ export function createKiller(parts: KillerParts): Killer {
   /**
    * Cancelled in its last step an operation succeeds all the same, unless the step is cut off: then whoever takes it up knows of the
    * cancellation before anything else, and turns round. It is sent while the services stand still: such a step is over before a
-   * request that sets out during it is taken. A step that is over even so is cut off first, and again once it has been taken up and the
-   * cancellation is in: done by a service that has just started, it takes long enough.
+   * request that sets out during it is taken. A step that was over even so is cut off first from then on, and again once it has been taken
+   * up and the cancellation is in: done by a service that has just started, it takes long enough.
    */
   async function turnLate(
     shot: Shot,
     late: readonly RunningStep[],
     aims: RunningStep[],
   ): Promise<RunningStep[] | undefined> {
-    if (late.some((step) => step.isCancelled || typicalOf(step) < REQUEST_MS)) {
+    if (late.some(({ step, isCancelled }) => isCancelled || overAtOnce.has(step))) {
       isUndoingNext = true;
       return fire(shot, aims);
     }
@@ -211,13 +211,22 @@ export function createKiller(parts: KillerParts): Killer {
     await Promise.race([taken, sleep(TAKEN_WITHIN_MS)]);
     const met = await standing(shot);
     const isStill = late.some((step) => met.some((one) => keyOf(one) === keyOf(step)));
-    if (!isStill) return release(shot);
+    if (!isStill) {
+      for (const { step } of late) overAtOnce.add(step);
+      return release(shot);
+    }
     isUndoingNext = true;
     return fire(shot, met);
   }
 
   function typicalOf({ step }: RunningStep): number {
     return typical.get(step)?.ms ?? 0;
+  }
+
+  /** Nothing, where that is not known: it may be over soon. */
+  function surelyTakes({ step }: RunningStep): number {
+    const known = typical.get(step);
+    return known?.isSure === true ? known.ms : 0;
   }
 
   async function fire(shot: Shot, met: RunningStep[]): Promise<RunningStep[]> {
