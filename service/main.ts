@@ -42,7 +42,11 @@ async function main(): Promise<void> {
   const registry = await open(settings);
   const log = createLog(settings);
   const displaced = Promise.withResolvers<OtherHostError>();
-  const { service, stopParts } = await start(settings, registry, log, displaced.resolve);
+  const { service, stopParts } = await start(settings, registry, log, displaced.resolve).catch(
+    (thrown: unknown) => {
+      throw inWords(settings, thrown);
+    },
+  );
   // First what is shown once: whoever waits for the file finds the key printed.
   greet(settings, service);
   const forget = announce(settings, service.url);
@@ -175,14 +179,25 @@ async function open({ dataDir, databaseUrl, databaseConnections }: Settings): Pr
     return await openRegistry({ url: databaseUrl, poolSize: Math.floor(databaseConnections / 2) });
   } catch (cause) {
     if (!(cause instanceof RegistryProblem)) throw new CannotOpenRegistry(messageOf(cause), { cause });
-    const { host, pathname } = new URL(databaseUrl);
-    const why = messageOf(cause.options.cause);
-    throw new CannotOpenRegistry(
-      `Cannot start: PostgreSQL at ${host}${pathname} must answer, and does not (${why}). ` +
-        "Start it, or correct --database-url.",
-      { cause },
-    );
+    throw unanswered(databaseUrl, cause);
   }
+}
+
+/** It may go away while the service starts, too. */
+function inWords({ databaseUrl }: Settings, thrown: unknown): unknown {
+  if (!(thrown instanceof RegistryProblem)) return thrown;
+  if (databaseUrl !== undefined && thrown.code === "not_ready") return unanswered(databaseUrl, thrown);
+  return new CannotOpenRegistry(thrown.message, { cause: thrown });
+}
+
+function unanswered(databaseUrl: string, cause: RegistryProblem): CannotOpenRegistry {
+  const { host, pathname } = new URL(databaseUrl);
+  const why = messageOf(cause.options.cause);
+  return new CannotOpenRegistry(
+    `Cannot start: PostgreSQL at ${host}${pathname} must answer, and does not (${why}). ` +
+      "Start it, or correct --database-url.",
+    { cause },
+  );
 }
 
 /** A file that is damaged or none of ours is for a person to mend, who needs no stack trace. */

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -46,6 +47,26 @@ function damaged(): Buffer {
   database.close();
   const content = readFileSync(file);
   return content.fill(0xa5, 100);
+}
+
+/** The URL of a way to the database that breaks off as soon as the statement is sent. */
+async function cutAt(statement: string, url: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const server = createServer((client) => {
+    const database = connect(Number(port), hostname);
+    const end = () => [client, database].forEach((socket) => void socket.destroy());
+    for (const socket of [client, database]) socket.on("error", end).on("close", end);
+    client.on("data", (chunk) => {
+      if (!chunk.includes(statement)) return;
+      server.close();
+      end();
+    });
+    client.pipe(database).pipe(client);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const through = new URL(url);
+  through.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return through.href;
 }
 
 describe("a start is refused in plain words", () => {
@@ -116,6 +137,19 @@ describe("a start is refused in plain words", () => {
       /^Cannot start: PostgreSQL at 127\.0\.0\.1:1\/db must answer, and does not \(.*ECONNREFUSED/,
     );
     expect(said).not.toContain("hunter2");
+  });
+
+  it("when the database goes away during the start", async ({ skip }) => {
+    const postgres = await ensurePostgres();
+    if (!("server" in postgres)) return skip(`no PostgreSQL here: ${postgres.reason}`);
+    const database = await createPostgres(postgres.server, {});
+    try {
+      const url = "url" in database.location ? database.location.url : "";
+      const said = await refusal("--database-url", await cutAt('insert into "processes"', url));
+      expect(said).toMatch(/^Cannot start: PostgreSQL at .* must answer, and does not \(/);
+    } finally {
+      await database.dispose();
+    }
   });
 
   it("when another host is at work and the state lies in a folder", async ({ skip }) => {
