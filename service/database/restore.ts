@@ -54,8 +54,9 @@ async function fill(session: Session, manifest: DumpManifest, source: DumpSource
   for (const table of manifest.tables) {
     const listed = table.columns.map(identifier).join(", ");
     const columns = listed === "" ? "" : ` (${listed})`;
-    const rows = session.query(copyFrom(`COPY ${identifier(table.name)}${columns} FROM STDIN`));
-    await pipeline(Readable.from(checked(await source.read(table.file), table)), rows);
+    const rows = Readable.from(checked(await source.read(table.file), table));
+    // Nothing may be waited for between the two: a copy that nobody listens to yet ends the process when its session breaks.
+    await pipeline(rows, session.query(copyFrom(`COPY ${identifier(table.name)}${columns} FROM STDIN`)));
   }
   for (const { name, lastValue, isCalled } of manifest.sequences) {
     await session.query("SELECT setval($1::regclass, $2::bigint, $3)", [

@@ -119,6 +119,23 @@ describe("a restore", () => {
     await sessionsGone();
   });
 
+  it("whose session breaks before the first row has come fails, and can be done again", async () => {
+    const contents = await shortened();
+    const source: DumpSource = {
+      async read(name) {
+        if (name.startsWith("tables/")) {
+          await world.admin(SESSIONS.replace("pid", "pg_terminate_backend(pid)"));
+          await sessionsGone();
+        }
+        return kept.read(name);
+      },
+    };
+    await expect(world.databases.restore(placed(), tenant, source)).rejects.toMatchObject({
+      retryable: true,
+    });
+    expect(await world.databases.contents(world.place, tenant)).toEqual(contents);
+  });
+
   it("ends its session in the middle of a statement that the server has not finished", async () => {
     const writer = await world.connect(tenant);
     await writer.query("BEGIN; LOCK TABLE facts");
