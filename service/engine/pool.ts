@@ -96,7 +96,7 @@ export function createPool(options: PoolOptions): Pool {
       clearTimeout(warmUp);
       void lost(worker, signal ?? `exit code ${code}`);
     });
-    child.once("error", () => {});
+    child.on("error", () => {});
   };
 
   const dispatch = (): void => {

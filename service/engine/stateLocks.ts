@@ -105,6 +105,8 @@ function postgresLocks(backendUrl: string): StateLocks {
       connectionTimeoutMillis: ANSWER_LIMIT_MS,
       query_timeout: ANSWER_LIMIT_MS,
     });
+    // When the connection breaks the question fails; unheard, the event would end the process.
+    client.on("error", () => undefined);
     try {
       await client.connect();
       return await question(client, client.escapeIdentifier(table));

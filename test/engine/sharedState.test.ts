@@ -11,6 +11,7 @@ import type { ProcessIdentity } from "../../service/engine/processes.ts";
 import { localHome, stateLocks } from "../../service/engine/stateLocks.ts";
 import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
 import { startMoto } from "../cloud/motoServer.ts";
+import { cutAt } from "../registry/cutAt.ts";
 import { ensurePostgres } from "../registry/postgresServer.ts";
 import { type EngineWorld, environmentOf, openWorld, recovery, targetOf } from "./world.ts";
 
@@ -92,6 +93,16 @@ describe.each(Object.keys(backends))("state in %s", (kind) => {
     expect(await engine.inspect(target)).toMatchObject({ exists: false });
     expect(await locks?.list(target)).toEqual([]);
   }, 180_000);
+});
+
+it("says that the state cannot be reached when its database dies while it is asked for locks", async ({
+  skip,
+}) => {
+  const postgres = await ensurePostgres();
+  if (!("server" in postgres)) return skip(`no PostgreSQL here: ${postgres.reason}`);
+  const locks = stateLocks(await cutAt("starts_with", postgres.server.url));
+  const asked = locks?.list(targetOf(tenantSpec({ tenantId: randomUUID(), slug: "unheard" })));
+  await expect(asked).rejects.toMatchObject({ code: "state_unavailable", retryable: true });
 });
 
 /** What the CLI has written of a new stack when it is killed within `stack init`, wherever the state is. */

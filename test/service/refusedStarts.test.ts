@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, it } from "vitest";
 import { processRegister } from "../../registry/host.ts";
+import { cutAt } from "../registry/cutAt.ts";
 import { createPostgres } from "../registry/postgresDatabase.ts";
 import { ensurePostgres } from "../registry/postgresServer.ts";
 
@@ -47,26 +47,6 @@ function damaged(): Buffer {
   database.close();
   const content = readFileSync(file);
   return content.fill(0xa5, 100);
-}
-
-/** The URL of a way to the database that breaks off as soon as the statement is sent. */
-async function cutAt(statement: string, url: string): Promise<string> {
-  const { hostname, port } = new URL(url);
-  const server = createServer((client) => {
-    const database = connect(Number(port), hostname);
-    const end = () => [client, database].forEach((socket) => void socket.destroy());
-    for (const socket of [client, database]) socket.on("error", end).on("close", end);
-    client.on("data", (chunk) => {
-      if (!chunk.includes(statement)) return;
-      server.close();
-      end();
-    });
-    client.pipe(database).pipe(client);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const through = new URL(url);
-  through.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return through.href;
 }
 
 describe("a start is refused in plain words", () => {
