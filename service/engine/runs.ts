@@ -16,6 +16,7 @@ import {
   type StopLimits,
   stopProcess,
 } from "./processes.ts";
+import { stateLocks } from "./stateLocks.ts";
 import type { StateStore } from "./stateStore.ts";
 
 export interface RunsOptions {
@@ -134,7 +135,6 @@ async function finished(
 async function prepare(options: RunsOptions, request: JobRequest, runId: string): Promise<Job> {
   const runDir = join(options.runsDir, runId);
   await mkdir(runDir, { recursive: true, mode: 0o700 });
-  await options.store.clearTornLocks(request.target);
   let env = await options.environment();
   if ((request.kind === "preview" || request.kind === "previewRepair") && request.createStack) {
     // A preview changes nothing, not even the list of stacks: a new stack is previewed in a state of its own.
@@ -143,6 +143,7 @@ async function prepare(options: RunsOptions, request: JobRequest, runId: string)
     await mkdir(scratch, { mode: 0o700 });
     env = { ...env, PULUMI_BACKEND_URL: pathToFileURL(scratch).href };
   }
+  await stateLocks(env.PULUMI_BACKEND_URL ?? "")?.removeTorn(request.target);
   return { ...request, runId, runDir, env, command: options.command, stop: options.stop };
 }
 

@@ -32,8 +32,6 @@ export interface StateStore {
   write(target: StackTarget, deployment: Deployment): Promise<void>;
   /** The locks on the stack; undefined when only the CLI could tell. */
   locks(target: StackTarget): Promise<readonly StateLock[] | undefined>;
-  /** Clears what CLIs that were killed while they locked the stack have left, which nobody would ever release. */
-  clearTornLocks(target: StackTarget): Promise<void>;
   /** Removes every lock on the stack. */
   unlock(target: StackTarget): Promise<void>;
   /** Removes the lock of one CLI process that is known to be dead; leaves anybody else's alone where it can tell. */
@@ -70,7 +68,6 @@ export function createStateStore(options: StateStoreOptions): StateStore {
   };
 
   const locks = async () => stateLocks((await options.environment()).PULUMI_BACKEND_URL ?? "");
-  const clearTornLocks = async (target: StackTarget) => (await locks())?.removeTorn(target);
 
   const unlock = async (target: StackTarget) => {
     await cli(target, ["cancel", "--yes"], "remove the lock");
@@ -97,13 +94,12 @@ export function createStateStore(options: StateStoreOptions): StateStore {
     },
     async write(target, deployment) {
       const files = { "state.json": JSON.stringify(deployment) };
-      await clearTornLocks(target);
+      await (await locks())?.removeTorn(target);
       await cli(target, ["stack", "import", "--file", "state.json"], "mend the state", files);
     },
     async locks(target) {
       return (await locks())?.list(target);
     },
-    clearTornLocks,
     unlock,
     async unlockAfter(target, dead) {
       const backend = await locks();
