@@ -11,8 +11,8 @@ import type { ProcessIdentity } from "../../service/engine/processes.ts";
 import { localHome, stateLocks } from "../../service/engine/stateLocks.ts";
 import { tenantSpec } from "../../stacks/testing/tenantSpec.ts";
 import { startMoto } from "../cloud/motoServer.ts";
-import { cutAt } from "../registry/cutAt.ts";
 import { ensurePostgres } from "../registry/postgresServer.ts";
+import { startProxy } from "../registry/proxy.ts";
 import { type EngineWorld, environmentOf, openWorld, recovery, targetOf } from "./world.ts";
 
 /** The state where several hosts can reach it: PostgreSQL and S3, each through a death in the middle of a run. */
@@ -100,9 +100,13 @@ it("says that the state cannot be reached when its database dies while it is ask
 }) => {
   const postgres = await ensurePostgres();
   if (!("server" in postgres)) return skip(`no PostgreSQL here: ${postgres.reason}`);
-  const locks = stateLocks(await cutAt("starts_with", postgres.server.url));
-  const asked = locks?.list(targetOf(tenantSpec({ tenantId: randomUUID(), slug: "unheard" })));
+  const proxy = await startProxy(postgres.server.url);
+  proxy.cutAfter("starts_with");
+  const asked = stateLocks(proxy.url)?.list(
+    targetOf(tenantSpec({ tenantId: randomUUID(), slug: "unheard" })),
+  );
   await expect(asked).rejects.toMatchObject({ code: "state_unavailable", retryable: true });
+  await proxy.cut();
 });
 
 /** What the CLI has written of a new stack when it is killed within `stack init`, wherever the state is. */

@@ -6,9 +6,9 @@ import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, it } from "vitest";
 import { processRegister } from "../../registry/host.ts";
-import { cutAt } from "../registry/cutAt.ts";
 import { createPostgres } from "../registry/postgresDatabase.ts";
 import { ensurePostgres } from "../registry/postgresServer.ts";
+import { startProxy } from "../registry/proxy.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folders: string[] = [];
@@ -125,7 +125,10 @@ describe("a start is refused in plain words", () => {
     const database = await createPostgres(postgres.server, {});
     try {
       const url = "url" in database.location ? database.location.url : "";
-      const said = await refusal("--database-url", await cutAt('insert into "processes"', url));
+      const proxy = await startProxy(url);
+      proxy.cutAfter('insert into "processes"');
+      const said = await refusal("--database-url", proxy.url);
+      await proxy.cut();
       expect(said).toMatch(/^Cannot start: PostgreSQL at .* must answer, and does not \(/);
     } finally {
       await database.dispose();
