@@ -110,13 +110,10 @@ export function createEngine(options: EngineOptions): Engine {
     },
     inspect: async (target) => inspection(await noted().read(checkTarget(target))),
     async recover(target, options, hooks) {
-      const recovered = await recoverStack(
-        { runs, store: noted(hooks) },
-        checkTarget(target),
-        options,
-        hooks,
-      );
-      await (hooks?.notes ?? own).forget(target);
+      const notes = hooks?.notes ?? own;
+      const parts = { runs, store: noted(hooks), notes };
+      const recovered = await recoverStack(parts, checkTarget(target), options, hooks);
+      await notes.forget(target);
       return inspection(recovered);
     },
     settle: (target, runId, notes) => runs.settle(checkTarget(target), runId, notes),

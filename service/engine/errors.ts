@@ -221,6 +221,14 @@ export function isUnanswered(message: string): boolean {
   return UNANSWERED.test(message);
 }
 
+/** A creation that was refused because an object of its name is there. ECS says so in words of its own. */
+const TAKEN =
+  /AlreadyExists|AlreadyOwnedByYou|ResourceExists|QueueNameExists|\.Duplicate\b|Duplicate(LoadBalancer|TargetGroup)Name|Creation of service was not idempotent/;
+
+export function isTaken(message: string): boolean {
+  return TAKEN.test(message);
+}
+
 function classifyProvider(failure: RunFailure): EngineError | undefined {
   const [first] = failure.failed;
   const raw =

@@ -12,7 +12,7 @@ import { type Deployment, realResources, stackOutputs } from "./deployment.ts";
 import type { StackTarget } from "./engine.ts";
 import { EngineError } from "./errors.ts";
 
-const TENANT_TAG = "tenantry:tenant-id";
+export const TENANT_TAG = "tenantry:tenant-id";
 
 /** Throws `identity_mismatch` when the spec contradicts itself or the stack's names. */
 export function checkSpecIdentity(spec: TenantSpec, target: StackTarget): void {

@@ -22,9 +22,13 @@ function call(name: string, type: Interrupted["type"] = "creating"): Interrupted
 }
 
 describe("what a run was never told", () => {
-  const failed = (op: string, message: string) => {
+  const failed = (op: string, message: string, tags: Record<string, string> = {}) => {
     const urn = call("key").resource.urn;
-    const inputs = { description: "tenant's", policy: "[secret]" };
+    const inputs = {
+      description: "tenant's",
+      policy: "[secret]",
+      ...(Object.keys(tags).length > 0 && { tags }),
+    };
     const wanted = { inputs, outputs: {}, id: "an-id", parent: "urn:parent" };
     return interruptedOf({
       failed: [{ urn, op, type: KEY, new: wanted, provider: "urn:provider::id" }],
@@ -41,6 +45,20 @@ describe("what a run was never told", () => {
     expect(failed("update", "connection reset by peer")).toEqual([
       { type: "updating", resource: expect.objectContaining({ id: "an-id" }) },
     ]);
+  });
+
+  const ours = { "tenantry:tenant-id": "a" };
+  it.each([
+    "operation error IAM: CreateRole, StatusCode: 409, RequestID: r, EntityAlreadyExists: Role with name a already exists.",
+    "operation error ECS: CreateService, InvalidParameterException: Creation of service was not idempotent.",
+    "operation error EC2: CreateSecurityGroup, api error InvalidGroup.Duplicate: The security group 'a' already exists",
+    "operation error Secrets Manager: CreateSecret, ResourceExistsException: the secret a already exists.",
+  ])("is a creation that was refused because of an object that may be the tenant's own: %s", (message) => {
+    expect(failed("create", message, ours)).toMatchObject([
+      { type: "creating", resource: { inputs: { tags: ours } } },
+    ]);
+    expect(failed("create", message)).toEqual([]);
+    expect(failed("create-replacement", message, ours)).toEqual([]);
   });
 
   it("is nothing that was answered, or that leaves no object unknown", () => {

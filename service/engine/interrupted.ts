@@ -2,20 +2,24 @@
  * Creations and updates of which nobody knows whether they happened: the provider went away between the call and its answer.
  * Pulumi counts them as failed and forgets them, so the next run would make a second object, or take an old record
  * for the truth. Here they are shown as what a killed CLI leaves, pending operations, and so get the same recovery.
+ * So are creations that the cloud refused because an object of that name is there: it may be the work of a run whose
+ * notes were lost, and its tags tell whose it is.
  *
  * They are notes beside the state, since `stack import` drops pending operations from one, and they are kept where whoever
  * goes on reads them, on whatever host (InterruptedNotes). The worker outlives its service, so it writes them into the run's
  * folder as the run ends; they are handed in from there before the run's end is told, or by whoever settles the run of a
  * service that died. What is left: a service and its provider die within seconds of each other, and nobody takes the
- * operation up on that host; then the cloud's own refusal of a second object is all there is.
+ * operation up on that host; then it is the cloud's refusal of a second object that tells of the first.
  */
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { tagOf } from "./adoption.ts";
 import { type Deployment, Resource } from "./deployment.ts";
 import type { StackTarget } from "./engine.ts";
-import { isUnanswered } from "./errors.ts";
+import { isTaken, isUnanswered } from "./errors.ts";
 import type { RunLog } from "./events.ts";
+import { TENANT_TAG } from "./identity.ts";
 import type { StateStore } from "./stateStore.ts";
 
 const Interrupted = z.object({ type: z.enum(["creating", "updating"]), resource: Resource });
@@ -58,13 +62,15 @@ const KINDS: Readonly<Record<string, Interrupted["type"]>> = {
 };
 const MASKED = "[secret]";
 
-/** Of a run's failed steps, those whose call was never answered. */
+/** Of a run's failed steps, those whose call was never answered, and creations of what is there already and can say whose it is. */
 export function interruptedOf(log: Pick<RunLog, "failed" | "diagnostics">): Interrupted[] {
   return log.failed.flatMap(({ urn, op, type, new: wanted, provider }) => {
     const kind = KINDS[op];
     const said = log.diagnostics.filter((diagnostic) => diagnostic.urn === urn);
     if (kind === undefined || wanted === undefined) return [];
-    if (!said.some(({ message }) => isUnanswered(message))) return [];
+    const isOwned = tagOf(wanted.inputs?.tags, TENANT_TAG) !== undefined;
+    const isThere = op === "create" && isOwned && said.some(({ message }) => isTaken(message));
+    if (!isThere && !said.some(({ message }) => isUnanswered(message))) return [];
     const inputs = Object.fromEntries(
       Object.entries(wanted.inputs ?? {}).filter(([, value]) => !JSON.stringify(value).includes(MASKED)),
     );

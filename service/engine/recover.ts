@@ -17,11 +17,12 @@ import {
 } from "./deployment.ts";
 import type { RecoverOptions, RunHooks, StackTarget } from "./engine.ts";
 import { EngineError } from "./errors.ts";
+import { TENANT_TAG } from "./identity.ts";
+import type { InterruptedNotes } from "./interrupted.ts";
 import { idRuleOf, type PhysicalId } from "./physicalIds.ts";
 import type { Runs } from "./runs.ts";
 import type { StateStore } from "./stateStore.ts";
 
-const TENANT_TAG = "tenantry:tenant-id";
 /** Names the resource of a stack that an object was made for; stacks/tenant/resourceTag.ts writes it. */
 const RESOURCE_TAG = "tenantry:resource";
 
@@ -32,12 +33,12 @@ const RESOURCE_TAG = "tenantry:resource";
  * resource is still in the state and the next run deletes it again.
  */
 export async function recoverStack(
-  parts: { readonly runs: Runs; readonly store: StateStore },
+  parts: { readonly runs: Runs; readonly store: StateStore; readonly notes: InterruptedNotes },
   target: StackTarget,
   options: RecoverOptions,
   hooks: RunHooks = {},
 ): Promise<Deployment | undefined> {
-  const { store, runs } = parts;
+  const { store, runs, notes } = parts;
   const deployment = await store.read(target);
   if (deployment === undefined || pendingOperations(deployment).length === 0) return deployment;
   const creations = interruptedCreations(deployment);
@@ -51,6 +52,8 @@ export async function recoverStack(
   const foreign = foreignAdoptions(read, creations, adoptions, { key: TENANT_TAG, value: options.tenantId });
   const clean = await write(store, target, settled(withoutResources(read, foreign), adoptions));
   if (foreign.length === 0) return clean;
+  // Nothing of this stack's own is unknown any more: what there is can be gone on with, or taken down.
+  await notes.forget(target);
   const listed = foreign.map(({ type, id }) => `${type} ${id}`).join(", ");
   throw unclean(
     target,

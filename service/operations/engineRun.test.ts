@@ -5,6 +5,46 @@ import { EngineError } from "../engine/errors.ts";
 import { withRecovery } from "./engineRun.ts";
 import type { StepRun } from "./saga.ts";
 
+/** Of a stack whose creations are refused for what is there already, as often as said. */
+function runAmong(strangers: number) {
+  const notes: string[] = [];
+  const done = { recovered: 0, runs: 0 };
+  const run = {
+    service: {
+      engine: {
+        async recover() {
+          done.recovered += 1;
+          notes.length = 0;
+        },
+      },
+      registry: { read: async () => ({ region: "eu-west-1", accountId: "1" }) },
+      settings: {},
+    },
+    target: { projectName: "tenant-a", stackName: "dev-1" },
+    hooks: { runId: "run", notes: { read: async () => notes } },
+    say: async () => undefined,
+  } as unknown as StepRun;
+  const engineRun = async () => {
+    done.runs += 1;
+    if (done.runs > strangers) return "done";
+    notes.push("a role");
+    throw new EngineError("provider_failed", `Cannot create a role: it exists (${done.runs})`);
+  };
+  return { done, result: withRecovery(run, engineRun) };
+}
+
+it("looks up what was in the way of a creation, a few times at most", async () => {
+  const lucky = runAmong(2);
+  expect(await lucky.result).toBe("done");
+  expect(lucky.done).toEqual({ recovered: 2, runs: 3 });
+  const hopeless = runAmong(100);
+  await expect(hopeless.result).rejects.toMatchObject({
+    code: "provider_failed",
+    message: /it exists \(4\)/,
+  });
+  expect(hopeless.done).toEqual({ recovered: 3, runs: 4 });
+});
+
 it("waits for a CLI of this host that is still being stopped, and breaks its lock only then", async () => {
   const cli = spawn("sleep", ["600"]);
   const ended = new Promise((resolve) => cli.once("exit", resolve));

@@ -13,29 +13,42 @@ export function stackOf(run: StepRun): StackTarget {
 }
 
 /**
- * An engine run that first clears what an unclean end of an earlier one left: a CLI that outlived its service is stopped, pending
- * operations are settled by asking the cloud, and a lock is broken when its owner is certainly dead. Each once; what
- * is still in the way then is the step's failure.
+ * An engine run that first clears what an unclean end of an earlier one left: a CLI that outlived its service is stopped, what nobody
+ * knows of is settled by asking the cloud, and a lock is broken when its owner is certainly dead. What is still in the way
+ * after that is the step's failure.
  */
 export async function withRecovery<T>(run: StepRun, engineRun: () => Promise<T>): Promise<T> {
   const { engine } = run.service;
   const stack = stackOf(run);
   if (run.cutOffRunId !== undefined) await engine.settle(stack, run.cutOffRunId, run.hooks.notes);
-  try {
-    return await engineRun();
-  } catch (thrown) {
-    if (hasCode(thrown, "unclean_state")) return recovered(run, engineRun);
-    if (!hasCode(thrown, "stack_locked") || !(await untilOwnerIsGone(run, thrown))) throw thrown;
-    await run.say("The process that locked the stack is gone; removing its lock");
-    await engine.breakLock(stack);
+  let isUnlocked = false;
+  for (let looks = 0; ; ) {
+    try {
+      return await engineRun();
+    } catch (thrown) {
+      if (!isUnlocked && hasCode(thrown, "stack_locked") && (await untilOwnerIsGone(run, thrown))) {
+        await run.say("The process that locked the stack is gone; removing its lock");
+        await engine.breakLock(stack);
+        isUnlocked = true;
+      } else if (looks < limits.recoveriesPerRun && (await leftUnknown(run, thrown))) {
+        await recover(run);
+        looks += 1;
+      } else throw thrown;
+    }
   }
-  // A lock left behind often hides pending operations.
-  try {
-    return await engineRun();
-  } catch (thrown) {
-    if (hasCode(thrown, "unclean_state")) return recovered(run, engineRun);
-    throw thrown;
+}
+
+/** Whether the cloud may hold what the state does not know: of an earlier run, or of a lost one whose objects were in this one's way. */
+async function leftUnknown(run: StepRun, thrown: unknown): Promise<boolean> {
+  if (hasCode(thrown, "unclean_state")) {
+    await run.say("An earlier run ended in the middle; looking up what it left");
+    return true;
   }
+  if (!hasCode(thrown, "provider_failed")) return false;
+  const noted = (await run.hooks.notes?.read(stackOf(run))) ?? [];
+  if (noted.length === 0) return false;
+  await run.say("What was to be created exists already; looking up whose it is");
+  return true;
 }
 
 /**
@@ -63,8 +76,7 @@ export function recoveryOf(runId: string): string {
   return `${runId}-recover`;
 }
 
-async function recovered<T>(run: StepRun, engineRun: () => Promise<T>): Promise<T> {
-  await run.say("An earlier run ended in the middle; looking up what it left");
+async function recover(run: StepRun): Promise<void> {
   const { engine, registry, settings } = run.service;
   const { planeName, tenantId } = run.target;
   const plane = await registry.read((db) => planeGet(db, planeName));
@@ -81,7 +93,6 @@ async function recovered<T>(run: StepRun, engineRun: () => Promise<T>): Promise<
     },
     { ...hooks, runId: recoveryOf(hooks.runId) },
   );
-  return engineRun();
 }
 
 /** Listings lag on AWS: only what is missing for a while is not there. */

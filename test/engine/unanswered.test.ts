@@ -78,7 +78,7 @@ describe("on another host, whose engine has a data folder of its own", () => {
     const notes = createMemoryNotes();
     const [first, second] = [await host(), await host()];
     try {
-      await breaksOff(KEY, "create", () => first.up(spec, { notes }));
+      await breaksOff([KEY], "create", () => first.up(spec, { notes }));
       expect(await notes.read(target)).toMatchObject([{ type: "creating", resource: { type: KEY } }]);
       await expect(second.up(spec, { notes })).rejects.toMatchObject({ code: "unclean_state" });
       const { tenantId } = spec.tenant;
@@ -96,20 +96,86 @@ describe("on another host, whose engine has a data folder of its own", () => {
   });
 });
 
+describe("a creation whose host was lost with its notes", () => {
+  /** A run that keeps its notes on no disk that anybody reads again. */
+  const lost = (spec: TenantSpec) => world.engine.up(spec, { notes: createMemoryNotes() });
+
+  it.each([
+    { types: ["aws:ecs/service:Service"] },
+    {
+      types: ["aws:iam/role:Role", "aws:ec2/securityGroup:SecurityGroup", "aws:secretsmanager/secret:Secret"],
+    },
+  ])("is told of by the refusal of a second one: $types", async ({ types }) => {
+    const spec = newTenant();
+    await breaksOff(types, "create", () => lost(spec));
+    // What else went on at that moment was lost as well.
+    await expect.poll(() => goesOn(spec), { timeout: 60_000, interval: 0 }).toBe(true);
+    await nothingUnrecorded(spec);
+    const { tenantId } = spec.tenant;
+    await world.engine.destroy({ ...targetOf(spec), tenantId });
+    const left = await world.cloudResources(tenantId);
+    expect(left.filter(({ state }) => state === "present")).toEqual([]);
+  });
+
+  /** One try, as an operation makes it; true when it is as specified. */
+  async function goesOn(spec: TenantSpec): Promise<boolean> {
+    try {
+      await world.engine.up(spec);
+      return true;
+    } catch (error) {
+      expect(error).toMatchObject({ code: "provider_failed" });
+      expect(await world.engine.inspect(targetOf(spec))).not.toMatchObject({ pendingOperations: [] });
+      await world.engine.recover(targetOf(spec), recovery(world, spec));
+      return false;
+    }
+  }
+
+  it("is left alone when it is somebody else's, and the tenant can be taken down", async () => {
+    const LOGS = "aws:cloudwatch/logGroup:LogGroup";
+    const spec = newTenant();
+    const { tenantId } = spec.tenant;
+    await breaksOff([LOGS], "create", () => lost(spec));
+    const recorded = await world.engine.recordedIds(targetOf(spec));
+    const strays = (await world.cloudResources(tenantId)).filter(
+      ({ type, id }) => type === LOGS && !recorded.has(id),
+    );
+    expect(strays).not.toEqual([]);
+    for (const { id, region } of strays) {
+      const query = new URLSearchParams({ type: LOGS, id, region });
+      const properties = { tags: { "tenantry:tenant-id": "somebody-else" } };
+      await world.control("PATCH", `/v1/resources/one?${query}`, { properties });
+    }
+    await expect(world.engine.up(spec)).rejects.toMatchObject({ code: "provider_failed" });
+    await expect(world.engine.recover(targetOf(spec), recovery(world, spec))).rejects.toMatchObject({
+      code: "unclean_state",
+      message: expect.stringContaining(strays[0]?.id ?? "?"),
+    });
+    await world.engine.destroy({ ...targetOf(spec), tenantId });
+    const others = await world.cloudResources("somebody-else");
+    expect(others.map(({ id }) => id).sort()).toEqual(strays.map(({ id }) => id).sort());
+  });
+});
+
 /** Ends with a state that says itself that it must be recovered. */
 async function killCloudDuring(type: string, operation: string, run: () => Promise<unknown>): Promise<void> {
-  await breaksOff(type, operation, run);
+  await breaksOff([type], operation, run);
   await expect(run()).rejects.toMatchObject({ code: "unclean_state" });
 }
 
-async function breaksOff(type: string, operation: string, run: () => Promise<unknown>): Promise<void> {
-  await world.control("POST", "/v1/faults", { type, operation, kind: "hang", when: "after", count: 1 });
+async function breaksOff(
+  types: readonly string[],
+  operation: string,
+  run: () => Promise<unknown>,
+): Promise<void> {
+  for (const type of types)
+    await world.control("POST", "/v1/faults", { type, operation, kind: "hang", when: "after", count: 1 });
   const ended = run().catch((error: unknown) => error);
   const hangs = async () => {
     const { faults } = (await world.control("GET", "/v1/faults")) as { faults: { hanging: number }[] };
-    return faults.some(({ hanging }) => hanging > 0);
+    return faults.filter(({ hanging }) => hanging > 0).length;
   };
-  await expect.poll(hangs, { timeout: 30_000, message: `${operation} of ${type} hangs` }).toBe(true);
+  const message = `${operation} of ${types} hangs`;
+  await expect.poll(hangs, { timeout: 30_000, message }).toBe(types.length);
   const cloud = await findLocalCloud(world.dataDir);
   process.kill(cloud?.pid ?? Number.NaN, "SIGKILL");
   expect(await ended).toMatchObject({ code: "provider_unavailable", retryable: true });

@@ -9,12 +9,14 @@ import type { World } from "./world.ts";
  * moment (concurrency, tolerance, order, windows, pauses, nothing twice) are in rules.ts and throw while a script is played; what holds
  * in the end is here.
  */
+const FLEETS = 10_000;
+const LONG = { timeout: 600_000 };
 const ENDS = ["succeeded", "unchanged", "failed", "skipped", "held", "rolled_back"];
 
 const targetsOf = (world: World) => [...world.targets.values()];
 
 describe("a rollout", () => {
-  it("keeps its rules at every moment, and every target of it ends", { timeout: 600_000 }, () => {
+  it("keeps its rules at every moment, and every target of it ends", LONG, () => {
     fc.assert(
       fc.property(anyScript, (script) => {
         const world = play(script);
@@ -25,11 +27,11 @@ describe("a rollout", () => {
           if (needsReason) expect(reason).not.toBeNull();
         }
       }),
-      { numRuns: 10_000 },
+      { numRuns: FLEETS },
     );
   });
 
-  it("leaves every target exactly as it was when it is rolled back", () => {
+  it("leaves every target exactly as it was when it is rolled back", LONG, () => {
     let rolledBack = 0;
     fc.assert(
       fc.property(anyScript, (script) => {
@@ -45,9 +47,9 @@ describe("a rollout", () => {
           rolledBack += 1;
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: FLEETS },
     );
-    expect(rolledBack).toBeGreaterThan(1_000);
+    expect(rolledBack).toBeGreaterThan(5_000);
   });
 
   it("begins each target once, and after that only what a retry or a new release asks for", () => {
@@ -62,7 +64,7 @@ describe("a rollout", () => {
     );
   });
 
-  it("loses nothing to pauses: each target ends as it would have without", () => {
+  it("loses nothing to pauses: each target ends as it would have without", LONG, () => {
     const pauses = fc.array(fc.tuple(fc.integer({ min: 0, max: 800 }), fc.integer({ min: 1, max: 200 })), {
       maxLength: 3,
     });
@@ -77,11 +79,11 @@ describe("a rollout", () => {
           targetsOf(world).map(({ view, begun, value }) => [view.status, begun, value]);
         expect(ends(play({ ...plain, deeds }))).toEqual(ends(play(plain)));
       }),
-      { numRuns: 1_000 },
+      { numRuns: FLEETS },
     );
   });
 
-  it("lets a strict wave pass its tolerance by one at most, however many run at once", () => {
+  it("lets a strict wave pass its tolerance by one at most, however many run at once", LONG, () => {
     let passed = 0;
     fc.assert(
       fc.property(anyScript, (script) => {
@@ -100,9 +102,9 @@ describe("a rollout", () => {
           if (failures > tolerated(wave)) passed += 1;
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: FLEETS },
     );
-    expect(passed).toBeGreaterThan(50);
+    expect(passed).toBeGreaterThan(500);
   });
 
   it("succeeds when nothing fails and nobody interferes", () => {
