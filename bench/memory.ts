@@ -4,29 +4,19 @@ import { descendants } from "../chaos/processes.ts";
 const SAMPLE_EVERY_MS = 200;
 const PAGE_BYTES = 4_096;
 
-/** The most that all processes below the given ones held at one moment, in bytes, while not paused. */
-export function sampleMemory(pids: readonly number[]): { pause(): void; resume(): void; stop(): number } {
+/** From now until the returned function is called: the most that all processes below the given ones held at one moment, in bytes. */
+export function sampleMemory(pids: readonly number[]): () => number {
   let most = 0;
-  let paused = false;
   const timer = setInterval(() => {
-    if (paused) return;
     const below = pids.flatMap((pid) => descendants(pid));
     most = Math.max(
       most,
       below.reduce((sum, { pid }) => sum + residentBytes(pid), 0),
     );
   }, SAMPLE_EVERY_MS);
-  return {
-    pause: () => {
-      paused = true;
-    },
-    resume: () => {
-      paused = false;
-    },
-    stop() {
-      clearInterval(timer);
-      return most;
-    },
+  return () => {
+    clearInterval(timer);
+    return most;
   };
 }
 

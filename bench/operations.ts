@@ -4,8 +4,9 @@
  * The same stacks are brought to a new release in turns: by `engine.up` called directly, and by `POST …/deploy` to a running
  * service, which queues, claims, journals, audits, runs the same engine, waits for steady services and publishes the
  * routing. Both are warm, both take the same number at once, the cloud answers at once. Figures are wall-clock
- * milliseconds per operation, the median of the rounds; `own` is what the journal says an operation spent outside of its engine
- * step; `MB` is what the busiest moment held in workers and CLIs, per operation in flight.
+ * milliseconds per operation, from the first request to the last answer, the median of the rounds; `own` is what the journal says an
+ * operation spent outside of its engine step; `MB` is what the busiest moment held in workers and CLIs, per operation in
+ * flight, in a round of its own, as looking costs time too.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -35,7 +36,7 @@ let versions = 0;
 
 const values = readFlags({
   tenants: { type: "string", default: "8" },
-  rounds: { type: "string", default: "2" },
+  rounds: { type: "string", default: "4" },
 });
 const tenantCount = readCount("tenants", values.tenants);
 const rounds = readCount("rounds", values.rounds);
@@ -190,17 +191,15 @@ async function measure({ setup, inFlight, api, replicas, tenants, specs }: Compa
   };
   try {
     await bareRound();
+    const stopSampling = sampleMemory(replicas.flatMap(({ pid }) => pid ?? []));
     await ourRound();
+    const megabytes = stopSampling() / 1024 / 1024 / inFlight;
     own.length = 0;
     steps.clear();
-    const memory = sampleMemory(replicas.flatMap(({ pid }) => pid ?? []));
     for (let round = 0; round < rounds; round += 1) {
-      memory.pause();
       bare.push(await bareRound());
-      memory.resume();
       ours.push(await ourRound());
     }
-    const megabytes = memory.stop() / 1024 / 1024 / inFlight;
     const [plain, with_] = [median(bare) * 1_000, median(ours) * 1_000];
     const perStep = [...steps].map(([name, ms]) => `${name} ${median(ms)}`).join(", ");
     const line = [

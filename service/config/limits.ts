@@ -55,8 +55,8 @@ export const limits = {
   lockLookMs: 250,
   /** Often enough that a row of kills from outside does not reach it. */
   takeUpsWithoutProgress: 20,
-  /** Looks for what the state does not know, in one step; each may bring to light what stood behind it. */
-  recoveriesPerRun: 3,
+  /** How often one try of a step clears what is in its engine's way; each may bring to light what stood behind it. */
+  clearingsPerStep: 3,
   /** A cloud's listing that lacks an object is believed after so many looks. */
   listingLooks: 4,
   listingLookMs: 10_000,

@@ -33,6 +33,7 @@ import { createPool } from "./pool.ts";
 import { DEFAULT_STOP_LIMITS, type StopLimits } from "./processes.ts";
 import { recoverStack } from "./recover.ts";
 import { createRuns, type Runs } from "./runs.ts";
+import { ownerOf } from "./stateLocks.ts";
 import { createStateStore, type StateStore } from "./stateStore.ts";
 
 export interface EngineOptions {
@@ -117,7 +118,7 @@ export function createEngine(options: EngineOptions): Engine {
       return inspection(recovered);
     },
     settle: (target, runId, notes) => runs.settle(checkTarget(target), runId, notes),
-    breakLock: (target) => store.unlock(checkTarget(target)),
+    breakLock: (target, owner) => store.unlock(checkTarget(target), owner),
     cancel: (runId) => runs.cancel(runId),
     async close() {
       await pool.close();
@@ -203,7 +204,11 @@ async function destroy(
   hooks?: RunHooks,
 ): Promise<DestroyResult> {
   const deployment = await store.read(checkTarget(target));
-  if (deployment === undefined) return { deleted: 0, resources: [], summary: {}, existed: false };
+  if (deployment === undefined) {
+    // A CLI that ended between removing the stack and giving it free: nobody else will come across its lock.
+    await assertUnlocked(store, target);
+    return { deleted: 0, resources: [], summary: {}, existed: false };
+  }
   checkStateIdentity(deployment, target, tenantId);
   await assertClean(store, deployment, target);
   const run = (await runs.run({ kind: "destroy", target }, hooks)) as DestroyRun;
@@ -242,17 +247,20 @@ async function assertClean(store: StateStore, deployment: Deployment, target: St
   const pending = pendingOperations(deployment);
   if (pending.length === 0) return;
   // A run under way has pending operations in its state too; it is its lock that tells.
-  const [lock] = (await store.locks(target)) ?? [];
-  if (lock !== undefined) {
-    const owner = `${lock.username}@${lock.hostname} (pid ${lock.pid})`;
-    const stack = `${target.projectName}/${target.stackName}`;
-    const message = `Cannot change stack ${stack}: it is locked by ${owner}. Wait until that run ends.`;
-    throw new EngineError("stack_locked", message, { lock: { owner, since: lock.timestamp } });
-  }
+  await assertUnlocked(store, target);
   const listed = pending.map(
     ({ kind, resourceType, logicalName }) => `${kind} ${resourceType} "${logicalName}"`,
   );
   throw uncleanState(target, `an earlier run was interrupted while ${listed.join(", ")}`);
+}
+
+async function assertUnlocked(store: StateStore, target: StackTarget): Promise<void> {
+  const [lock] = (await store.locks(target)) ?? [];
+  if (lock === undefined) return;
+  const owner = ownerOf(lock);
+  const stack = `${target.projectName}/${target.stackName}`;
+  const message = `Cannot change stack ${stack}: it is locked by ${owner}. Wait until that run ends.`;
+  throw new EngineError("stack_locked", message, { lock: { owner, since: lock.timestamp } });
 }
 
 function uncleanState(target: StackTarget, why: string): EngineError {

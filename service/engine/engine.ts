@@ -276,8 +276,11 @@ export interface Engine {
    * host's. No such run: nothing to do.
    */
   settle(target: StackTarget, runId: string, notes?: InterruptedNotes): Promise<void>;
-  /** Removes a lock left behind. Only when the owner is proven dead: it does not stop a writer that still runs. */
-  breakLock(target: StackTarget): Promise<void>;
+  /**
+   * Removes the lock that an owner, named as `stack_locked` does, left behind. Only when the owner is proven dead: it does not
+   * stop a writer that still runs.
+   */
+  breakLock(target: StackTarget, owner: string): Promise<void>;
   /** Cancels a running run by its id; false when no such run is under way. Resolves when it has ended. */
   cancel(runId: string): Promise<boolean>;
   /** Cancels what runs, ends the workers. Further calls reject with `engine_closed`. */

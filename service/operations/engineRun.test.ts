@@ -54,7 +54,8 @@ it("waits for a CLI of this host that is still being stopped, and breaks its loc
     service: {
       settings: { leaseMs: 60_000, killTimeMs: 20_000 },
       engine: {
-        async breakLock() {
+        async breakLock(_stack: unknown, owner: string) {
+          expect(owner).toBe(lock.owner);
           expect(cli.signalCode).toBe("SIGKILL");
           isLocked = false;
         },

@@ -3,7 +3,7 @@ import type { CloudPlace } from "../cloud/cloudRuntime.ts";
 import { limits } from "../config/limits.ts";
 import type { StackTarget } from "../engine/engine.ts";
 import { monotonicMs } from "../engine/monotonic.ts";
-import { hasCode, isLockedHere, lockOwnerIsGone } from "./failure.ts";
+import { hasCode, isLockedHere, lockOf, lockOwnerIsGone } from "./failure.ts";
 import { assumedRole } from "./resolveSpec.ts";
 import { pause } from "./retry.ts";
 import type { StepRun } from "./saga.ts";
@@ -21,21 +21,26 @@ export async function withRecovery<T>(run: StepRun, engineRun: () => Promise<T>)
   const { engine } = run.service;
   const stack = stackOf(run);
   if (run.cutOffRunId !== undefined) await engine.settle(stack, run.cutOffRunId, run.hooks.notes);
-  let isUnlocked = false;
-  for (let looks = 0; ; ) {
+  for (let clearings = 0; ; clearings += 1) {
     try {
       return await engineRun();
     } catch (thrown) {
-      if (!isUnlocked && hasCode(thrown, "stack_locked") && (await untilOwnerIsGone(run, thrown))) {
-        await run.say("The process that locked the stack is gone; removing its lock");
-        await engine.breakLock(stack);
-        isUnlocked = true;
-      } else if (looks < limits.recoveriesPerRun && (await leftUnknown(run, thrown))) {
-        await recover(run);
-        looks += 1;
-      } else throw thrown;
+      if (clearings === limits.clearingsPerStep || !(await cleared(run, thrown))) throw thrown;
     }
   }
+}
+
+/** False when what keeps the run from going on is nothing that can be cleared. */
+async function cleared(run: StepRun, thrown: unknown): Promise<boolean> {
+  if (hasCode(thrown, "stack_locked")) {
+    if (!(await untilOwnerIsGone(run, thrown))) return false;
+    await run.say("The process that locked the stack is gone; removing its lock");
+    await run.service.engine.breakLock(stackOf(run), lockOf(thrown).owner);
+    return true;
+  }
+  if (!(await leftUnknown(run, thrown))) return false;
+  await recover(run);
+  return true;
 }
 
 /** Whether the cloud may hold what the state does not know: of an earlier run, or of a lost one whose objects were in this one's way. */

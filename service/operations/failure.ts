@@ -67,8 +67,9 @@ export function isLockedHere(thrown: unknown): boolean {
   return lockOf(thrown).host === hostname();
 }
 
-function lockOf(thrown: unknown) {
+/** Of `stack_locked`: by whom, as the engine names them, and since when, as far as that is known. */
+export function lockOf(thrown: unknown) {
   const { owner = "", since = "" } = (thrown as { lock?: { owner?: string; since?: string } }).lock ?? {};
   const [, host, pid] = /@(\S+) \(pid (\d+)\)/.exec(owner) ?? [];
-  return { host, pid, since };
+  return { owner, host, pid, since };
 }

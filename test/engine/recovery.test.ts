@@ -135,6 +135,24 @@ it("goes on where a CLI was killed while it wrote its lock", async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
+it("does not leave the lock of a CLI that was killed when it had just removed the stack", async () => {
+  const spec = newTenant();
+  const { projectName, stackName } = targetOf(spec);
+  const folder = join(world.dataDir, "state/.pulumi/locks/organization", projectName, stackName);
+  await mkdir(folder, { recursive: true });
+  const timestamp = new Date().toISOString();
+  const lock = { pid: 4_000_000, username: "me", hostname: "here", timestamp };
+  await writeFile(join(folder, `${randomUUID()}.json`), JSON.stringify(lock));
+  const destroy = () => world.engine.destroy({ ...targetOf(spec), tenantId: spec.tenant.tenantId });
+  const owner = "me@here (pid 4000000)";
+  const locked = { code: "stack_locked", lock: { owner, since: timestamp } };
+  await expect(destroy()).rejects.toMatchObject(locked);
+  await world.engine.breakLock(targetOf(spec), "me@here (pid 1)");
+  await expect(destroy()).rejects.toMatchObject(locked);
+  await world.engine.breakLock(targetOf(spec), owner);
+  expect(await destroy()).toMatchObject({ existed: false });
+});
+
 it("takes nobody else's object for its own, though it has the name", async () => {
   const spec = newTenant();
   const runId = randomUUID();
@@ -191,7 +209,7 @@ async function cutOffAll(spec: TenantSpec): Promise<readonly string[]> {
     await new Promise((resolve) => setTimeout(resolve, 200));
     hanging = await hangingFaults();
   }
-  await killRun(spec, runId, ended);
+  await killRun(runId, ended);
   return hanging.map(({ type }) => type);
 }
 
@@ -219,17 +237,16 @@ async function killCli(
   await expect
     .poll(hangs, { timeout: 30_000, message: `${type} of ${spec.tenant.tenantId} hangs` })
     .toBe(true);
-  await killRun(spec, runId, ended);
+  await killRun(runId, ended);
 }
 
-async function killRun(spec: TenantSpec, runId: string, ended: Promise<unknown>): Promise<void> {
+async function killRun(runId: string, ended: Promise<unknown>): Promise<void> {
   const cli = JSON.parse(
     await readFile(join(world.dataDir, "runs", runId, "cli.json"), "utf8"),
   ) as ProcessIdentity;
   process.kill(cli.pid, "SIGKILL");
   expect(await ended).toBeInstanceOf(Error);
   expect(isAlive(cli)).toBe(false);
-  await world.engine.breakLock(targetOf(spec));
 }
 
 async function hangs(): Promise<boolean> {
