@@ -46,7 +46,9 @@ export function createTransport({
 }
 
 function requestOf(url: string | URL, call: TransportCall, signal: AbortSignal): Request {
-  const target = new URL(call.path, url);
+  // Below the service's own path, such as a gateway's prefix, and never on another host.
+  const { origin, pathname } = new URL(url);
+  const target = new URL(`${origin}${pathname.replace(/\/+$/, "")}${call.path}`);
   for (const [name, value] of Object.entries(call.query ?? {})) target.searchParams.set(name, value);
   const body = call.body === undefined ? undefined : JSON.stringify(call.body);
   return new Request(target, {
