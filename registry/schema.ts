@@ -897,7 +897,7 @@ export interface InterruptedCallTable {
   targetId: string;
   stackName: string;
   urn: string;
-  type: "creating" | "updating";
+  type: "creating" | "updating" | "refused";
   resource: Json<{ readonly urn: string } & Readonly<Record<string, unknown>>>;
   /** Whose run it was. */
   operationId: string;

@@ -55,7 +55,7 @@ export const limits = {
   lockLookMs: 250,
   /** Often enough that a row of kills from outside does not reach it. */
   takeUpsWithoutProgress: 20,
-  /** How often one try of a step clears what is in its engine's way; each may bring to light what stood behind it. */
+  /** How often one try of a step clears what is in its engine's way: behind a lock there is often an unclean state. */
   clearingsPerStep: 3,
   /** A cloud's listing that lacks an object is believed after so many looks. */
   listingLooks: 4,

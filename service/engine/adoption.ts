@@ -24,9 +24,15 @@ export interface Adoption {
 export function interruptedCreations(deployment: Deployment): readonly DeploymentResource[] {
   const found = new Map<string, DeploymentResource>();
   for (const { resource, type } of deployment.deployment.pending_operations ?? []) {
-    if (type === "creating" || type === "importing") found.set(resource.urn, resource);
+    if (type === "creating" || type === "importing" || type === "refused") found.set(resource.urn, resource);
   }
   return [...found.values()];
+}
+
+/** Of these the ones whose object was there before: it may be anybody's. */
+export function refusedCreations(deployment: Deployment): ReadonlySet<string> {
+  const refused = (deployment.deployment.pending_operations ?? []).filter(({ type }) => type === "refused");
+  return new Set(refused.map(({ resource }) => resource.urn));
 }
 
 /** Of resources that are in the state as they were before their update. */

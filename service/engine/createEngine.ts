@@ -33,7 +33,6 @@ import { createPool } from "./pool.ts";
 import { DEFAULT_STOP_LIMITS, type StopLimits } from "./processes.ts";
 import { recoverStack } from "./recover.ts";
 import { createRuns, type Runs } from "./runs.ts";
-import { ownerOf } from "./stateLocks.ts";
 import { createStateStore, type StateStore } from "./stateStore.ts";
 
 export interface EngineOptions {
@@ -113,12 +112,12 @@ export function createEngine(options: EngineOptions): Engine {
     async recover(target, options, hooks) {
       const notes = hooks?.notes ?? own;
       const parts = { runs, store: noted(hooks), notes };
-      const recovered = await recoverStack(parts, checkTarget(target), options, hooks);
+      const { deployment, adopted } = await recoverStack(parts, checkTarget(target), options, hooks);
       await notes.forget(target);
-      return inspection(recovered);
+      return { ...inspection(deployment), adopted };
     },
     settle: (target, runId, notes) => runs.settle(checkTarget(target), runId, notes),
-    breakLock: (target, owner) => store.unlock(checkTarget(target), owner),
+    breakLock: (target, owner) => store.unlockAfter(checkTarget(target), owner),
     cancel: (runId) => runs.cancel(runId),
     async close() {
       await pool.close();
@@ -205,9 +204,8 @@ async function destroy(
 ): Promise<DestroyResult> {
   const deployment = await store.read(checkTarget(target));
   if (deployment === undefined) {
-    // A CLI that ended between removing the stack and giving it free: nobody else will come across its lock.
-    await assertUnlocked(store, target);
-    return { deleted: 0, resources: [], summary: {}, existed: false };
+    const lock = await lockOn(store, target);
+    return { deleted: 0, resources: [], summary: {}, existed: false, ...(lock && { lock }) };
   }
   checkStateIdentity(deployment, target, tenantId);
   await assertClean(store, deployment, target);
@@ -247,20 +245,25 @@ async function assertClean(store: StateStore, deployment: Deployment, target: St
   const pending = pendingOperations(deployment);
   if (pending.length === 0) return;
   // A run under way has pending operations in its state too; it is its lock that tells.
-  await assertUnlocked(store, target);
+  const lock = await lockOn(store, target);
+  if (lock !== undefined) {
+    const stack = `${target.projectName}/${target.stackName}`;
+    const message = `Cannot change stack ${stack}: it is locked by ${lock.owner}. Wait until that run ends.`;
+    throw new EngineError("stack_locked", message, { lock });
+  }
   const listed = pending.map(
     ({ kind, resourceType, logicalName }) => `${kind} ${resourceType} "${logicalName}"`,
   );
   throw uncleanState(target, `an earlier run was interrupted while ${listed.join(", ")}`);
 }
 
-async function assertUnlocked(store: StateStore, target: StackTarget): Promise<void> {
+async function lockOn(
+  store: StateStore,
+  target: StackTarget,
+): Promise<NonNullable<DestroyResult["lock"]> | undefined> {
   const [lock] = (await store.locks(target)) ?? [];
-  if (lock === undefined) return;
-  const owner = ownerOf(lock);
-  const stack = `${target.projectName}/${target.stackName}`;
-  const message = `Cannot change stack ${stack}: it is locked by ${owner}. Wait until that run ends.`;
-  throw new EngineError("stack_locked", message, { lock: { owner, since: lock.timestamp } });
+  if (lock === undefined) return undefined;
+  return { owner: `${lock.username}@${lock.hostname} (pid ${lock.pid})`, since: lock.timestamp };
 }
 
 function uncleanState(target: StackTarget, why: string): EngineError {

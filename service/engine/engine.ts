@@ -174,6 +174,8 @@ export interface DestroyResult {
   readonly summary: OpSummary;
   /** False when there was no such stack (which is success: destroying twice is the same as once). */
   readonly existed: boolean;
+  /** Of a stack that is gone: the lock of a CLI that ended between removing it and giving it free. Nobody else comes across it. */
+  readonly lock?: { readonly owner: string; readonly since: string };
 }
 
 /** What a stack's state says before anything is done to it. */
@@ -182,6 +184,11 @@ export interface StackInspection {
   readonly resources: number;
   /** Operations an earlier run began and never finished; not empty means `up` answers `unclean_state`. */
   readonly pendingOperations: readonly PendingOperation[];
+}
+
+export interface Recovered extends StackInspection {
+  /** URNs of what was taken into the state. */
+  readonly adopted: readonly string[];
 }
 
 export interface PendingOperation {
@@ -266,21 +273,18 @@ export interface Engine {
   /**
    * Settles what an unclean end left pending, so that `up` and `destroy` are allowed again. Records of interrupted updates and
    * deletions are dropped, because the resource itself is still recorded. The object of an interrupted creation is
-   * taken into the state when it is there, and its record dropped when it is not; what cannot be told ends as
-   * `unclean_state`, which says what a person must do.
+   * taken into the state when it is there, and its record dropped when it is not; what was in the way of a creation only
+   * when its tags say that it was made for that resource. What cannot be told ends as `unclean_state`, which says what a person must do.
    */
-  recover(target: StackTarget, options: RecoverOptions, hooks?: RunHooks): Promise<StackInspection>;
+  recover(target: StackTarget, options: RecoverOptions, hooks?: RunHooks): Promise<Recovered>;
   /**
    * For a run whose service died: makes sure that its CLI has ended (stops it when it has not) and removes the lock
    * if that CLI left one, and hands in what it left unanswered. Refuses with `stack_locked` when the run was another
    * host's. No such run: nothing to do.
    */
   settle(target: StackTarget, runId: string, notes?: InterruptedNotes): Promise<void>;
-  /**
-   * Removes the lock that an owner, named as `stack_locked` does, left behind. Only when the owner is proven dead: it does not
-   * stop a writer that still runs.
-   */
-  breakLock(target: StackTarget, owner: string): Promise<void>;
+  /** Removes the lock that an owner left behind. Only when the owner is proven dead: it does not stop a writer that still runs. */
+  breakLock(target: StackTarget, owner: { readonly host: string; readonly pid: number }): Promise<void>;
   /** Cancels a running run by its id; false when no such run is under way. Resolves when it has ended. */
   cancel(runId: string): Promise<boolean>;
   /** Cancels what runs, ends the workers. Further calls reject with `engine_closed`. */

@@ -221,9 +221,12 @@ export function isUnanswered(message: string): boolean {
   return UNANSWERED.test(message);
 }
 
-/** A creation that was refused because an object of its name is there. ECS says so in words of its own. */
+/**
+ * A creation that was refused because an object of its name, or in its place, is there: the codes of the services that a tenant has
+ * objects of, and the words of those that have none (ECS) or that the provider asks before it creates (load balancers).
+ */
 const TAKEN =
-  /AlreadyExists|AlreadyOwnedByYou|ResourceExists|QueueNameExists|\.Duplicate\b|Duplicate(LoadBalancer|TargetGroup)Name|Creation of service was not idempotent/;
+  /already exists|AlreadyExists|AlreadyOwnedByYou|ResourceExists|QueueNameExists|\.Duplicate\b|DuplicateListener|Duplicate(LoadBalancer|TargetGroup)Name|PriorityInUse|InvalidSubnet\.Conflict|ConflictingDomainExists|Creation of service was not idempotent/;
 
 export function isTaken(message: string): boolean {
   return TAKEN.test(message);

@@ -53,9 +53,11 @@ describe("what a run was never told", () => {
     "operation error ECS: CreateService, InvalidParameterException: Creation of service was not idempotent.",
     "operation error EC2: CreateSecurityGroup, api error InvalidGroup.Duplicate: The security group 'a' already exists",
     "operation error Secrets Manager: CreateSecret, ResourceExistsException: the secret a already exists.",
+    "ELBv2 Load Balancer (a) already exists",
+    "operation error Elastic Load Balancing v2: CreateRule, PriorityInUse: Priority '10' is currently in use",
   ])("is a creation that was refused because of an object that may be the tenant's own: %s", (message) => {
     expect(failed("create", message, ours)).toMatchObject([
-      { type: "creating", resource: { inputs: { tags: ours } } },
+      { type: "refused", resource: { inputs: { tags: ours } } },
     ]);
     expect(failed("create", message)).toEqual([]);
     expect(failed("create-replacement", message, ours)).toEqual([]);

@@ -3,7 +3,7 @@
  * Pulumi counts them as failed and forgets them, so the next run would make a second object, or take an old record
  * for the truth. Here they are shown as what a killed CLI leaves, pending operations, and so get the same recovery.
  * So are creations that the cloud refused because an object of that name is there: it may be the work of a run whose
- * notes were lost, and its tags tell whose it is.
+ * notes were lost. Only its tags can tell, so those of objects without tags stay refused.
  *
  * They are notes beside the state, since `stack import` drops pending operations from one, and they are kept where whoever
  * goes on reads them, on whatever host (InterruptedNotes). The worker outlives its service, so it writes them into the run's
@@ -22,7 +22,7 @@ import type { RunLog } from "./events.ts";
 import { TENANT_TAG } from "./identity.ts";
 import type { StateStore } from "./stateStore.ts";
 
-const Interrupted = z.object({ type: z.enum(["creating", "updating"]), resource: Resource });
+const Interrupted = z.object({ type: z.enum(["creating", "updating", "refused"]), resource: Resource });
 export type Interrupted = z.infer<typeof Interrupted>;
 
 /** Where they are kept until the stack has been recovered. */
@@ -68,16 +68,16 @@ export function interruptedOf(log: Pick<RunLog, "failed" | "diagnostics">): Inte
     const kind = KINDS[op];
     const said = log.diagnostics.filter((diagnostic) => diagnostic.urn === urn);
     if (kind === undefined || wanted === undefined) return [];
-    const isOwned = tagOf(wanted.inputs?.tags, TENANT_TAG) !== undefined;
-    const isThere = op === "create" && isOwned && said.some(({ message }) => isTaken(message));
-    if (!isThere && !said.some(({ message }) => isUnanswered(message))) return [];
+    const isTagged = tagOf(wanted.inputs?.tags, TENANT_TAG) !== undefined;
+    const isRefused = op === "create" && isTagged && said.some(({ message }) => isTaken(message));
+    if (!isRefused && !said.some(({ message }) => isUnanswered(message))) return [];
     const inputs = Object.fromEntries(
       Object.entries(wanted.inputs ?? {}).filter(([, value]) => !JSON.stringify(value).includes(MASKED)),
     );
     const id = kind === "updating" && wanted.id ? { id: wanted.id } : {};
     const parent = wanted.parent ? { parent: wanted.parent } : {};
     const resource = { urn, type, custom: true, ...id, ...parent, inputs, outputs: {}, provider };
-    return [{ type: kind, resource }];
+    return [{ type: isRefused ? "refused" : kind, resource }];
   });
 }
 

@@ -3,6 +3,7 @@ import {
   foreignAdoptions,
   interruptedCreations,
   interruptedUpdates,
+  refusedCreations,
   settled,
   tagOf,
   withAdopted,
@@ -28,30 +29,36 @@ const RESOURCE_TAG = "tenantry:resource";
 
 /**
  * Makes a stack fit for `up` again after an unclean end: every interrupted creation is looked up in the cloud, adopted
- * when its object is there and forgotten when it is not. Of interrupted updates the cloud is read: going back to what
+ * when its object is there and forgotten when it is not. What was in the way of a creation is adopted only when its tags say
+ * that it was made for this very resource. Of interrupted updates the cloud is read: going back to what
  * was before, the state alone would show nothing to do. Interrupted deletions only lose their record, since their
  * resource is still in the state and the next run deletes it again.
+ *
+ * Answers the state as it is then, and the URNs of what was adopted.
  */
 export async function recoverStack(
   parts: { readonly runs: Runs; readonly store: StateStore; readonly notes: InterruptedNotes },
   target: StackTarget,
   options: RecoverOptions,
   hooks: RunHooks = {},
-): Promise<Deployment | undefined> {
+): Promise<{ readonly deployment: Deployment | undefined; readonly adopted: readonly string[] }> {
   const { store, runs, notes } = parts;
   const deployment = await store.read(target);
-  if (deployment === undefined || pendingOperations(deployment).length === 0) return deployment;
+  if (deployment === undefined || pendingOperations(deployment).length === 0)
+    return { deployment, adopted: [] };
   const creations = interruptedCreations(deployment);
   const adoptions = await adoptionsFor(target, deployment, creations, options);
-  const urns = [...adoptions.map(({ urn }) => urn), ...interruptedUpdates(deployment)];
-  if (urns.length === 0) return write(store, target, withoutPendingOperations(deployment));
+  const adopted = adoptions.map(({ urn }) => urn);
+  const urns = [...adopted, ...interruptedUpdates(deployment)];
+  if (urns.length === 0)
+    return { deployment: await write(store, target, withoutPendingOperations(deployment)), adopted };
   if (adoptions.length > 0) await store.write(target, withAdopted(deployment, adoptions));
   await runs.run({ kind: "refresh", target, urns }, hooks);
   const read = await store.read(target);
-  if (read === undefined) return undefined;
+  if (read === undefined) return { deployment: undefined, adopted: [] };
   const foreign = foreignAdoptions(read, creations, adoptions, { key: TENANT_TAG, value: options.tenantId });
   const clean = await write(store, target, settled(withoutResources(read, foreign), adoptions));
-  if (foreign.length === 0) return clean;
+  if (foreign.length === 0) return { deployment: clean, adopted };
   // Nothing of this stack's own is unknown any more: what there is can be gone on with, or taken down.
   await notes.forget(target);
   const listed = foreign.map(({ type, id }) => `${type} ${id}`).join(", ");
@@ -76,8 +83,15 @@ async function adoptionsFor(
   const adoptions: Adoption[] = [];
   const unknown: DeploymentResource[] = [];
   const recorded = recordedIdentifiers(deployment);
+  const refused = refusedCreations(deployment);
   for (const resource of creations) {
     const rule = idRuleOf(resource.type);
+    const tag = tagOf(resource.inputs?.tags, RESOURCE_TAG);
+    if (refused.has(resource.urn)) {
+      const own = tag === undefined ? undefined : await byTag(target, resource, tag, recorded, options);
+      if (own !== undefined) adoptions.push({ urn: resource.urn, physical: own });
+      continue;
+    }
     if (resource.id) {
       const { id } = resource;
       const properties = id.startsWith("arn:") ? { arn: id } : {};
@@ -86,7 +100,6 @@ async function adoptionsFor(
     }
     const named = rule?.from === "inputs" ? rule.idOf(resource.inputs ?? {}, options.place) : undefined;
     if (rule?.from === "nothing") continue;
-    const tag = tagOf(resource.inputs?.tags, RESOURCE_TAG);
     const physical: PhysicalId | undefined =
       named ?? (tag === undefined ? undefined : await byTag(target, resource, tag, recorded, options));
     if (physical !== undefined) adoptions.push({ urn: resource.urn, physical });
@@ -112,6 +125,8 @@ async function byTag(
   );
   const [arn, another] = found;
   if (arn === undefined) return undefined;
+  const named = rule?.from === "inputs" ? rule.idOf(resource.inputs ?? {}, options.place) : undefined;
+  if (named !== undefined) return named;
   if (another === undefined && rule?.from === "tag") return rule.idOf(arn);
   throw unclean(
     target,

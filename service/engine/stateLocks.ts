@@ -22,11 +22,6 @@ export interface StateLock {
   readonly timestamp: string;
 }
 
-/** As the CLI names whoever keeps a stack locked. */
-export function ownerOf({ username, hostname, pid }: StateLock): string {
-  return `${username}@${hostname} (pid ${pid})`;
-}
-
 export interface StateLocks {
   list(target: StackTarget): Promise<readonly StateLock[]>;
   /** One that is gone already counts as removed. */

@@ -15,7 +15,7 @@ import type { StackTarget } from "./engine.ts";
 import { classifyFailure } from "./errors.ts";
 import type { ProcessIdentity } from "./processes.ts";
 import { createRedactor } from "./redact.ts";
-import { localHome, ownerOf, type StateLock, stateLocks } from "./stateLocks.ts";
+import { localHome, type StateLock, stateLocks } from "./stateLocks.ts";
 
 export interface StateStoreOptions {
   readonly command: string;
@@ -32,10 +32,8 @@ export interface StateStore {
   write(target: StackTarget, deployment: Deployment): Promise<void>;
   /** The locks on the stack; undefined when only the CLI could tell. */
   locks(target: StackTarget): Promise<readonly StateLock[] | undefined>;
-  /** Removes the locks of one owner, named as by `ownerOf`; leaves anybody else's alone where it can tell. */
-  unlock(target: StackTarget, owner: string): Promise<void>;
   /** Removes the lock of one CLI process that is known to be dead; leaves anybody else's alone where it can tell. */
-  unlockAfter(target: StackTarget, dead: ProcessIdentity): Promise<void>;
+  unlockAfter(target: StackTarget, dead: Pick<ProcessIdentity, "host" | "pid">): Promise<void>;
 }
 
 export function createStateStore(options: StateStoreOptions): StateStore {
@@ -69,12 +67,6 @@ export function createStateStore(options: StateStoreOptions): StateStore {
 
   const locks = async () => stateLocks((await options.environment()).PULUMI_BACKEND_URL ?? "");
 
-  const unlock = async (target: StackTarget, isTheirs: (lock: StateLock) => boolean) => {
-    const backend = await locks();
-    if (backend === undefined) return void (await cli(target, ["cancel", "--yes"], "remove the lock"));
-    for (const lock of await backend.list(target)) if (isTheirs(lock)) await backend.remove(lock);
-  };
-
   return {
     async read(target) {
       const quick = await readCheckpoint((await options.environment()).PULUMI_BACKEND_URL ?? "", target);
@@ -102,9 +94,13 @@ export function createStateStore(options: StateStoreOptions): StateStore {
     async locks(target) {
       return (await locks())?.list(target);
     },
-    unlock: (target, owner) => unlock(target, (lock) => ownerOf(lock) === owner),
-    unlockAfter: (target, dead) =>
-      unlock(target, ({ pid, hostname }) => pid === dead.pid && hostname === dead.host),
+    async unlockAfter(target, dead) {
+      const backend = await locks();
+      if (backend === undefined) return void (await cli(target, ["cancel", "--yes"], "remove the lock"));
+      for (const lock of await backend.list(target)) {
+        if (lock.pid === dead.pid && lock.hostname === dead.host) await backend.remove(lock);
+      }
+    },
   };
 }
 

@@ -1,12 +1,12 @@
 import { planeGet } from "../../registry/plane.ts";
 import type { CloudPlace } from "../cloud/cloudRuntime.ts";
 import { limits } from "../config/limits.ts";
-import type { StackTarget } from "../engine/engine.ts";
+import type { DestroyResult, Recovered, StackTarget } from "../engine/engine.ts";
 import { monotonicMs } from "../engine/monotonic.ts";
-import { hasCode, isLockedHere, lockOf, lockOwnerIsGone } from "./failure.ts";
+import { hasCode, isLockedHere, lockOwnerIsGone, lockOwnerOf } from "./failure.ts";
 import { assumedRole } from "./resolveSpec.ts";
 import { pause } from "./retry.ts";
-import type { StepRun } from "./saga.ts";
+import { StepError, type StepRun } from "./saga.ts";
 
 export function stackOf(run: StepRun): StackTarget {
   return { projectName: run.target.projectName, stackName: run.target.stackName };
@@ -25,35 +25,55 @@ export async function withRecovery<T>(run: StepRun, engineRun: () => Promise<T>)
     try {
       return await engineRun();
     } catch (thrown) {
+      if (hasCode(thrown, "provider_failed")) throw await withStrays(run, thrown);
       if (clearings === limits.clearingsPerStep || !(await cleared(run, thrown))) throw thrown;
     }
   }
 }
 
-/** False when what keeps the run from going on is nothing that can be cleared. */
+/** Takes the stack down; the lock that a dead CLI left on one that is gone goes as well. */
+export async function destroyStack(run: StepRun): Promise<DestroyResult> {
+  const { engine } = run.service;
+  const stack = { ...stackOf(run), tenantId: run.target.tenantId };
+  const destroyed = await withRecovery(run, () => engine.destroy(stack, run.hooks));
+  if (destroyed.lock !== undefined) await lockBroken(run, destroyed);
+  return destroyed;
+}
+
+/** False when what keeps the run from going on is nothing that can be cleared. It has changed nothing yet. */
 async function cleared(run: StepRun, thrown: unknown): Promise<boolean> {
-  if (hasCode(thrown, "stack_locked")) {
-    if (!(await untilOwnerIsGone(run, thrown))) return false;
-    await run.say("The process that locked the stack is gone; removing its lock");
-    await run.service.engine.breakLock(stackOf(run), lockOf(thrown).owner);
-    return true;
-  }
-  if (!(await leftUnknown(run, thrown))) return false;
+  if (hasCode(thrown, "stack_locked")) return lockBroken(run, thrown);
+  if (!hasCode(thrown, "unclean_state")) return false;
+  await run.say("An earlier run ended in the middle; looking up what it left");
   await recover(run);
   return true;
 }
 
-/** Whether the cloud may hold what the state does not know: of an earlier run, or of a lost one whose objects were in this one's way. */
-async function leftUnknown(run: StepRun, thrown: unknown): Promise<boolean> {
-  if (hasCode(thrown, "unclean_state")) {
-    await run.say("An earlier run ended in the middle; looking up what it left");
-    return true;
-  }
-  if (!hasCode(thrown, "provider_failed")) return false;
-  const noted = (await run.hooks.notes?.read(stackOf(run))) ?? [];
-  if (noted.length === 0) return false;
-  await run.say("What was to be created exists already; looking up whose it is");
+/** False when the owner may still run, or is not known. */
+async function lockBroken(run: StepRun, locked: unknown): Promise<boolean> {
+  const owner = lockOwnerOf(locked);
+  if (owner === undefined || !(await untilOwnerIsGone(run, locked))) return false;
+  await run.say("The process that locked the stack is gone; removing its lock");
+  await run.service.engine.breakLock(stackOf(run), owner);
   return true;
+}
+
+/**
+ * The failure of a run that was refused what it was to create, after looking whether that is there because a run that was lost had
+ * created it: if so it is in the stack's state now and the step is worth another try. The run has changed things by
+ * then, so it is not simply done again.
+ */
+async function withStrays(run: StepRun, thrown: unknown): Promise<unknown> {
+  const noted = (await run.hooks.notes?.read(stackOf(run))) ?? [];
+  if (!noted.some(({ type }) => type === "refused")) return thrown;
+  await run.say("What was to be created exists already; looking up whose it is");
+  const { adopted } = await recover(run);
+  if (adopted.length === 0) return thrown;
+  const names = adopted.map((urn) => `"${urn.split("::").at(-1)}"`).join(", ");
+  const message =
+    `Cannot create ${names} anew: a run that was lost had created it for this target. ` +
+    "It is in the stack's state now, and the next try goes on from there.";
+  return new StepError("created_already", message, { retryable: true, cause: thrown });
 }
 
 /**
@@ -81,14 +101,14 @@ export function recoveryOf(runId: string): string {
   return `${runId}-recover`;
 }
 
-async function recover(run: StepRun): Promise<void> {
+async function recover(run: StepRun): Promise<Recovered> {
   const { engine, registry, settings } = run.service;
   const { planeName, tenantId } = run.target;
   const plane = await registry.read((db) => planeGet(db, planeName));
   const { region, accountId } = plane;
   const place = { region, accountId, ...assumedRole(plane, settings) };
   const { hooks } = run;
-  await engine.recover(
+  return engine.recover(
     stackOf(run),
     {
       tenantId,

@@ -67,9 +67,14 @@ export function isLockedHere(thrown: unknown): boolean {
   return lockOf(thrown).host === hostname();
 }
 
-/** Of `stack_locked`: by whom, as the engine names them, and since when, as far as that is known. */
-export function lockOf(thrown: unknown) {
+/** Who keeps the stack locked, by `stack_locked`; undefined where that is not told. */
+export function lockOwnerOf(thrown: unknown): { readonly host: string; readonly pid: number } | undefined {
+  const { host, pid } = lockOf(thrown);
+  return host === undefined || pid === undefined ? undefined : { host, pid: Number(pid) };
+}
+
+function lockOf(thrown: unknown) {
   const { owner = "", since = "" } = (thrown as { lock?: { owner?: string; since?: string } }).lock ?? {};
   const [, host, pid] = /@(\S+) \(pid (\d+)\)/.exec(owner) ?? [];
-  return { owner, host, pid, since };
+  return { host, pid, since };
 }

@@ -5,7 +5,7 @@ import { limits } from "../config/limits.ts";
 import type { RecordedResource } from "../engine/engine.ts";
 import { addDeletions } from "./certificate.ts";
 import { dataPlaceOf } from "./dataPlace.ts";
-import { stackOf, withRecovery } from "./engineRun.ts";
+import { destroyStack, stackOf } from "./engineRun.ts";
 import { type EndedRun, type Step, StepError } from "./saga.ts";
 
 /** Taking a target out of the cloud: for archiving, where its data is safe by then, and for good. */
@@ -18,10 +18,7 @@ export const destroyStep: Step = {
   idempotence: "What is deleted is no longer in the stack's state; a stack that is gone counts as destroyed.",
   undo: "impossible",
   async run(run) {
-    const { tenantId } = run.target;
-    const stack = { ...stackOf(run), tenantId };
-    const destroyed = await withRecovery(run, () => run.service.engine.destroy(stack, run.hooks));
-    const { resources, ...result } = destroyed;
+    const { resources, lock: _broken, ...result } = await destroyStack(run);
     await run.say(result.existed ? `${result.deleted} resources are deleted` : "There was no stack");
     return { ...result, ...removing(resources) };
   },

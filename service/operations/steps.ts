@@ -11,7 +11,7 @@ import { specDigest, TenantSpec } from "../../stacks/tenant/spec.ts";
 import type { ServiceHealth } from "../cloud/cloudRuntime.ts";
 import type { UpResult } from "../engine/engine.ts";
 import { monotonicMs } from "../engine/monotonic.ts";
-import { stackOf, withRecovery } from "./engineRun.ts";
+import { destroyStack, stackOf, withRecovery } from "./engineRun.ts";
 import { expectedPlan, inWordsOfPlan } from "./planCheck.ts";
 import { resolveSpec, type Workload } from "./resolveSpec.ts";
 import { pause } from "./retry.ts";
@@ -117,8 +117,7 @@ export const deployStep: Step = {
     const spec = await specBefore(run);
     const { engine } = run.service;
     if (spec === undefined) {
-      const stack = { ...stackOf(run), tenantId: run.target.tenantId };
-      const { deleted } = await withRecovery(run, () => engine.destroy(stack, run.hooks));
+      const { deleted } = await destroyStack(run);
       return run.say(`The target was not there before: ${deleted} resources are deleted`);
     }
     const { resources } = await withRecovery(run, () => engine.up(spec, run.hooks));

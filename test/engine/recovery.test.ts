@@ -135,22 +135,22 @@ it("goes on where a CLI was killed while it wrote its lock", async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
-it("does not leave the lock of a CLI that was killed when it had just removed the stack", async () => {
+it("tells of the lock that a CLI left on a stack that it had just removed, and breaks its owner's alone", async () => {
   const spec = newTenant();
   const { projectName, stackName } = targetOf(spec);
   const folder = join(world.dataDir, "state/.pulumi/locks/organization", projectName, stackName);
   await mkdir(folder, { recursive: true });
-  const timestamp = new Date().toISOString();
-  const lock = { pid: 4_000_000, username: "me", hostname: "here", timestamp };
+  const since = new Date().toISOString();
+  const lock = { pid: 4_000_000, username: "me", hostname: "here", timestamp: since };
   await writeFile(join(folder, `${randomUUID()}.json`), JSON.stringify(lock));
   const destroy = () => world.engine.destroy({ ...targetOf(spec), tenantId: spec.tenant.tenantId });
-  const owner = "me@here (pid 4000000)";
-  const locked = { code: "stack_locked", lock: { owner, since: timestamp } };
-  await expect(destroy()).rejects.toMatchObject(locked);
-  await world.engine.breakLock(targetOf(spec), "me@here (pid 1)");
-  await expect(destroy()).rejects.toMatchObject(locked);
-  await world.engine.breakLock(targetOf(spec), owner);
-  expect(await destroy()).toMatchObject({ existed: false });
+  const left = { existed: false, lock: { owner: "me@here (pid 4000000)", since } };
+  expect(await destroy()).toMatchObject(left);
+  await world.engine.breakLock(targetOf(spec), { host: "here", pid: 1 });
+  await world.engine.breakLock(targetOf(spec), { host: "there", pid: 4_000_000 });
+  expect(await destroy()).toMatchObject(left);
+  await world.engine.breakLock(targetOf(spec), { host: "here", pid: 4_000_000 });
+  expect(await destroy()).not.toHaveProperty("lock");
 });
 
 it("takes nobody else's object for its own, though it has the name", async () => {

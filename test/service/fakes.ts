@@ -182,6 +182,7 @@ function fakeEngine(world: FakeWorld): Engine {
       exists: world.stacks.has(keyOf(target)),
       resources: 26,
       pendingOperations: [],
+      adopted: [],
     }),
     breakLock: async () => undefined,
     cancel: async () => false,

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { LeaseLostError } from "../../registry/journal.ts";
+import { journalList, LeaseLostError } from "../../registry/journal.ts";
 import { operationClaim } from "../../registry/operationLease.ts";
 import type { Engine, RunHooks } from "../../service/engine/engine.ts";
 import { EngineError } from "../../service/engine/errors.ts";
@@ -90,6 +90,36 @@ it("the next try reads it, and so does another process, which takes what the fir
   expect(await ended(service, operationId)).toMatchObject({ status: "succeeded" });
   expect(settled).toContain(runIds[1]);
   expect(read).toEqual([[], ["first"], ["first", "second"]]);
+  expect(await kept()).toEqual([]);
+});
+
+it("a creation that was refused for an object of a run that was lost is tried again when the object is taken over", async () => {
+  let tries = 0;
+  const looked: string[][] = [];
+  const { recover } = service.world.engine;
+  const fakes: Partial<Engine> = {
+    async up(spec, hooks) {
+      tries += 1;
+      if (tries > 1) return up(spec, hooks);
+      await notesOf(hooks).add(targetOf(spec), [{ ...call("first"), type: "refused" }]);
+      throw new EngineError("provider_failed", "Cannot create a key: it exists");
+    },
+    async recover(target, options, hooks) {
+      const notes = await notesOf(hooks).read(target);
+      looked.push(notes.map(({ type, resource }) => `${type} ${resource.urn.split("::").at(-1)}`));
+      await notesOf(hooks).forget(target);
+      return { ...(await recover(target, options, hooks)), adopted: [call("first").resource.urn] };
+    },
+  };
+  Object.assign(service.world.engine, fakes);
+  const operationId = await activation("refused");
+  expect(await ended(service, operationId)).toMatchObject({ status: "succeeded" });
+  Object.assign(service.world.engine, { recover });
+  expect({ tries, looked }).toEqual({ tries: 2, looked: [["refused first"]] });
+  const journal = await service.registry().read((db) => journalList(db, operationId, 0, 100));
+  expect(journal.find(({ type }) => type === "step_failed")).toMatchObject({
+    data: { code: "created_already", again: true },
+  });
   expect(await kept()).toEqual([]);
 });
 
