@@ -92,7 +92,7 @@ async function measureSetup(setup: Setup, env: NodeJS.ProcessEnv): Promise<void>
   }
 }
 
-/** The number in flight is shared out; with one in flight the second replica only stands by. */
+/** The number in flight is shared out, one each at least: with two replicas there are never fewer than two. */
 async function startReplicas(setup: Setup, env: NodeJS.ProcessEnv, inFlight: number): Promise<Replica[]> {
   const each = String(Math.ceil(inFlight / setup.replicas));
   const flags = ["--concurrency", each, "--engine-workers", each, "--tenant-concurrency", "64"];
