@@ -22,12 +22,12 @@ function call(name: string, type: Interrupted["type"] = "creating"): Interrupted
 }
 
 describe("what a run was never told", () => {
-  const failed = (op: string, message: string, tags: Record<string, string> = {}) => {
+  const failed = (op: string, message: string, tags?: Record<string, string>) => {
     const urn = call("key").resource.urn;
     const inputs = {
       description: "tenant's",
       policy: "[secret]",
-      ...(Object.keys(tags).length > 0 && { tags }),
+      ...(tags && { tags }),
     };
     const wanted = { inputs, outputs: {}, id: "an-id", parent: "urn:parent" };
     return interruptedOf({

@@ -98,15 +98,24 @@ async function adoptionsFor(
       adoptions.push({ urn: resource.urn, physical: { id, properties } });
       continue;
     }
-    const named = rule?.from === "inputs" ? rule.idOf(resource.inputs ?? {}, options.place) : undefined;
     if (rule?.from === "nothing") continue;
-    const physical: PhysicalId | undefined =
-      named ?? (tag === undefined ? undefined : await byTag(target, resource, tag, recorded, options));
+    const physical =
+      byInputs(resource, options) ??
+      (tag === undefined ? undefined : await byTag(target, resource, tag, recorded, options));
     if (physical !== undefined) adoptions.push({ urn: resource.urn, physical });
     else if (tag === undefined) unknown.push(resource);
   }
   if (unknown.length > 0) await refuseOrphans(target, deployment, unknown, adoptions, options);
   return adoptions;
+}
+
+/** The object of the name that the resource was called with, there or not; undefined where names tell nothing. */
+function byInputs(
+  { type, inputs = {} }: DeploymentResource,
+  { place }: RecoverOptions,
+): PhysicalId | undefined {
+  const rule = idRuleOf(type);
+  return rule?.from === "inputs" ? rule.idOf(inputs, place) : undefined;
 }
 
 /** The object that carries the resource's tag; `find` answers for the lag of the cloud's listings. */
@@ -125,7 +134,7 @@ async function byTag(
   );
   const [arn, another] = found;
   if (arn === undefined) return undefined;
-  const named = rule?.from === "inputs" ? rule.idOf(resource.inputs ?? {}, options.place) : undefined;
+  const named = byInputs(resource, options);
   if (named !== undefined) return named;
   if (another === undefined && rule?.from === "tag") return rule.idOf(arn);
   throw unclean(

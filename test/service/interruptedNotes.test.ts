@@ -20,13 +20,14 @@ import {
 let service: TestService;
 let settle: Engine["settle"];
 let up: Engine["up"];
+let recover: Engine["recover"];
 
 beforeAll(async () => {
   service = await startTestService();
-  ({ settle, up } = service.world.engine);
+  ({ settle, up, recover } = service.world.engine);
   await createRelease(service, "1.0.0");
 });
-afterEach(() => void Object.assign(service.world.engine, { settle, up }));
+afterEach(() => void Object.assign(service.world.engine, { settle, up, recover }));
 afterAll(() => service.stop());
 
 const KEY = "aws:kms/key:Key";
@@ -96,7 +97,6 @@ it("the next try reads it, and so does another process, which takes what the fir
 it("a creation that was refused for an object of a run that was lost is tried again when the object is taken over", async () => {
   let tries = 0;
   const looked: string[][] = [];
-  const { recover } = service.world.engine;
   const fakes: Partial<Engine> = {
     async up(spec, hooks) {
       tries += 1;
@@ -114,7 +114,6 @@ it("a creation that was refused for an object of a run that was lost is tried ag
   Object.assign(service.world.engine, fakes);
   const operationId = await activation("refused");
   expect(await ended(service, operationId)).toMatchObject({ status: "succeeded" });
-  Object.assign(service.world.engine, { recover });
   expect({ tries, looked }).toEqual({ tries: 2, looked: [["refused first"]] });
   const journal = await service.registry().read((db) => journalList(db, operationId, 0, 100));
   expect(journal.find(({ type }) => type === "step_failed")).toMatchObject({
