@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LockHeld, withLock } from "../toolchain/lock.ts";
 import { checkoutFolder } from "./dataFolder.ts";
-import { localCloudCode } from "./localCloudCode.ts";
+import { localCloudCode, recentLocalCloudCode } from "./localCloudCode.ts";
 
 /**
  * Starts the local cloud of a data folder when it does not run yet, and says where it is. With environment.ts this is
@@ -46,10 +46,11 @@ const QUIET_MS = 5_000;
 const LOG_TAIL_LINES = 10;
 
 export async function ensureLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
-  const code = options.code ?? localCloudCode();
   const deadline = Date.now() + START_LIMIT_MS;
   for (;;) {
     const running = await findRunning(options.dataDir);
+    if (running?.code === (options.code ?? recentLocalCloudCode())) return running.cloud;
+    const code = options.code ?? localCloudCode();
     if (running?.code === code) return running.cloud;
     const waitLimitMs = Math.max(0, Math.min(LOOK_AGAIN_MS, deadline - Date.now()));
     try {

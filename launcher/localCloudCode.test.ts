@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { localCloudCode } from "./localCloudCode.ts";
+import { localCloudCode, recentLocalCloudCode } from "./localCloudCode.ts";
 
 let root = "";
 beforeEach(() => {
@@ -29,4 +29,5 @@ it("changes with the sources at any depth, and with nothing else", () => {
 
 it("knows the code of this checkout", () => {
   expect(localCloudCode()).toMatch(/^[0-9a-f]{16}$/);
+  expect(recentLocalCloudCode()).toBe(localCloudCode());
 });

@@ -7,10 +7,21 @@ import { checkoutFolder } from "./dataFolder.ts";
 const FOLDER = "emulator";
 const PACKAGES = ["@pulumi/aws", "@pulumi/awsx"];
 
+const REREAD_AFTER_MS = 2_000;
+let last: { readonly code: string; readonly untilMs: number } | undefined;
+
 /**
- * A digest of the local cloud's code as it lies in the checkout now. It is read anew each time, some milliseconds,
- * since a service that runs for days outlives an update of the checkout.
+ * The code of this checkout, two seconds old at most: a service asks several times an operation, and one that runs for days
+ * outlives an update of its checkout.
  */
+export function recentLocalCloudCode(): string {
+  const nowMs = performance.now();
+  if (last === undefined || last.untilMs <= nowMs)
+    last = { code: localCloudCode(), untilMs: nowMs + REREAD_AFTER_MS };
+  return last.code;
+}
+
+/** A digest of the local cloud's code as it lies in the checkout now, which takes some milliseconds to read. */
 export function localCloudCode(root: string = checkoutFolder): string {
   const hash = createHash("sha256");
   const sources = readdirSync(join(root, FOLDER), { recursive: true, encoding: "utf8" })

@@ -2,7 +2,7 @@ import type { JournalEntry } from "../contract/operation.ts";
 import type { JournalEntryType } from "../contract/vocabulary.ts";
 import { type Bookkeeping, operationLock } from "./bookkeeping.ts";
 import { fromJson, toJson } from "./json.ts";
-import { applyEntry, foldOperation, type OperationState } from "./operationFold.ts";
+import { applyEntry, foldOperation, IllegalJournalEntry, type OperationState } from "./operationFold.ts";
 import { redact, redactText } from "./redact.ts";
 import type { Reader } from "./registry.ts";
 import type { OperationErrorValue } from "./schema.ts";
@@ -25,19 +25,47 @@ export class LeaseLostError extends Error {
   }
 }
 
+/** Where a journal ends, and what it folds to there. */
+export interface JournalHead {
+  readonly length: number;
+  readonly state: OperationState | undefined;
+}
+
 /**
- * Appends entries in order and brings the operation's row up to their fold. An illegal entry throws
+ * Appends entries in order and brings the operation's row up to their fold; what comes out is the new head. An illegal entry throws
  * IllegalJournalEntry and nothing of the transaction stays. A worker passes its fencing token; an older one is
  * refused. Requests by people (cancel) pass none: they may come at any time.
+ *
+ * Who wrote the last entry passes the head that came out: while nobody has written after it, the journal need not be read. One that is
+ * out of date does no harm.
  */
 export async function journalAppend(
   record: Bookkeeping,
   operationId: string,
   entries: readonly JournalAppend[],
   fencingToken?: number,
-): Promise<OperationState> {
-  const { db, now } = record;
+  known?: JournalHead,
+): Promise<JournalHead> {
   await record.lock(operationLock(operationId));
+  const extended =
+    known && (await extend(record, operationId, entries, fencingToken, known).catch(unlessIllegal));
+  if (extended !== undefined) return extended;
+  const head = await journalHead(record.db, operationId, fencingToken);
+  const written = await extend(record, operationId, entries, fencingToken, head);
+  if (written !== undefined) return written;
+  throw new Error(`Cannot append to operation ${operationId}: nobody else may write to it meanwhile.`);
+}
+
+/** What is refused after a head that may be out of date is judged again by the journal; nothing was written yet. */
+function unlessIllegal(thrown: unknown): undefined {
+  if (!(thrown instanceof IllegalJournalEntry)) throw thrown;
+}
+
+async function journalHead(
+  db: Reader,
+  operationId: string,
+  fencingToken: number | undefined,
+): Promise<JournalHead> {
   const row = await db
     .selectFrom("operations")
     .select(["journalLength", "fencingToken"])
@@ -45,13 +73,25 @@ export async function journalAppend(
     .executeTakeFirst();
   if (row === undefined) throw new Error(`Cannot append to operation ${operationId}: it must exist.`);
   if (fencingToken !== undefined && fencingToken !== row.fencingToken) throw new LeaseLostError(operationId);
-  let state = await journalState(db, operationId);
+  return { length: row.journalLength, state: await journalState(db, operationId) };
+}
+
+/** Undefined, and nothing written, when the journal does not end there or the token is another's. */
+async function extend(
+  record: Bookkeeping,
+  operationId: string,
+  entries: readonly JournalAppend[],
+  fencingToken: number | undefined,
+  head: JournalHead,
+): Promise<JournalHead | undefined> {
+  const { db, now } = record;
+  let { state } = head;
   const rows = entries.map((entry, place) => {
     const message = cleanMessage(entry);
     state = applyEntry(state, { ...entry, message, at: now });
     return {
       operationId,
-      sequence: row.journalLength + place + 1,
+      sequence: head.length + place + 1,
       type: entry.type,
       step: entry.step ?? null,
       attempt: state.attempt,
@@ -61,23 +101,32 @@ export async function journalAppend(
     };
   });
   if (state === undefined) throw new Error(`Cannot append to operation ${operationId}: nothing was given.`);
-  await db.insertInto("operationJournal").values(rows).execute();
   const error = entries.findLast((entry) => entry.error !== undefined)?.error;
-  await writeState(record, operationId, state, row.journalLength + rows.length, error);
-  return state;
+  const length = head.length + rows.length;
+  const row = { operationId, fencingToken, journalLength: head.length };
+  if (!(await writeState(record, row, state, length, error))) return undefined;
+  await db.insertInto("operationJournal").values(rows).execute();
+  // An ended operation keeps no lease, on itself or on its stack.
+  if (state.finishedAt !== null) await stackLeasesEnd(record, operationId);
+  return { length, state };
 }
 
-/** An ended operation keeps no lease, on itself or on its stack. */
+interface ExpectedRow {
+  readonly operationId: string;
+  readonly fencingToken: number | undefined;
+  readonly journalLength: number;
+}
+
+/** False when the operation's row is not as expected. */
 async function writeState(
-  record: Bookkeeping,
-  operationId: string,
+  { db, now }: Bookkeeping,
+  expected: ExpectedRow,
   state: OperationState,
   journalLength: number,
   error: OperationErrorValue | undefined,
-): Promise<void> {
-  const { db, now } = record;
+): Promise<boolean> {
   const { status, currentStep, attempt, compensation, cancelRequestedAt, startedAt, finishedAt } = state;
-  await db
+  let update = db
     .updateTable("operations")
     .set({
       ...{ status, currentStep, attempt, compensation, journalLength, updatedAt: now },
@@ -85,9 +134,11 @@ async function writeState(
       ...(error === undefined ? {} : { error: toJson(redact(error)) }),
       ...(finishedAt === null ? {} : { leaseOwner: null, leaseExpiresAt: null }),
     })
-    .where("operationId", "=", operationId)
-    .execute();
-  if (finishedAt !== null) await stackLeasesEnd(record, operationId);
+    .where("operationId", "=", expected.operationId)
+    .where("journalLength", "=", expected.journalLength);
+  if (expected.fencingToken !== undefined) update = update.where("fencingToken", "=", expected.fencingToken);
+  const { numUpdatedRows } = await update.executeTakeFirst();
+  return numUpdatedRows === 1n;
 }
 
 function cleanMessage(entry: JournalAppend): string | null {

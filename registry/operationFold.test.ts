@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { JOURNAL_ENTRY_TYPES } from "../contract/vocabulary.ts";
 import {
   applyEntry,
+  endsOperation,
   type FoldEntry,
   foldOperation,
   IllegalJournalEntry,
@@ -183,6 +184,7 @@ describe("the fold of an operation's journal", () => {
             state.currentStep === null ? [] : [state.currentStep],
           );
           expect(state.finishedAt !== null).toBe(isFinished(state.status));
+          expect(endsOperation(next.type)).toBe(isFinished(state.status));
           expect(state.status === "running" || state.currentStep === null).toBe(true);
           expect(state.attempt > 0).toBe(state.startedAt !== null);
           // Once undone, never done again; and nothing that has turned round succeeds.

@@ -84,6 +84,11 @@ export function isFinished(status: OperationStatus): boolean {
   return LEGAL[status].length === 0;
 }
 
+/** Whether nothing follows this entry. */
+export function endsOperation(type: JournalEntryType): boolean {
+  return type === "succeeded" || type === "failed" || type === "cancelled";
+}
+
 export function foldOperation(entries: readonly FoldEntry[]): OperationState | undefined {
   return entries.reduce<OperationState | undefined>(applyEntry, undefined);
 }

@@ -2,6 +2,7 @@ import type { ExpressionBuilder } from "kysely";
 import type { Operation } from "../contract/operation.ts";
 import { type Bookkeeping, operationLock } from "./bookkeeping.ts";
 import { LeaseLostError } from "./journal.ts";
+import { fromJson } from "./json.ts";
 import { operationFromRow } from "./operation.ts";
 import { queueServe } from "./queue.ts";
 import type { Reader } from "./registry.ts";
@@ -19,6 +20,9 @@ import { type Successor, stackLeasesEnd, stackLeaseTake } from "./stackLease.ts"
  */
 export interface ClaimedOperation {
   readonly operation: Operation;
+  /** What `operationCreate` was given. */
+  readonly input: Record<string, unknown>;
+  readonly deadlineMs: number;
   readonly fencingToken: number;
 }
 
@@ -35,7 +39,7 @@ export interface ClaimNext extends Successor {
 }
 
 /** One at a time in all processes, so that what is counted still holds when the claim is written. */
-const QUEUE_LOCK = "operations/claim";
+export const CLAIM_LOCK = "operations/claim";
 
 /**
  * Claims what is due next, and its stack with it: first what a dead owner left, which keeps the place it had; then what waits in the
@@ -45,7 +49,7 @@ export async function operationClaimNext(
   record: Bookkeeping,
   claim: ClaimNext,
 ): Promise<ClaimedOperation | undefined> {
-  await record.lock(QUEUE_LOCK);
+  await record.lock(CLAIM_LOCK);
   const next = (await leftBehind(record, claim)) ?? (await nextInQueue(record, claim));
   if (next === undefined) return undefined;
   const { operationId, targetId } = next;
@@ -228,7 +232,9 @@ export async function operationClaim(
     )
     .returningAll()
     .executeTakeFirst();
-  return row && { operation: operationFromRow(row), fencingToken: row.fencingToken };
+  if (row === undefined) return undefined;
+  const { fencingToken, deadlineMs } = row;
+  return { operation: operationFromRow(row), input: fromJson(row.input), deadlineMs, fencingToken };
 }
 
 /** Throws LeaseLostError when the operation has been claimed anew or has ended. */

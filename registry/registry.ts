@@ -31,7 +31,8 @@ import type { Schema } from "./schema.ts";
 export interface Registry {
   readonly dialect: RegistryDialect["name"];
   change<T>(context: ChangeContext, work: (change: Change) => Promise<T>, scope?: ChangeScope): Promise<T>;
-  record<T>(work: (record: Bookkeeping) => Promise<T>): Promise<T>;
+  /** With the name of a lock it is held from the beginning, which costs no statement of its own. */
+  record<T>(work: (record: Bookkeeping) => Promise<T>, lock?: string): Promise<T>;
   /** Each statement sees the newest committed state; two statements may see different ones. */
   read<T>(work: (db: Reader) => Promise<T>): Promise<T>;
   /**
@@ -172,8 +173,8 @@ function createRegistry({ dialect, writer, reader, clock, close }: Parts): Regis
       for (const then of after) then();
       return result;
     },
-    record: (work) =>
-      write([], async (books, watch) => {
+    record: (work, lock) =>
+      write(lock === undefined ? [] : [{ name: lock }], async (books, watch) => {
         const outcome = await work(books);
         refuseState(watch);
         return outcome;

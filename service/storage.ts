@@ -101,7 +101,7 @@ export function noticing(registry: Registry, notice: (thrown: unknown) => void):
   return {
     ...registry,
     change: (context, work, scope) => seen(registry.change(context, work, scope)),
-    record: (work) => seen(registry.record(work)),
+    record: (work, lock) => seen(registry.record(work, lock)),
   };
 }
 

@@ -7,7 +7,7 @@ export interface FeedEvent {
 
 /** Events that can be read again from any point. */
 export interface EventFeed {
-  /** Events after the sequence, oldest first, at most `limits.journalReadEntries`; `ended` when no more will come. */
+  /** Events after the sequence, oldest first, at most `limits.journalReadEntries`; `ended` when none will come after them. */
   read(after: number): Promise<{ readonly events: readonly FeedEvent[]; readonly ended: boolean }>;
   /** Calls back when there may be more; returns how to stop that. */
   subscribe(wake: () => void): () => void;

@@ -10,7 +10,7 @@ import type { Target } from "../../contract/target.ts";
 import { operationLock } from "../../registry/bookkeeping.ts";
 import { journalAppend, journalList, journalState } from "../../registry/journal.ts";
 import * as registry from "../../registry/operation.ts";
-import { isFinished } from "../../registry/operationFold.ts";
+import { endsOperation, isFinished } from "../../registry/operationFold.ts";
 import type { Change } from "../../registry/registry.ts";
 import { targetFind, targetGet } from "../../registry/target.ts";
 import { tenantTransitionRequest } from "../../registry/tenantLifecycle.ts";
@@ -41,11 +41,20 @@ export async function operationEvents(context: RequestContext, operationId: stri
     subscribe: (wake) => context.nudges.on(`operation:${operationId}`, wake),
     read: (after) =>
       context.registry.read(async (db) => {
-        // The status first: entries that come after it are seen at the next reading.
-        const { status } = await registry.operationGet(db, operationId);
-        const entries = await journalList(db, operationId, after, limits.journalReadEntries);
-        const events = entries.map((entry) => ({ sequence: entry.sequence, event: entry.type, data: entry }));
-        return { events, ended: isFinished(status) };
+        // With the one before them, which says whether the operation had ended when there are no more.
+        const before = after > 0 ? 1 : 0;
+        const most = limits.journalReadEntries + before;
+        const list = () => journalList(db, operationId, after - before, most);
+        let entries = await list();
+        // Whoever asks from past the end is told by the status, which is read before what could follow it.
+        const isOver =
+          entries.length === 0 && isFinished((await registry.operationGet(db, operationId)).status);
+        if (isOver) entries = await list();
+        const events = entries
+          .filter(({ sequence }) => sequence > after)
+          .map((entry) => ({ sequence: entry.sequence, event: entry.type, data: entry }));
+        const last = entries.at(-1)?.type;
+        return { events, ended: last === undefined ? isOver : endsOperation(last) };
       }),
   };
 }

@@ -51,12 +51,12 @@ async function pump(
       after = event.sequence;
       if (!response.write(frame(event))) await drained(response, closed);
     }
-    if (events.length > 0) continue;
     if (ended) {
       response.write("event: end\ndata: {}\n\n");
       return;
     }
-    await nudge.next();
+    // What comes while the events are written has nudged already.
+    if (events.length < limits.journalReadEntries) await nudge.next();
   }
 }
 

@@ -29,7 +29,7 @@ export async function endOperation(
       data: { left },
       ...(error && { error }),
     };
-    await journalAppend(change, operationId, [...before, entry], fencingToken);
+    await journalAppend(change, operationId, [...before, entry], fencingToken, execution.head);
     const target = await targetGet(change.db, targetId);
     await observe(change, { service, operation, input, target, ...ended });
     await change.audit({
@@ -45,8 +45,9 @@ export async function endOperation(
     await breakersCount(change, service, endedOperation(operation, target, outcome, error, unchanged));
   };
   const scope = tenantId === null ? undefined : { tenantId };
-  await patiently(execution.stop, () => service.registry.change(controllerFor(operation), ending, scope));
-  service.nudges.nudge(`operation:${operationId}`);
+  await patiently(execution.stop, () =>
+    service.registry.change(controllerFor(operation), ending, scope),
+  ).finally(() => service.nudges.nudge(`operation:${operationId}`));
   service.nudges.nudge("rollouts");
   // What it repaired or took away may have been the last finding of a cause.
   if (kind === "drift_repair" || kind === "tenant_decommission") service.nudges.nudge("drift");

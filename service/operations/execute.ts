@@ -1,5 +1,5 @@
 import { LeaseLostError } from "../../registry/journal.ts";
-import { operationInput, operationTraceparent } from "../../registry/operation.ts";
+import { operationTraceparent } from "../../registry/operation.ts";
 import { IllegalJournalEntry } from "../../registry/operationFold.ts";
 import { type ClaimedOperation, operationRelease, operationRenew } from "../../registry/operationLease.ts";
 import type { OperationErrorValue } from "../../registry/schema.ts";
@@ -42,8 +42,8 @@ export async function executeOperation(
   const lease = await leaseOf(service, claimed, stop);
   const startedAt = Date.now();
   try {
-    const input = (await service.registry.read((db) => operationInput(db, operationId))) as OperationInput;
-    const past = await service.registry.read((db) => wholePastRunOf(db, operationId));
+    const input = claimed.input as OperationInput;
+    const past = await service.registry.read((db) => wholePastRunOf(db, operationId, input));
     const claim = { service, operation, fencingToken, targetId, stop, lease };
     const execution = { ...claim, input, begunBefore: past.steps, pending: [], said: 0 };
     await settleCutOff(execution, past);
@@ -53,7 +53,7 @@ export async function executeOperation(
       const waited = (startedAt - Date.parse(operation.createdAt)) / 1000;
       service.metrics.operationWaitSeconds.observe(placeOf(operation.planeName), Math.max(0, waited));
     }
-    const disarm = await armDeadline(execution, past.begun);
+    const disarm = await armDeadline(execution, claimed.deadlineMs);
     const outcome = await traced(execution, () => run(execution, sagas[operation.kind], past)).finally(
       disarm,
     );
@@ -214,18 +214,12 @@ function tooLate(step: string | undefined): OperationErrorValue {
 }
 
 /** Counted from the operation's beginning by the registry's clock, which wrote it down; a restart does not prolong it. */
-async function armDeadline({ service, operation, stop }: Execution, again: boolean): Promise<() => void> {
-  const { operationId } = operation;
-  const row = await service.registry.read((db) =>
-    db
-      .selectFrom("operations")
-      .select(["startedAt", "deadlineMs"])
-      .where("operationId", "=", operationId)
-      .executeTakeFirst(),
-  );
-  if (row?.startedAt == null) return () => undefined;
-  const now = again ? await service.registry.record(async (record) => record.now) : row.startedAt;
-  const leftMs = Date.parse(row.startedAt) + row.deadlineMs - Date.parse(now);
+async function armDeadline({ service, operation, stop }: Execution, deadlineMs: number): Promise<() => void> {
+  const { deadlineAt } = operation;
+  const now = deadlineAt === null ? undefined : await service.registry.record(async (record) => record.now);
+  // As it was claimed: one that had no deadline yet has just begun.
+  const leftMs =
+    deadlineAt === null || now === undefined ? deadlineMs : Date.parse(deadlineAt) - Date.parse(now);
   const timer = setTimeout(() => stop.abort("deadline"), Math.max(0, leftMs));
   return () => clearTimeout(timer);
 }

@@ -1,5 +1,12 @@
 import type { Operation } from "../../contract/operation.ts";
-import { type JournalAppend, journalAppend, LeaseLostError } from "../../registry/journal.ts";
+import type { Target } from "../../contract/target.ts";
+import { operationLock } from "../../registry/bookkeeping.ts";
+import {
+  type JournalAppend,
+  type JournalHead,
+  journalAppend,
+  LeaseLostError,
+} from "../../registry/journal.ts";
 import { operationFence } from "../../registry/operationLease.ts";
 import type { Change, ChangeScope } from "../../registry/registry.ts";
 import type { OperationErrorValue } from "../../registry/schema.ts";
@@ -32,18 +39,31 @@ export interface Execution {
   readonly begunBefore: ReadonlySet<string>;
   /** Goes with the next entry that must be written, so that a step does not wait for the disk three times. */
   readonly pending: JournalAppend[];
+  /** Where the journal ended when this run last wrote to it. */
+  head?: JournalHead;
   said: number;
 }
 
 export async function append(execution: Execution, entries: readonly JournalAppend[]): Promise<void> {
   const all = [...execution.pending.splice(0), ...entries];
   if (all.length === 0) return;
+  await patiently(execution.stop, () => write(execution, all));
+}
+
+async function write(execution: Execution, entries: readonly JournalAppend[]): Promise<void> {
   const { service, operation, fencingToken } = execution;
   const { operationId } = operation;
-  await patiently(execution.stop, () =>
-    service.registry.record((record) => journalAppend(record, operationId, all, fencingToken)),
-  );
-  service.nudges.nudge(`operation:${operationId}`);
+  try {
+    const head = await service.registry.record(
+      (record) => journalAppend(record, operationId, entries, fencingToken, execution.head),
+      operationLock(operationId),
+    );
+    // What a step says meanwhile may come in between.
+    if (head.length > (execution.head?.length ?? 0)) execution.head = head;
+  } finally {
+    // Also when nobody can tell whether it was written: whoever follows the operation looks.
+    service.nudges.nudge(`operation:${operationId}`);
+  }
 }
 
 /** Progress is told, not promised: past its bound, or while the registry is away, it is dropped. */
@@ -62,17 +82,13 @@ export function say(
 }
 
 /** What was said while a step goes on. */
-async function tell({ service, operation, fencingToken, pending }: Execution): Promise<void> {
+async function tell(execution: Execution): Promise<void> {
+  const { pending } = execution;
   if (pending.some(({ type }) => type !== "progress")) return;
   const said = pending.splice(0);
   if (said.length === 0) return;
-  const { operationId } = operation;
-  const told = service.registry.record((record) => journalAppend(record, operationId, said, fencingToken));
   // Whether the lease still holds is found out by what must be written.
-  await told.then(
-    () => service.nudges.nudge(`operation:${operationId}`),
-    () => undefined,
-  );
+  await write(execution, said).catch(() => undefined);
 }
 
 /** Doing and undoing differ in the words of the journal, in what interrupts them, and in what they call. */
@@ -138,9 +154,13 @@ async function attempt(
     signal.throwIfAborted();
     let heardOfResources = false;
     const runId = runIdOf(execution, step, attempt, direction);
-    await append(execution, [{ type: direction.started, step: step.name, data: { runId, attempt } }]);
+    const begin: JournalAppend = { type: direction.started, step: step.name, data: { runId, attempt } };
+    // Side by side; both are over before anything fails, so that nothing is written after a lease was given back.
+    const [begun, target] = await Promise.allSettled([append(execution, [begin]), targetOf(execution)]);
+    if (begun.status === "rejected") throw begun.reason;
     const progress = createProgress(async (entry) => say(execution, step.name, entry.message, entry.data));
     try {
+      if (target.status === "rejected") throw target.reason;
       const onEvent = (event: EngineEvent) => {
         heardOfResources ||= event.type === "resource";
         progress.onEvent(event);
@@ -152,7 +172,7 @@ async function attempt(
         begunBefore: attempt > 1 || execution.begunBefore.has(step.name),
         untouched,
       };
-      const run = await stepRun(execution, step, results, hooks, past);
+      const run = stepRun(execution, step, target.value, results, hooks, past);
       const attributes = { "tenantry.step": step.name, "tenantry.attempt": attempt };
       const name = direction.name === "do" ? `step ${step.name}` : `undo ${step.name}`;
       const result = await inSpan(
@@ -173,17 +193,19 @@ async function attempt(
   }
 }
 
-async function stepRun(
+function targetOf({ service, stop, targetId }: Execution): Promise<Target> {
+  return patiently(stop, () => service.registry.read((db) => targetGet(db, targetId)));
+}
+
+function stepRun(
   execution: Execution,
   step: Step,
+  target: Target,
   results: StepResults,
   hooks: StepRun["hooks"],
   past: Pick<StepRun, "cutOffRunId" | "begunBefore" | "untouched">,
-): Promise<StepRun> {
+): StepRun {
   const { service, operation, input } = execution;
-  const target = await patiently(execution.stop, () =>
-    service.registry.read((db) => targetGet(db, execution.targetId)),
-  );
   const causeId = input.causeId ?? operation.operationId;
   return {
     ...{ service, operation, causeId, input, target, results, hooks, ...past },

@@ -41,10 +41,15 @@ export async function pastRunOf(db: Reader, operationId: string): Promise<PastRu
 }
 
 /** With those it continues, which is so for retries of what was kept or could not be undone. */
-export async function wholePastRunOf(db: Reader, operationId: string): Promise<PastRun> {
+export async function wholePastRunOf(
+  db: Reader,
+  operationId: string,
+  { continues }: OperationInput,
+): Promise<PastRun> {
   const own = await pastRunOf(db, operationId);
-  const { continues } = (await operationInput(db, operationId)) as OperationInput;
-  return continues === undefined ? own : continued(own, await wholePastRunOf(db, continues));
+  if (continues === undefined) return own;
+  const input = (await operationInput(db, continues)) as OperationInput;
+  return continued(own, await wholePastRunOf(db, continues, input));
 }
 
 /** As if the steps of the earlier operation were this one's own, but for those that it has begun to undo. */

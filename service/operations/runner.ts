@@ -1,4 +1,5 @@
 import {
+  CLAIM_LOCK,
   operationClaimNext,
   operationsHeldByOthers,
   operationsToCancel,
@@ -77,7 +78,7 @@ export function createRunner(service: ServiceContext): Runner {
       perTenant: settings.tenantConcurrency,
     };
     const sinceMs = monotonicMs();
-    const claimed = await registry.record((record) => operationClaimNext(record, claim));
+    const claimed = await registry.record((record) => operationClaimNext(record, claim), CLAIM_LOCK);
     return claimed && { ...claimed, sinceMs };
   }
 

@@ -45,12 +45,16 @@ export function resolveSpecStep(workloadOf: (target: WorkloadFacts) => Workload)
       const number = input.releaseNumber ?? target.targetReleaseNumber ?? target.currentReleaseNumber;
       if (number === null)
         throw new StepError("release_missing", "Cannot resolve the spec: no release is named.");
-      const [tenant, plane, release] = await service.registry.read((db) =>
-        Promise.all([tenantGet(db, target.tenantId), planeGet(db, target.planeName), releaseGet(db, number)]),
+      const [tenant, plane, release, applied, placement] = await service.registry.read((db) =>
+        Promise.all([
+          tenantGet(db, target.tenantId),
+          planeGet(db, target.planeName),
+          releaseGet(db, number),
+          targetAppliedSpec(db, target.targetId),
+          placementOf(db, target.targetId),
+        ]),
       );
-      const applied = await service.registry.read((db) => targetAppliedSpec(db, target.targetId));
       const workload = workloadOf({ target, appliedWorkload: applied?.workload });
-      const placement = await service.registry.read((db) => placementOf(db, target.targetId));
       const plan = await service.registry.read((db) => planOf(db, tenant));
       const parts = { tenant, target, plane, plan, release, workload, placement };
       const resolved = resolveSpec(parts, service.settings);

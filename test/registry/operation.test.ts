@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import type { JournalAppend } from "../../registry/journal.ts";
+import { operationLock } from "../../registry/bookkeeping.ts";
+import type { JournalAppend, JournalHead } from "../../registry/journal.ts";
 import { journalAppend, journalList, journalState, LeaseLostError } from "../../registry/journal.ts";
 import {
   operationCreate,
@@ -100,6 +101,38 @@ describeDialects("operations", (create) => {
     await expect(bad).rejects.toBeInstanceOf(IllegalJournalEntry);
     expect((await registry.read((db) => operationGet(db, operationId))).status).toBe("queued");
     expect(await registry.read((db) => journalList(db, operationId, 0, 10))).toHaveLength(1);
+  });
+
+  it("go on from the head that their writer knows, also when somebody has written since", async () => {
+    const registry = await (await create()).open();
+    const { operationId } = await begin(registry, "acme");
+    await claim(registry, operationId, "worker-a");
+    const write = (entries: readonly JournalAppend[], known?: JournalHead, token = 1) =>
+      registry.record(
+        (record) => journalAppend(record, operationId, entries, token, known),
+        operationLock(operationId),
+      );
+    const first = await write([{ type: "started" }, { type: "step_started", step: "deploy" }]);
+    const second = await write([{ type: "progress", step: "deploy" }], first);
+    expect(second.length).toBe(first.length + 1);
+    await append(registry, operationId, [{ type: "cancel_requested" }]);
+    const third = await write([{ type: "step_succeeded", step: "deploy" }], second);
+    expect(third).toEqual({ length: 6, state: await registry.read((db) => journalState(db, operationId)) });
+    expect(third.state?.cancelRequestedAt).not.toBeNull();
+    await expect(write([{ type: "succeeded" }], third, 2)).rejects.toBeInstanceOf(LeaseLostError);
+    // An end by somebody else is met, however little of it the writer knows.
+    await append(registry, operationId, [{ type: "cancelled" }]);
+    await expect(write([{ type: "succeeded" }], third)).rejects.toBeInstanceOf(IllegalJournalEntry);
+    const entries = await registry.read((db) => journalList(db, operationId, 0, 10));
+    expect(entries.map(({ sequence, type }) => `${sequence} ${type}`)).toEqual([
+      "1 created",
+      "2 started",
+      "3 step_started",
+      "4 progress",
+      "5 cancel_requested",
+      "6 step_succeeded",
+      "7 cancelled",
+    ]);
   });
 
   it("read on from any point of the journal", async () => {

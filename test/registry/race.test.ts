@@ -1,9 +1,10 @@
 import { expect, it } from "vitest";
 import type { Operation } from "../../contract/operation.ts";
 import type { Target } from "../../contract/target.ts";
+import { operationLock } from "../../registry/bookkeeping.ts";
 import { driftScanCreate, driftScanGet, driftScanTargetSet } from "../../registry/driftScan.ts";
 import { idempotencyBegin } from "../../registry/idempotency.ts";
-import { journalAppend, LeaseLostError } from "../../registry/journal.ts";
+import { type JournalHead, journalAppend, journalState, LeaseLostError } from "../../registry/journal.ts";
 import { operationCreate, operationGet } from "../../registry/operation.ts";
 import { operationClaim } from "../../registry/operationLease.ts";
 import type { Registry } from "../../registry/registry.ts";
@@ -103,63 +104,78 @@ describeDialects("of ten at once", (create, dialect) => {
   });
 
   if (dialect === "postgresql")
-    it("no entry is checked against a token that is being raised", async () => {
-      const clock = settableClock();
-      const [registry, successor] = await openTwo(await create(), clock.now);
-      const { operationId } = await queue(registry);
-      await claim(registry, operationId, "worker-a");
-      clock.advance(LEASE_MS);
-      const gate = Promise.withResolvers<void>();
-      const claimed = Promise.withResolvers<void>();
-      const taken = successor.record(async (record) => {
-        await operationClaim(record, operationId, "worker-b", LEASE_MS);
-        claimed.resolve();
-        await gate.promise;
-      });
-      await claimed.promise;
-      const stale = registry.record((record) => journalAppend(record, operationId, [{ type: "started" }], 1));
-      const outcome = expect(stale).rejects.toBeInstanceOf(LeaseLostError);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      gate.resolve();
-      await taken;
-      await outcome;
-      expect((await registry.read((db) => operationGet(db, operationId))).status).toBe("queued");
-    });
+    it.each([false, true])(
+      "no entry is checked against a token that is being raised (head known: %s)",
+      async (isKnown) => {
+        const clock = settableClock();
+        const [registry, successor] = await openTwo(await create(), clock.now);
+        const { operationId } = await queue(registry);
+        await claim(registry, operationId, "worker-a");
+        clock.advance(LEASE_MS);
+        const head = isKnown ? await headOf(registry, operationId) : undefined;
+        const gate = Promise.withResolvers<void>();
+        const claimed = Promise.withResolvers<void>();
+        const taken = successor.record(async (record) => {
+          await operationClaim(record, operationId, "worker-b", LEASE_MS);
+          claimed.resolve();
+          await gate.promise;
+        });
+        await claimed.promise;
+        const stale = registry.record(
+          (record) => journalAppend(record, operationId, [{ type: "started" }], 1, head),
+          operationLock(operationId),
+        );
+        const outcome = expect(stale).rejects.toBeInstanceOf(LeaseLostError);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        gate.resolve();
+        await taken;
+        await outcome;
+        expect((await registry.read((db) => operationGet(db, operationId))).status).toBe("queued");
+      },
+    );
 
   if (dialect === "postgresql")
-    it("no claim comes between an owner's check and its entry", async () => {
-      const clock = settableClock();
-      const [registry, successor] = await openTwo(await create(), clock.now);
-      const { operationId } = await queue(registry);
-      await claim(registry, operationId, "worker-a");
-      clock.advance(LEASE_MS);
-      const gate = Promise.withResolvers<void>();
-      const appended = Promise.withResolvers<void>();
-      const order: string[] = [];
-      const entry = registry
-        .record(async (record) => {
-          await journalAppend(record, operationId, [{ type: "started" }], 1);
-          appended.resolve();
-          await gate.promise;
-        })
-        .then(() => order.push("entry"));
-      await appended.promise;
-      const taken = claim(successor, operationId, "worker-b").then((claimed) => {
-        order.push("claim");
-        return claimed;
-      });
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      expect(order).toEqual([]);
-      gate.resolve();
-      expect(await taken).toMatchObject({ fencingToken: 2, operation: { status: "running" } });
-      await entry;
-      const late = registry.record((record) =>
-        journalAppend(record, operationId, [{ type: "succeeded" }], 1),
-      );
-      await expect(late).rejects.toBeInstanceOf(LeaseLostError);
-      expect((await registry.read((db) => operationGet(db, operationId))).status).toBe("running");
-    });
+    it.each([false, true])(
+      "no claim comes between an owner's check and its entry (head known: %s)",
+      async (isKnown) => {
+        const clock = settableClock();
+        const [registry, successor] = await openTwo(await create(), clock.now);
+        const { operationId } = await queue(registry);
+        await claim(registry, operationId, "worker-a");
+        clock.advance(LEASE_MS);
+        const head = isKnown ? await headOf(registry, operationId) : undefined;
+        const gate = Promise.withResolvers<void>();
+        const appended = Promise.withResolvers<void>();
+        const order: string[] = [];
+        const entry = registry
+          .record(async (record) => {
+            await journalAppend(record, operationId, [{ type: "started" }], 1, head);
+            appended.resolve();
+            await gate.promise;
+          }, operationLock(operationId))
+          .then(() => order.push("entry"));
+        await appended.promise;
+        const taken = claim(successor, operationId, "worker-b").then((claimed) => {
+          order.push("claim");
+          return claimed;
+        });
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        expect(order).toEqual([]);
+        gate.resolve();
+        expect(await taken).toMatchObject({ fencingToken: 2, operation: { status: "running" } });
+        await entry;
+        const late = registry.record((record) =>
+          journalAppend(record, operationId, [{ type: "succeeded" }], 1),
+        );
+        await expect(late).rejects.toBeInstanceOf(LeaseLostError);
+        expect((await registry.read((db) => operationGet(db, operationId))).status).toBe("running");
+      },
+    );
 });
+
+async function headOf(registry: Registry, operationId: string): Promise<JournalHead> {
+  return { length: 1, state: await registry.read((db) => journalState(db, operationId)) };
+}
 
 /** On SQLite one: a second in this process would wait for the first with the whole process. */
 async function openTwo(database: TestDatabase, now?: () => Date): Promise<[Registry, Registry]> {

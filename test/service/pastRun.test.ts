@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { type JournalAppend, journalAppend } from "../../registry/journal.ts";
-import { operationCreate } from "../../registry/operation.ts";
+import { operationCreate, operationInput } from "../../registry/operation.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { type PastRun, wholePastRunOf } from "../../service/operations/pastRun.ts";
 import { addTarget, context } from "../registry/fixtures.ts";
@@ -80,5 +80,5 @@ async function append(registry: Registry, operationId: string, entries: JournalA
 }
 
 function read(registry: Registry, operationId: string): Promise<PastRun> {
-  return registry.read((db) => wholePastRunOf(db, operationId));
+  return registry.read(async (db) => wholePastRunOf(db, operationId, await operationInput(db, operationId)));
 }

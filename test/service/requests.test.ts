@@ -125,6 +125,9 @@ describe("the event stream", () => {
     expect(types.slice(-2)).toEqual(["succeeded", "end"]);
     const all = await read(operationId);
     expect(all.map((event) => event.id)).toEqual([...ids.map(String), undefined]);
+    for (const past of [ids.length, ids.length + 100]) {
+      expect(await read(operationId, { "last-event-id": String(past) })).toMatchObject([{ event: "end" }]);
+    }
     expect(JSON.parse(all[1]?.data ?? "{}")).toMatchObject({ operationId, sequence: 2, type: "started" });
   });
 });
