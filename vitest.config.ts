@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { SlowFirst } from "./script/lib/slowFirst.ts";
 
 /**
  * Two projects: `unit` (pure code and Pulumi's mocks, files beside their subject) and `process` (anything that
@@ -7,6 +8,7 @@ import { defineConfig } from "vitest/config";
  */
 export default defineConfig({
   test: {
+    sequence: { sequencer: SlowFirst },
     projects: [
       {
         test: {
