@@ -215,7 +215,7 @@ function readAnnouncement(file: string): Announcement | undefined {
 async function answers(announced: Announcement): Promise<boolean> {
   if (!isAlive(announced.pid)) return false;
   try {
-    const response = await fetch(new URL("/v1/status", announced.controlUrl), {
+    const response = await fetch(new URL("/v1/status?resources=no", announced.controlUrl), {
       signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
     });
     const status = (await response.json()) as { readonly pid?: number };

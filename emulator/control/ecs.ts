@@ -69,11 +69,8 @@ function restart(cloud: Cloud, arn: string) {
 }
 
 function findService(cloud: Cloud, called: string): ResourceRecord {
-  const services = cloud.store.list({ type: SERVICE });
-  const exact = services.filter(({ id, arn }) => id === called || arn === called);
-  // A name is one cluster's: planes have services of the same name.
-  const matches =
-    exact.length > 0 ? exact : services.filter(({ properties }) => text(properties, "name") === called);
+  const exact = cloud.store.list({ type: SERVICE, called });
+  const matches = exact.length > 0 ? exact : servicesNamed(cloud, called);
   const [found, another] = matches;
   if (found === undefined) throw new Problem(404, "not_found", `Cannot find the ECS service ${called}.`);
   if (another === undefined) return found;
@@ -83,6 +80,11 @@ function findService(cloud: Cloud, called: string): ResourceRecord {
     "ambiguous",
     `Cannot choose among several ECS services ${called}: give one of ${arns}.`,
   );
+}
+
+/** A name is one cluster's: planes have services of the same name. */
+function servicesNamed(cloud: Cloud, name: string): readonly ResourceRecord[] {
+  return cloud.store.list({ type: SERVICE }).filter(({ properties }) => text(properties, "name") === name);
 }
 
 function describeService(cloud: Cloud, service: ResourceRecord) {

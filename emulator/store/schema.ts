@@ -21,10 +21,13 @@ CREATE TABLE IF NOT EXISTS resources (
   created_at TEXT NOT NULL,
   UNIQUE (account, region, type, id)
 );
+CREATE INDEX IF NOT EXISTS resources_by_id ON resources (id);
+CREATE INDEX IF NOT EXISTS resources_called ON resources (name) WHERE name IS NOT NULL;
 CREATE INDEX IF NOT EXISTS resources_by_arn ON resources (arn) WHERE arn IS NOT NULL;
 CREATE INDEX IF NOT EXISTS resources_by_name ON resources (type, name_scope, name) WHERE name IS NOT NULL;
 CREATE INDEX IF NOT EXISTS resources_by_deletion ON resources (deletion_at_ms) WHERE deletion_at_ms IS NOT NULL;
 CREATE INDEX IF NOT EXISTS resources_by_type ON resources (type, account, region);
+CREATE INDEX IF NOT EXISTS resources_present ON resources (type, account, region) WHERE deletion_at_ms IS NULL;
 CREATE TABLE IF NOT EXISTS resource_references (
   target TEXT NOT NULL,
   sequence INTEGER NOT NULL REFERENCES resources (sequence) ON DELETE CASCADE,

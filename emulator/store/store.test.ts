@@ -40,10 +40,16 @@ describe("the stored account", () => {
   it("finds by id, ARN, name, tag and reference", () => {
     store.put(resource("one", { references: ["vpc-1", "sg-1"] }));
     store.put(resource("two", { properties: { tagsAll: { team: "b" } } }));
+    store.put(resource("three", { name: "a/three" }));
     expect(store.find(resource("one"))?.id).toBe("one");
     expect(store.findByArn("arn:two")?.id).toBe("two");
     expect(store.findByName("aws:test/thing:Thing", "scope", "two")?.id).toBe("two");
     expect(store.findByName("aws:test/thing:Thing", "other", "two")).toBeUndefined();
+    for (const called of ["three", "arn:three", "a/three"]) {
+      expect(store.list({ type: "aws:test/thing:Thing", called }).map(({ id }) => id)).toEqual(["three"]);
+      expect(store.list({ region: "eu-west-2", called })).toEqual([]);
+    }
+    expect(store.list({ called: "four" })).toEqual([]);
     expect(store.list({ tags: { team: "b" } }).map(({ id }) => id)).toEqual(["two"]);
     expect(store.referrers("123456789012", "vpc-1").map(({ id }) => id)).toEqual(["one"]);
     expect(store.referrers("999999999999", "vpc-1")).toEqual([]);

@@ -182,7 +182,7 @@ export function openStore(file: string, nowMs: () => number = Date.now): Store {
       one("type = ? AND name_scope = ? AND name = ? ORDER BY sequence LIMIT 1", type, nameScope, name),
     referrers: (account, target, type) =>
       many(
-        `account = ? AND deletion_at_ms IS NULL AND (? IS NULL OR type = ?)
+        `+account = ? AND deletion_at_ms IS NULL AND (? IS NULL OR type = ?)
          AND sequence IN (SELECT sequence FROM resource_references WHERE target = ?) ORDER BY sequence`,
         account,
         type ?? null,
@@ -270,17 +270,22 @@ export function openStore(file: string, nowMs: () => number = Date.now): Store {
   };
 }
 
+const CALLED = ["id", "arn", "name"]
+  .map((column) => `SELECT sequence FROM resources WHERE ${column} = ?`)
+  .join(" UNION ");
+
 function filterClause(filter: ResourceFilter): { where: string; values: unknown[] } {
-  // The plus keeps SQLite from walking the whole table by sequence when an index narrows it down.
+  // A plus keeps SQLite from walking the whole table by sequence, or a whole type, when another index narrows it down.
   const where = ["+sequence > ?"];
   const values: unknown[] = [filter.afterSequence ?? 0];
+  const plus = filter.called === undefined ? "" : "+";
   for (const column of ["type", "account", "region"] as const) {
     if (filter[column] === undefined) continue;
-    where.push(`${column} = ?`);
+    where.push(`${plus}${column} = ?`);
     values.push(filter[column]);
   }
   if (filter.called !== undefined) {
-    where.push("(id = ? OR arn = ? OR name = ?)");
+    where.push(`sequence IN (${CALLED})`);
     values.push(filter.called, filter.called, filter.called);
   }
   for (const [key, value] of Object.entries(filter.tags ?? {})) {

@@ -97,7 +97,7 @@ export function createRolloutDriver(service: ServiceContext): RolloutDriver {
       if (applied === undefined) continue;
       tell(stored.rollout, actions);
       if (applied.operations > 0) service.nudges.nudge("operations");
-      if (!applied.moved) return nextAt;
+      if (!applied.moved || areAllUnderWay(actions, applied)) return nextAt;
     }
   }
 
@@ -162,6 +162,13 @@ function isOther(now: Rollout, seen: Rollout): boolean {
     now.status !== seen.status ||
     now.cancelRequestedAt !== seen.cancelRequestedAt
   );
+}
+
+/** Nothing but beginnings, and each has become what the decision took it for: so all that follows is decided. */
+function areAllUnderWay(actions: readonly Action[], { operations }: Applied): boolean {
+  const others = actions.filter(({ kind }) => kind !== "start" && kind !== "rollBack" && kind !== "wakeAt");
+  const begun = actions.flatMap((action) => ("targetIds" in action ? action.targetIds : []));
+  return others.length === 0 && operations === begun.length;
 }
 
 function wakeOf(actions: readonly Action[]): number | undefined {

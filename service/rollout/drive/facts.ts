@@ -8,6 +8,7 @@ import type { StoredRollout, StoredRolloutTarget } from "../../../registry/rollo
 import { rolloutPlacesOf } from "../../../registry/rolloutPlace.ts";
 import { windowsOf } from "../../../registry/window.ts";
 import { type OpenBreakers, openBreakers } from "../../breaker/breakers.ts";
+import { limits } from "../../config/limits.ts";
 import { windowAt } from "../../windows/evaluate.ts";
 import { incompatibleReleases } from "../choose/incompatible.ts";
 import type { RolloutView, TargetView, WaveView } from "../decide/view.ts";
@@ -15,7 +16,7 @@ import { UNDECIDED } from "../policies.ts";
 
 /**
  * What decide.ts decides on, read in a handful of queries however many targets there are. What keeps a target from beginning
- * (pins, windows, breakers, its own state) is looked up for the waves that may begin now, and again by whoever begins one.
+ * (pins, windows, breakers, its own state) is looked up for the first of the waves that may begin now, and again by whoever begins one.
  */
 export interface Facts {
   readonly rollout: RolloutView;
@@ -34,7 +35,7 @@ export async function factsOf(db: Reader, stored: StoredRollout, now: string): P
   const isStarting = rollout.status === "running" && !hasEnded(rollout.status);
   const near = isStarting ? targets.filter(isNear) : [];
   const breakers = await openBreakers(db);
-  const bars = await barsOf(db, rollout.change, near, breakers, now);
+  const bars = await barsOfFirst(db, rollout.change, near, breakers, now);
   const places = [...bars.values()].flatMap(({ breakerOpen, place }) => (breakerOpen ? [place] : []));
   const breakerAt = breakers.nextAt(places, now);
   return {
@@ -42,6 +43,42 @@ export async function factsOf(db: Reader, stored: StoredRollout, now: string): P
     targets: targets.map((target) => targetView(target, bars.get(target.targetId))),
     breakerAt: breakerAt === undefined ? undefined : Date.parse(breakerAt),
   };
+}
+
+const LOOKED_UP_AT_ONCE = 2 * limits.rolloutStartsAtOnce;
+
+/**
+ * No more are begun in one breath than `rolloutStartsAtOnce`, so once as many are found that may begin, the rest need not be looked up: else a
+ * wave of thousands would be read whole whenever one of it ends. What is begun all the same is looked up again by whoever begins it.
+ */
+async function barsOfFirst(
+  db: Reader,
+  change: RolloutChange,
+  near: readonly StoredRolloutTarget[],
+  breakers: OpenBreakers,
+  now: string,
+): Promise<Map<string, Bar>> {
+  const bars = new Map<string, Bar>();
+  let free = 0;
+  for (let from = 0; from < near.length && free < limits.rolloutStartsAtOnce; from += LOOKED_UP_AT_ONCE) {
+    const some = near.slice(from, from + LOOKED_UP_AT_ONCE);
+    const found = await barsOf(db, change, some, breakers, now);
+    for (const target of some) {
+      const bar = found.get(target.targetId);
+      if (bar === undefined) continue;
+      bars.set(target.targetId, bar);
+      if (isFree(bar) && !isUndecided(target)) free += 1;
+    }
+  }
+  return bars;
+}
+
+function isFree({ mayStartAt, breakerOpen, held, skip }: Bar): boolean {
+  return mayStartAt === undefined && !breakerOpen && held === undefined && skip === undefined;
+}
+
+function isUndecided({ status, reason }: StoredRolloutTarget): boolean {
+  return status === "pending" && reason?.startsWith(UNDECIDED) === true;
 }
 
 function isOpen({ startedAt, endedAt }: RolloutWave): boolean {
@@ -77,7 +114,7 @@ function waveView(wave: RolloutWave): WaveView {
 }
 
 function targetView(target: StoredRolloutTarget, bar: Bar | undefined): TargetView {
-  const { targetId, wave, status, reason, rollbackRequestedAt, endedAt, progressAt, health } = target;
+  const { targetId, wave, status, rollbackRequestedAt, endedAt, progressAt, health } = target;
   return {
     ...{ targetId, wave, status, rollbackRequested: rollbackRequestedAt !== null },
     endedAt: time(endedAt),
@@ -91,7 +128,7 @@ function targetView(target: StoredRolloutTarget, bar: Bar | undefined): TargetVi
     }),
     ...(bar?.mayStartAt !== undefined && { mayStartAt: bar.mayStartAt }),
     ...(bar?.breakerOpen === true && { breakerOpen: true }),
-    ...(status === "pending" && reason?.startsWith(UNDECIDED) && { undecided: true }),
+    ...(isUndecided(target) && { undecided: true }),
     ...(bar?.held !== undefined && { held: bar.held }),
     ...(bar?.skip !== undefined && { skip: bar.skip }),
   };

@@ -11,10 +11,11 @@ import { whyUnwell } from "./gate.ts";
 
 /**
  * Looks at the health gate of targets that bake: soon after their deployment, every so often, and once their bake is over. A target
- * counts as unwell when it was so several looks in a row; the count is kept here alone, so after a restart it begins anew.
+ * counts as unwell when it was so several looks in a row; the count is kept here alone, so after a restart it begins anew. Where very many
+ * bake, each is looked at less often: neither the cloud nor the gates are to be asked ever more while a wave grows.
  *
  * Nobody waits for a look: gates that answer late, or never, must not keep rollouts from being paused, halted and rolled back. What a
- * look finds is written down, and wakes the driver.
+ * look finds is written down, and wakes the driver when there is anything to decide on it.
  */
 export interface Looks {
   /** Begins to look at those that are due; when the next one is, milliseconds since 1970. */
@@ -32,6 +33,8 @@ export function createLooks(service: ServiceContext, wake: () => void): Looks {
   const { settings, registry, log } = service;
   const looks = new Map<string, Look>();
   const underWay = new Map<string, Promise<void>>();
+  /** Of those under way, the ones that the end of a bake may hang on. */
+  const awaited = new Set<string>();
   const limit = pLimit(limits.gateConcurrency);
 
   return {
@@ -40,15 +43,26 @@ export function createLooks(service: ServiceContext, wake: () => void): Looks {
       const baking = targets.filter(({ status }) => status === "baking");
       forgetOthers(looks, rolloutId, baking);
       const nowMs = Date.now();
+      const everyMs = Math.max(settings.gatePollMs, baking.length * limits.gateLookEveryMs);
       let nextAt: number | undefined;
       for (const target of baking) {
         const wave = waves[target.wave - 1];
         const key = keyOf(rolloutId, target);
-        if (wave === undefined || underWay.has(key)) continue;
+        if (wave === undefined) continue;
         const bakeUntilMs = wave.bakeUntil === null ? undefined : Date.parse(wave.bakeUntil);
-        const dueMs = dueAt(looks.get(key), target.health, bakeUntilMs, settings.gatePollMs);
-        if (dueMs <= nowMs) begin(key, rolloutId, target, wave.healthGate, signal);
-        else nextAt = Math.min(nextAt ?? dueMs, dueMs);
+        if (underWay.has(key)) {
+          if (bakeUntilMs !== undefined) awaited.add(key);
+          continue;
+        }
+        const look = looks.get(key);
+        const apartMs = (look?.unwell ?? 0) > 0 ? settings.gatePollMs : everyMs;
+        const dueMs = dueAt(look, target.health, bakeUntilMs, apartMs);
+        if (dueMs > nowMs) {
+          nextAt = Math.min(nextAt ?? dueMs, dueMs);
+          continue;
+        }
+        if (bakeUntilMs !== undefined && bakeUntilMs <= nowMs) awaited.add(key);
+        begin(key, rolloutId, target, wave.healthGate, signal);
       }
       return nextAt;
     },
@@ -70,6 +84,7 @@ export function createLooks(service: ServiceContext, wake: () => void): Looks {
       if (signal.aborted) return;
       const unwell = why === undefined ? 0 : (looks.get(key)?.unwell ?? 0) + 1;
       looks.set(key, { atMs: Date.now(), unwell });
+      if (unwell > 0) awaited.add(key);
       if (unwell === 0 || unwell >= limits.gateLooks) await keep(rolloutId, target, why);
     });
     const ended = looked
@@ -79,7 +94,9 @@ export function createLooks(service: ServiceContext, wake: () => void): Looks {
       })
       .finally(() => {
         underWay.delete(key);
-        if (!signal.aborted) wake();
+        // Else the driver's regular wake is in time for the next look.
+        const isToWake = awaited.delete(key) || settings.gatePollMs <= limits.wakeEveryMs;
+        if (!signal.aborted && isToWake) wake();
       });
     underWay.set(key, ended);
   }
