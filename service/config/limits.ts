@@ -87,8 +87,8 @@ export const limits = {
   catchUpRollouts: 1_000,
   gateBodyBytes: 64 * 1024,
   gateConcurrency: 8,
-  /** Between two looks at targets that bake, whichever, on average. */
-  gateLookEveryMs: 250,
+  /** Of the targets of a rollout that bake, so many are looked at in each `gatePollMs`; of more, each less often. */
+  gateLooksPerPoll: 60,
   /** A target that bakes has failed when it is not well so many looks in a row: tasks may be moved by autoscaling. */
   gateLooks: 3,
   breakerWindowMs: 600_000,

@@ -5,6 +5,7 @@ import { rolloutGet, rolloutsUnderWay, rolloutsUnfinished } from "../../registry
 import { rolloutActivate } from "../../registry/rolloutControl.ts";
 import { rolloutView, type StoredRollout } from "../../registry/rolloutDrive.ts";
 import { controllerFor, type ServiceContext } from "../app/context.ts";
+import { monotonicMs } from "../engine/monotonic.ts";
 import { doAlone, type HoldsJob } from "../jobs.ts";
 import { pause } from "../operations/retry.ts";
 import { createWaker } from "../waker.ts";
@@ -83,10 +84,11 @@ export function createRolloutDriver(service: ServiceContext): RolloutDriver {
   async function drive(rolloutId: string, signal: AbortSignal, holds: HoldsJob): Promise<number | undefined> {
     const { registry } = service;
     for (;;) {
+      const readAtMs = monotonicMs();
       const stored = await registry.read((db) => rolloutView(db, rolloutId));
       if (signal.aborted || hasEnded(stored.rollout.status)) return undefined;
       if (await observeOperations(service, stored)) continue;
-      const lookAt = looks.look(stored, stopping.signal);
+      const lookAt = looks.look(stored, readAtMs, stopping.signal);
       const now = new Date();
       const facts = await registry.read((db) => factsOf(db, stored, now.toISOString()));
       const actions = decide(facts.rollout, facts.targets, now.getTime());
@@ -97,7 +99,7 @@ export function createRolloutDriver(service: ServiceContext): RolloutDriver {
       if (applied === undefined) continue;
       tell(stored.rollout, actions);
       if (applied.operations > 0) service.nudges.nudge("operations");
-      if (!applied.moved || areAllUnderWay(actions, applied)) return nextAt;
+      if (!applied.moved || isAllUnderWay(stored, actions, applied)) return nextAt;
     }
   }
 
@@ -164,8 +166,17 @@ function isOther(now: Rollout, seen: Rollout): boolean {
   );
 }
 
-/** Nothing but beginnings, and each has become what the decision took it for: so all that follows is decided. */
-function areAllUnderWay(actions: readonly Action[], { operations }: Applied): boolean {
+/**
+ * Nothing but beginnings, and each has become what the decision took it for: so all that follows is decided. Where several waves are open
+ * it is not: of the one in front some may have been taken for free unseen.
+ */
+function isAllUnderWay(
+  { waves }: StoredRollout,
+  actions: readonly Action[],
+  { operations }: Applied,
+): boolean {
+  if (waves.filter(({ startedAt, endedAt }) => startedAt !== null && endedAt === null).length > 1)
+    return false;
   const others = actions.filter(({ kind }) => kind !== "start" && kind !== "rollBack" && kind !== "wakeAt");
   const begun = actions.flatMap((action) => ("targetIds" in action ? action.targetIds : []));
   return others.length === 0 && operations === begun.length;

@@ -51,7 +51,7 @@ export interface TargetView {
   readonly progressAt: number | null;
   /** The last look at its health gate; none yet when left out. */
   readonly health?: { readonly healthy: boolean; readonly checkedAt: number; readonly reason?: string };
-  /** When windows and freezes let it start; `closed`: nobody knows when. Left out: now. */
+  /** When windows and freezes let it start; `closed`: nobody knows when. Left out: now, or not looked up yet. */
   readonly mayStartAt?: number | "closed";
   /** Its plane or region fails so often that nothing new is begun there. Taking back is not held up by it. */
   readonly breakerOpen?: boolean;

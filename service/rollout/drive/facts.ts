@@ -1,4 +1,4 @@
-import type { RolloutWave } from "../../../contract/rollout.ts";
+import type { Rollout, RolloutWave } from "../../../contract/rollout.ts";
 import { hasEnded } from "../../../contract/rolloutActions.ts";
 import type { RolloutChange } from "../../../contract/rolloutChange.ts";
 import type { Target } from "../../../contract/target.ts";
@@ -16,7 +16,7 @@ import { UNDECIDED } from "../policies.ts";
 
 /**
  * What decide.ts decides on, read in a handful of queries however many targets there are. What keeps a target from beginning
- * (pins, windows, breakers, its own state) is looked up for the first of the waves that may begin now, and again by whoever begins one.
+ * (pins, windows, breakers, its own state) is looked up for the first targets of each wave that may begin now, and again by whoever begins one.
  */
 export interface Facts {
   readonly rollout: RolloutView;
@@ -35,7 +35,7 @@ export async function factsOf(db: Reader, stored: StoredRollout, now: string): P
   const isStarting = rollout.status === "running" && !hasEnded(rollout.status);
   const near = isStarting ? targets.filter(isNear) : [];
   const breakers = await openBreakers(db);
-  const bars = await barsOfFirst(db, rollout.change, near, breakers, now);
+  const bars = await barsOfFirst(db, rollout, near, breakers, now);
   const places = [...bars.values()].flatMap(({ breakerOpen, place }) => (breakerOpen ? [place] : []));
   const breakerAt = breakers.nextAt(places, now);
   return {
@@ -45,36 +45,50 @@ export async function factsOf(db: Reader, stored: StoredRollout, now: string): P
   };
 }
 
-const LOOKED_UP_AT_ONCE = 2 * limits.rolloutStartsAtOnce;
+const LOOKED_UP_FIRST = 2 * limits.rolloutStartsAtOnce;
 
 /**
- * No more are begun in one breath than `rolloutStartsAtOnce`, so once as many are found that may begin, the rest need not be looked up: else a
- * wave of thousands would be read whole whenever one of it ends. What is begun all the same is looked up again by whoever begins it.
+ * Of each wave the first, and all of it only when too few of those may begin: no more are begun in one breath than `rolloutStartsAtOnce`, and a
+ * wave of thousands would be read whole whenever one of it ends. What is begun unseen is looked up by whoever begins it.
  */
 async function barsOfFirst(
   db: Reader,
-  change: RolloutChange,
+  { change, rules }: Rollout,
   near: readonly StoredRolloutTarget[],
   breakers: OpenBreakers,
   now: string,
 ): Promise<Map<string, Bar>> {
+  const emergency = rules.emergency !== undefined;
   const bars = new Map<string, Bar>();
-  let free = 0;
-  for (let from = 0; from < near.length && free < limits.rolloutStartsAtOnce; from += LOOKED_UP_AT_ONCE) {
-    const some = near.slice(from, from + LOOKED_UP_AT_ONCE);
-    const found = await barsOf(db, change, some, breakers, now);
-    for (const target of some) {
-      const bar = found.get(target.targetId);
-      if (bar === undefined) continue;
-      bars.set(target.targetId, bar);
-      if (isFree(bar) && !isUndecided(target)) free += 1;
-    }
+  const read = async (targets: readonly StoredRolloutTarget[]) => {
+    for (const [targetId, bar] of await barsOf(db, change, targets, breakers, now)) bars.set(targetId, bar);
+  };
+  const mayBegin = (target: StoredRolloutTarget) => {
+    const bar = bars.get(target.targetId);
+    return bar !== undefined && !isUndecided(target) && isFree(bar, emergency);
+  };
+  for (const targets of byWave(near).values()) {
+    const first = targets.slice(0, LOOKED_UP_FIRST);
+    await read(first);
+    if (first.filter(mayBegin).length < limits.rolloutStartsAtOnce)
+      await read(targets.slice(LOOKED_UP_FIRST));
   }
   return bars;
 }
 
-function isFree({ mayStartAt, breakerOpen, held, skip }: Bar): boolean {
-  return mayStartAt === undefined && !breakerOpen && held === undefined && skip === undefined;
+function byWave(targets: readonly StoredRolloutTarget[]): Map<number, StoredRolloutTarget[]> {
+  const waves = new Map<number, StoredRolloutTarget[]>();
+  for (const target of targets) {
+    const known = waves.get(target.wave);
+    if (known === undefined) waves.set(target.wave, [target]);
+    else known.push(target);
+  }
+  return waves;
+}
+
+function isFree({ mayStartAt, breakerOpen, held, skip }: Bar, emergency: boolean): boolean {
+  const isOpen = emergency || mayStartAt === undefined;
+  return isOpen && !breakerOpen && held === undefined && skip === undefined;
 }
 
 function isUndecided({ status, reason }: StoredRolloutTarget): boolean {

@@ -7,6 +7,7 @@ import { targetFind } from "../../../registry/target.ts";
 import { tenantGet } from "../../../registry/tenant.ts";
 import type { ServiceContext } from "../../app/context.ts";
 import { limits } from "../../config/limits.ts";
+import { monotonicMs } from "../../engine/monotonic.ts";
 import { whyUnwell } from "./gate.ts";
 
 /**
@@ -18,8 +19,11 @@ import { whyUnwell } from "./gate.ts";
  * look finds is written down, and wakes the driver when there is anything to decide on it.
  */
 export interface Looks {
-  /** Begins to look at those that are due; when the next one is, milliseconds since 1970. */
-  look(stored: StoredRollout, signal: AbortSignal): number | undefined;
+  /**
+   * Begins to look at those that are due; when the next one is, milliseconds since 1970. `readAtMs` is when the rollout was read, at the
+   * latest, by the monotonic clock.
+   */
+  look(stored: StoredRollout, readAtMs: number, signal: AbortSignal): number | undefined;
   /** Until the looks under way have ended; their signals are the caller's to abort. */
   settled(): Promise<void>;
 }
@@ -27,6 +31,8 @@ export interface Looks {
 interface Look {
   readonly atMs: number;
   readonly unwell: number;
+  /** When what it found had been written, by the monotonic clock. */
+  readonly writtenAtMs?: number;
 }
 
 export function createLooks(service: ServiceContext, wake: () => void): Looks {
@@ -38,12 +44,12 @@ export function createLooks(service: ServiceContext, wake: () => void): Looks {
   const limit = pLimit(limits.gateConcurrency);
 
   return {
-    look({ rollout, waves, targets }, signal) {
+    look({ rollout, waves, targets }, readAtMs, signal) {
       const { rolloutId } = rollout;
       const baking = targets.filter(({ status }) => status === "baking");
       forgetOthers(looks, rolloutId, baking);
       const nowMs = Date.now();
-      const everyMs = Math.max(settings.gatePollMs, baking.length * limits.gateLookEveryMs);
+      const everyMs = settings.gatePollMs * Math.max(1, baking.length / limits.gateLooksPerPoll);
       let nextAt: number | undefined;
       for (const target of baking) {
         const wave = waves[target.wave - 1];
@@ -55,6 +61,8 @@ export function createLooks(service: ServiceContext, wake: () => void): Looks {
           continue;
         }
         const look = looks.get(key);
+        // Its bake may hang on what was written after the rollout was read.
+        if (bakeUntilMs !== undefined && (look?.writtenAtMs ?? 0) >= readAtMs) nextAt = nowMs;
         const apartMs = (look?.unwell ?? 0) > 0 ? settings.gatePollMs : everyMs;
         const dueMs = dueAt(look, target.health, bakeUntilMs, apartMs);
         if (dueMs > nowMs) {
@@ -94,6 +102,8 @@ export function createLooks(service: ServiceContext, wake: () => void): Looks {
       })
       .finally(() => {
         underWay.delete(key);
+        const look = looks.get(key);
+        if (look !== undefined) looks.set(key, { ...look, writtenAtMs: monotonicMs() });
         // Else the driver's regular wake is in time for the next look.
         const isToWake = awaited.delete(key) || settings.gatePollMs <= limits.wakeEveryMs;
         if (!signal.aborted && isToWake) wake();
