@@ -122,6 +122,8 @@ async function settleCutOff(execution: Execution, past: PastRun): Promise<void> 
 async function begin(execution: Execution, again: boolean): Promise<boolean> {
   try {
     await append(execution, [{ type: again ? "resumed" : "started" }]);
+    // It asks for the next when one has left the queue.
+    if (!again && execution.operation.rolloutId !== null) execution.service.nudges.nudge("rollouts");
     return true;
   } catch (thrown) {
     if (thrown instanceof IllegalJournalEntry) return false;

@@ -14,12 +14,13 @@ import { type RolloutClient, rolloutsOf } from "./rollouts.ts";
 const FROZEN = limits.rolloutStartsAtOnce + 10;
 const HELD = limits.rolloutStartsAtOnce;
 const FREE = 5;
+const WORKERS = 8;
 
 let service: TestService;
 let rollouts: RolloutClient;
 
 beforeAll(async () => {
-  service = await startTestService(["--concurrency", "8", "--plane-concurrency", "8"]);
+  service = await startTestService(["--concurrency", `${WORKERS}`, "--plane-concurrency", `${WORKERS}`]);
   rollouts = rolloutsOf(service);
   await createRelease(service, "1.0.0");
   const slugs = Array.from({ length: FROZEN + HELD + FREE }, (_, index) => `large-${index}`);
@@ -53,6 +54,37 @@ describe("a large wave", () => {
       const ended = await service.call("DELETE", `${controlPlane}/windows/${windowId}?reason=over`);
       expect(ended.status).toBeLessThan(300);
     }
+    expect(await rollouts.ended(rolloutId)).toMatchObject({
+      status: "succeeded",
+      counts: { succeeded: FROZEN + FREE, held: HELD },
+    });
+  });
+});
+
+describe("a rollout that may change more at once than there are workers", () => {
+  it("has few operations waiting, so that a pause keeps all others from beginning", async () => {
+    const releaseNumber = await createRelease(service, "3.0.0");
+    const change = { kind: "release", releaseNumber };
+    const rollout = await rollouts.previewed({ change, waves: [], maxConcurrency: FROZEN });
+    const { rolloutId } = rollout;
+    let open = () => {};
+    service.world.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    await rollouts.start(rollout);
+    const begun = WORKERS + limits.rolloutQueuedAhead;
+    await rollouts.until(rolloutId, ({ counts }) => counts.running >= begun);
+    expect(await rollouts.post(`/rollouts/${rolloutId}/pause`, { reason: "let me look" })).toMatchObject({
+      status: 202,
+    });
+    service.world.gate = undefined;
+    open();
+    const rested = await rollouts.until(rolloutId, ({ counts }) => counts.running === 0);
+    expect(rested).toMatchObject({
+      status: "paused",
+      counts: { baking: begun, pending: FROZEN + FREE - begun, held: HELD },
+    });
+    await rollouts.post(`/rollouts/${rolloutId}/resume`, {});
     expect(await rollouts.ended(rolloutId)).toMatchObject({
       status: "succeeded",
       counts: { succeeded: FROZEN + FREE, held: HELD },

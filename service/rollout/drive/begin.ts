@@ -3,11 +3,17 @@ import type { Operation } from "../../../contract/operation.ts";
 import type { Rollout, RolloutTarget } from "../../../contract/rollout.ts";
 import { operationLiveOfTarget } from "../../../registry/operation.ts";
 import type { Change } from "../../../registry/registry.ts";
-import { rolloutTargetsBegin, rolloutTargetsOf, rolloutTargetsSet } from "../../../registry/rolloutTarget.ts";
+import {
+  rolloutOperationsQueued,
+  rolloutTargetsBegin,
+  rolloutTargetsOf,
+  rolloutTargetsSet,
+} from "../../../registry/rolloutTarget.ts";
 import type { ServiceContext } from "../../app/context.ts";
 import { requestRepair } from "../../app/driftRepair.ts";
 import { requestOperations } from "../../app/requestOperations.ts";
 import { breakerAdmit, openBreakers, rolloutHolder } from "../../breaker/breakers.ts";
+import { limits } from "../../config/limits.ts";
 import { recordRefused, refusedByPolicies, UNDECIDED } from "../policies.ts";
 import { NO_SPEC } from "../preview/preview.ts";
 import { type Resolved, resolveSome, wouldChange } from "../preview/specs.ts";
@@ -20,6 +26,9 @@ import { restoreRecord } from "./takeBack.ts";
  * Begins targets of a rollout: the change of the tenant's record and the operation that brings it about come to be together, in
  * the caller's change, or neither. Everything that could keep a target from beginning is looked at again here, on what this change reads.
  * What needs no engine run (a flag, a field that is no part of the spec, a stack that is as it should be) gets no operation.
+ *
+ * Only a few operations wait in the queue at any time, whatever a wave's concurrency: what waits there would begin though the rollout has been
+ * halted or paused since, its window has closed, or its plane has failed.
  */
 export interface Begun {
   readonly operations: number;
@@ -44,7 +53,9 @@ export async function beginTargets(
   const breakers = await openBreakers(change.db);
   const bars = await barsOf(change.db, rollout.change, pending, breakers, change.now);
   let [operations, moved] = [0, 0];
+  const waiting = await rolloutOperationsQueued(change.db, rolloutId);
   for (const targetId of targetIds) {
+    if (waiting + operations >= limits.rolloutQueuedAhead) break;
     const row = pending.find((one) => one.targetId === targetId);
     const bar = bars.get(targetId);
     if (row === undefined || bar === undefined) continue;
