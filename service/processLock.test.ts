@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, expect, it, vi } from "vitest";
@@ -32,6 +32,17 @@ describe("lockDataFolder", () => {
     expect(existsSync(path.join(dataDir, "service.lock"))).toBe(false);
   });
 
+  it("refuses a second holder that cannot see the first: its pid is one of another container", () => {
+    const dataDir = folder();
+    const lock = lockDataFolder(dataDir);
+    const elsewhere = JSON.stringify({ pid: 2 ** 22 + 1, startedAt: "1" });
+    writeFileSync(path.join(dataDir, "service.lock"), elsewhere);
+    expect(() => lockDataFolder(dataDir)).toThrow("maybe of another container");
+    expect(readFileSync(path.join(dataDir, "service.lock"), "utf8")).toBe(elsewhere);
+    lock.release();
+    lockDataFolder(dataDir).release();
+  });
+
   it("gives one of two that start in the same instant the folder, and leaves nothing beside the lock", () => {
     const dataDir = folder();
     let held = 0;
@@ -46,7 +57,7 @@ describe("lockDataFolder", () => {
     between.call = start;
     start();
     expect(held).toBe(1);
-    expect(readdirSync(dataDir)).toEqual(["service.lock"]);
+    expect(readdirSync(dataDir).sort()).toEqual(["service.lock", "service.lock.kernel"]);
   });
 
   it.each([

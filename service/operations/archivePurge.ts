@@ -14,7 +14,7 @@ import { cloudPlace } from "./dataPlace.ts";
 type Purging = Pick<ServiceContext, "registry" | "cloud" | "settings" | "log">;
 
 export async function purgeArchives(service: Purging): Promise<void> {
-  const now = new Date().toISOString();
+  const now = await service.registry.record(async (record) => record.now);
   const expired = await service.registry.read((db) => archivesExpired(db, now, limits.archivesPurgedAtOnce));
   for (const archive of expired) {
     try {

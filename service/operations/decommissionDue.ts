@@ -21,7 +21,7 @@ import { finishDecommission } from "./certificate.ts";
  * processes cannot begin one twice, and a legal hold placed in time holds it for as long as it stands.
  */
 export async function destroyDue(service: ServiceContext): Promise<void> {
-  const now = new Date().toISOString();
+  const now = await service.registry.record(async (record) => record.now);
   const due = await service.registry.read((db) => decommissionsDue(db, now, limits.decommissionsAtOnce));
   for (const decommission of due) {
     const begin = (change: Change) => beginDestruction(service, change, decommission);
