@@ -67,7 +67,10 @@ export const tenantRestoreSchema = z
     reason: reasonSchema.optional(),
     releaseNumber: releaseNumberSchema
       .optional()
-      .meta({ description: "The plane's current release when left out" }),
+      .meta({
+        description:
+          "When left out: what the rollouts that passed it by would have brought, else the one it had",
+      }),
     ...operationOptions,
   })
   .meta({ id: "TenantRestore", example: { reason: "project goes on" } });

@@ -123,13 +123,22 @@ export const policyEvaluationSchema = z
   .object({
     decision: z
       .enum(["allow", "deny", "error"])
-      .meta({ description: "Role and policies together; error denies as well" }),
+      .meta({ description: "Role, environments and policies together; error denies as well" }),
     action: z.string(),
     at,
     role: z.object({
       needed: z.enum(API_KEY_ROLES).nullable(),
       suffices: z.boolean().meta({ description: "If not, no policy can make up for it" }),
     }),
+    environments: z
+      .object({
+        reaches: z.array(z.enum(ENVIRONMENTS)).nullable().meta({
+          description:
+            "What the request would change something in; null where that hangs on more than a tenant and planes",
+        }),
+        suffices: z.boolean().meta({ description: "Whether the principal's environments are enough for it" }),
+      })
+      .meta({ description: "What a key for some environments is held to" }),
     policies: z.array(z.string()).meta({ description: "Those that decided" }),
     reasons: z.array(policyReasonSchema),
     errors: z.array(z.string()),

@@ -60,7 +60,10 @@ export const tenantReactivateSchema = z
     planes,
     releaseNumber: releaseNumberSchema
       .optional()
-      .meta({ description: "The plane's current release when left out" }),
+      .meta({
+        description:
+          "When left out: what the rollouts that passed it by would have brought, else the one it had",
+      }),
     reason,
     ...operationOptions,
   })

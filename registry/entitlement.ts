@@ -42,21 +42,23 @@ export async function entitlementsFirst(change: Change, tenant: Bound): Promise<
 
 /**
  * Evaluates again and keeps what comes out when it is something else: the next version, audited and told as
- * `entitlement.changed`. Gives the version that holds.
+ * `entitlement.changed`. Gives the version that holds. With `anew` it is the next version though nothing else may be done: what is said of an
+ * override (its reason, who set it) has changed, and nobody may write over that unseen.
  */
 export async function entitlementsRefresh(
   change: Change,
   tenant: Bound,
   because: string,
   reason?: string,
+  anew = false,
 ): Promise<number> {
   const { tenantId } = tenant;
   const before = await bundleFind(change.db, tenantId);
   const { content, nextChangeAt } = await evaluated(change, tenant);
   const changed = changedEntries(before?.content.entitlements ?? {}, content.entitlements);
   const isSame = before !== undefined && digestOf(before.content) === digestOf(content);
-  const version = (before?.version ?? 0) + (isSame ? 0 : 1);
-  if (isSame && before.nextChangeAt === nextChangeAt) return version;
+  const version = (before?.version ?? 0) + (isSame && !anew ? 0 : 1);
+  if (isSame && !anew && before.nextChangeAt === nextChangeAt) return version;
   const row = toRow(change, { tenantId, version, content, nextChangeAt });
   const kept = isSame ? { ...row, changedAt: before.changedAt } : row;
   await change.db

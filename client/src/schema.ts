@@ -3286,7 +3286,7 @@ export interface components {
             /** @description All of the tenant's when left out */
             planes?: components["schemas"]["PlaneName"][];
             /**
-             * @description The plane's current release when left out
+             * @description When left out: what the rollouts that passed it by would have brought, else the one it had
              * @example 1
              */
             releaseNumber?: number;
@@ -3343,7 +3343,7 @@ export interface components {
         TenantRestore: {
             reason?: string;
             /**
-             * @description The plane's current release when left out
+             * @description When left out: what the rollouts that passed it by would have brought, else the one it had
              * @example 1
              */
             releaseNumber?: number;
@@ -7552,7 +7552,7 @@ export interface components {
         };
         PolicyEvaluation: {
             /**
-             * @description Role and policies together; error denies as well
+             * @description Role, environments and policies together; error denies as well
              * @enum {string}
              */
             decision: "allow" | "deny" | "error";
@@ -7566,6 +7566,13 @@ export interface components {
             role: {
                 needed: ("auditor" | "fleet_operator" | "fleet_admin") | null;
                 /** @description If not, no policy can make up for it */
+                suffices: boolean;
+            };
+            /** @description What a key for some environments is held to */
+            environments: {
+                /** @description What the request would change something in; null where that hangs on more than a tenant and planes */
+                reaches: ("dev" | "stage" | "prod")[] | null;
+                /** @description Whether the principal's environments are enough for it */
                 suffices: boolean;
             };
             /** @description Those that decided */

@@ -34,8 +34,9 @@ export async function entitlementSet(
     await refuseUnfit(change, tenantId, expectedVersion);
     await refuseUnknown(change.db, tenantId, wish.capabilityKey);
     refusePast(wish.expiresAt ?? undefined, change.now);
-    await overrides.entitlementOverrideSet(change, tenantId, wish);
-    await refresh(context, change, tenantId, "entitlement.override_set", wish.reason);
+    const { updatedAt } = await overrides.entitlementOverrideSet(change, tenantId, wish);
+    const isWritten = updatedAt === change.now;
+    await refresh(context, change, tenantId, "entitlement.override_set", wish.reason, isWritten);
     const { entitlements } = await entitlementsOf(change.db, tenantId, change.now);
     const set = entitlements.find(({ capabilityKey }) => capabilityKey === wish.capabilityKey);
     if (set === undefined) throw new Error("Cannot set the override: it must be in force once it is set.");
@@ -125,9 +126,10 @@ async function refresh(
   tenantId: string,
   because: string,
   reason: string | undefined,
+  anew = false,
 ): Promise<void> {
   await overrides.entitlementOverridesExpire(change, tenantId);
-  await entitlementsRefresh(change, await tenantGet(change.db, tenantId), because, reason);
+  await entitlementsRefresh(change, await tenantGet(change.db, tenantId), because, reason, anew);
   change.afterCommit(() => context.nudges.nudge(entitlementTopic(tenantId)));
 }
 

@@ -157,7 +157,7 @@ function within(context: RequestContext, asked: Asked, reaching: (db: Reader) =>
   };
 }
 
-function isOutside(reach: Reach, held: Reach): boolean {
+export function isOutside(reach: Reach, held: Reach): boolean {
   return reach.some((environment) => !held.includes(environment));
 }
 
@@ -195,6 +195,31 @@ async function reachOf(
     return placeOr(planeName, () => ofTenant(db, tenantId));
   }
   return everything;
+}
+
+/** What can be said beforehand: of requests that are about a tenant, or about all there is. Null where it hangs on more. */
+export async function reachOfAsked(
+  db: Reader,
+  action: OperationId,
+  { tenantId, planes, recordVersion }: Asking,
+): Promise<Reach | null> {
+  const rule = scopeRuleOf(action, routes[action]);
+  if (rule === "read" || rule === "no environment") return [];
+  if (rule === "all environments") return everything;
+  if (action !== "tenantCreate") {
+    if (!routes[action].path.includes(":tenantId") || tenantId === undefined) return null;
+    if (action === "tenantVersionRestore" && recordVersion === undefined) return await ofTenant(db, tenantId);
+  }
+  return await reachOf(db, action, {
+    params: { tenantId, recordVersion },
+    body: { planes, change: { planes } },
+  });
+}
+
+export interface Asking {
+  readonly tenantId: string | undefined;
+  readonly planes: readonly string[] | undefined;
+  readonly recordVersion: number | undefined;
 }
 
 /** What a reader of the matrix is told; total over the contract. */

@@ -31,7 +31,7 @@ export async function integrationCreate(
   refuseUnfit(connector, { connectorVersion: version, settings, secretRefs });
   const creating = async (change: Change) => {
     refuseGone(await tenantGet(change.db, tenantId));
-    await refuseUnentitled(change.db, tenantId, connector, change.now);
+    await refuseUnentitled(change, "integrationCreate", tenantId, connector);
     const facts = { tenantId, connectorKey, connectorVersion: version, name, settings, secretRefs };
     return { ...(await registry.integrationCreate(change, facts, reason)), entitled: true };
   };
@@ -108,7 +108,7 @@ export async function integrationEnable(
   await authorize(context, "integrationEnable", which.tenantId);
   return changeOne(context, which, async (change, before) => {
     const connector = connectorsOf(context.settings).get(before.connectorKey);
-    await refuseUnentitled(change.db, which.tenantId, connector, change.now);
+    await refuseUnentitled(change, "integrationEnable", which.tenantId, connector);
     return registry.integrationSwitch(change, before, "enabled", { expectedVersion, reason });
   });
 }

@@ -11,6 +11,7 @@ import * as registry from "../../registry/limitOverride.ts";
 import type { Change } from "../../registry/registry.ts";
 import { later } from "../../registry/stackLease.ts";
 import { tenantGet } from "../../registry/tenant.ts";
+import { isCountedByTenant } from "../limits/countedByTenant.ts";
 import { authorize, authorizeRecord } from "./authorize.ts";
 import { changeAs, type RequestContext } from "./context.ts";
 import { refusePast } from "./refusePast.ts";
@@ -75,7 +76,14 @@ function refuseForEver(expiresAt: string, latest: string): void {
 }
 
 function refuseUnknownOperation(operationId: string): void {
-  if ((OPERATION_IDS as readonly string[]).includes(operationId)) return;
+  if (isCountedByTenant(operationId)) return;
+  if ((OPERATION_IDS as readonly string[]).includes(operationId)) {
+    throw new ProblemError("invalid_request", {
+      detail: `Cannot read the request's body: body.limit.operationId must be an operation on a tenant, and ${operationId} names none in its path.`,
+      hint: "Requests are counted for the tenant in their path. Choose an operation whose path has {tenantId}, or null for all of them.",
+      errors: [{ path: "body.limit.operationId", message: "is counted for no tenant", value: operationId }],
+    });
+  }
   throw new ProblemError("invalid_request", {
     detail: `Cannot read the request's body: body.limit.operationId must be an operation of this API, got ${operationId}.`,
     hint: "They are listed at /docs and in /openapi.json as operationId.",

@@ -8,7 +8,7 @@ export interface Denial {
   /** On whose chain; undefined: the fleet's. */
   readonly tenantId: string | undefined;
   /** What `tenantry_denied_requests_total` counts it as. */
-  readonly counted: "policy" | "policy_error" | "environment";
+  readonly counted: "policy" | "policy_error" | "environment" | "entitlement";
   readonly details: Readonly<Record<string, unknown>>;
   /** The decision that it is; absent where no policy was asked. */
   readonly made?: AuthorizationDecision;

@@ -12,6 +12,7 @@ import { gather } from "../policy/gather.ts";
 import { cedarSchema } from "../policy/schema.ts";
 import { authorize } from "./authorize.ts";
 import type { RequestContext } from "./context.ts";
+import { isOutside, reachOfAsked } from "./environmentScope.ts";
 import { roleCovers } from "./roleCovers.ts";
 
 export async function policyGet(context: RequestContext): Promise<PolicySetAnswer> {
@@ -60,9 +61,14 @@ export async function policyEvaluate(
     }),
   );
   const { outcome, policies, reasons, errors, version } = context.policy.decide(query);
+  const asking = { tenantId, planes: newTenant?.planes ?? facts.planes, recordVersion: facts.recordVersion };
+  const reaches = await context.registry.read((db) => reachOfAsked(db, action, asking));
+  const held = principal.environments;
+  const isWithin = held === null || reaches === null || !isOutside(reaches, held);
   return {
-    decision: outcome === "allow" && !suffices ? "deny" : outcome,
+    decision: outcome === "allow" && !(suffices && isWithin) ? "deny" : outcome,
     ...{ action, at: now.toISOString(), role: { needed, suffices } },
+    environments: { reaches: reaches && [...reaches], suffices: isWithin },
     policies: [...policies],
     reasons: reasons.map(({ policyId, reason, advice }) => ({ policyId, reason, advice })),
     errors: [...errors],

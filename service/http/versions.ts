@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Request, Response } from "express";
 import { ProblemError } from "../../contract/errors.ts";
 import { isMutation, type Route } from "../../contract/route.ts";
@@ -12,11 +13,11 @@ import { refuseStale } from "../../registry/tenantProblem.ts";
  * never passed over.
  */
 
-/** From If-Match, as our own ETag or as the bare number; `*` is no wish. */
+/** From If-Match, as our own ETag or as the bare number; `*` is no wish. What else an ETag says is no part of the record. */
 export function expectedVersion({ request }: { readonly request: Request }): number | undefined {
   const header = request.get("if-match");
   if (header === undefined || header === "*") return undefined;
-  const [, digits] = /^(?:W\/)?"?(\d{1,9})"?$/.exec(header) ?? [];
+  const [, digits] = /^(?:W\/)?"?(\d{1,9})(?:-[0-9a-f]{8})?"?$/.exec(header) ?? [];
   if (digits !== undefined) return Number(digits);
   throw new ProblemError("invalid_request", {
     detail: 'Cannot read If-Match: it must be one record version, such as "3".',
@@ -49,5 +50,16 @@ function notTaken(): ProblemError {
 export function tagRecord(response: Response, body: unknown): void {
   if (response.hasHeader("etag") || typeof body !== "object" || body === null) return;
   const { recordVersion } = body as { readonly recordVersion?: unknown };
-  if (typeof recordVersion === "number") response.set("ETag", `"${recordVersion}"`);
+  if (typeof recordVersion === "number") response.set("ETag", `"${recordVersion}${digestBeside(body)}"`);
 }
+
+/** Members of answers that change without a new version of the record: they are worked out, or seen, and nobody writes them. */
+const BESIDE = ["entitled", "checkedAt", "nextCheckAt", "problem"] as const;
+
+function digestBeside(body: object): string {
+  const beside = BESIDE.filter((member) => member in body).map((member) => (body as Beside)[member]);
+  if (beside.length === 0) return "";
+  return `-${createHash("sha256").update(JSON.stringify(beside)).digest("hex").slice(0, 8)}`;
+}
+
+type Beside = Readonly<Partial<Record<(typeof BESIDE)[number], unknown>>>;

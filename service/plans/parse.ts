@@ -3,6 +3,7 @@ import { MANIFEST_LIMITS } from "../../contract/manifest.ts";
 import { PLAN_LIMITS, type PlanBody, type PlanDocument, planDocumentSchema } from "../../contract/plan.ts";
 import { routes } from "../../contract/routes.ts";
 import { secretShapeOf } from "../../contract/secretShape.ts";
+import { isCountedByTenant } from "../limits/countedByTenant.ts";
 import { issuesAt } from "../manifest/issues.ts";
 import { locate } from "../manifest/locate.ts";
 import { nearest } from "../manifest/nearest.ts";
@@ -79,10 +80,15 @@ function* duplicates(plans: readonly ParsedPlan[]): Generator<FieldError> {
 function* unfit({ document, problem }: ParsedPlan): Generator<FieldError> {
   const { displayName, description, rateLimits } = document.spec;
   for (const operationId of Object.keys(rateLimits.endpoints)) {
-    if (Object.hasOwn(routes, operationId)) continue;
+    const path = `spec.rateLimits.endpoints.${operationId}`;
+    if (isCountedByTenant(operationId)) continue;
+    if (Object.hasOwn(routes, operationId)) {
+      yield problem(path, "names no tenant in its path, so it is counted for none");
+      continue;
+    }
     const meant = nearest(operationId, Object.keys(routes));
     const hint = meant === undefined ? "GET /openapi.json names them all." : `Did you mean ${meant}?`;
-    yield problem(`spec.rateLimits.endpoints.${operationId}`, "is no operation of the API", hint);
+    yield problem(path, "is no operation of the API", hint);
   }
   for (const [name, text] of Object.entries({ displayName, description })) {
     const shape = secretShapeOf(text);

@@ -55,17 +55,26 @@ it("sets, lists and removes overrides, each a version of the bundle", async () =
     entitlements: { "audit-export": { enabled: true } },
   });
 
+  const again = { capabilityKey: "audit-export", enabled: true, reason: "for another test" };
+  expect(await set(again, { "if-match": '"2"' })).toMatchObject({
+    status: 200,
+    body: { reason: again.reason },
+  });
+  const unseen = await set({ ...again, reason: "for a third" }, { "if-match": '"2"' });
+  expect(unseen).toMatchObject({ status: 412, body: { code: "version_conflict" } });
+  expect((await service.call("GET", at())).body.recordVersion).toBe(3);
+
   const stale = await set({ capabilityKey: "audit-export", enabled: false }, { "if-match": '"1"' });
   expect(stale).toMatchObject({ status: 412, body: { code: "version_conflict" } });
   const removed = await service.call("DELETE", `${at()}/audit-export?reason=over`, {
-    headers: { "if-match": '"2"' },
+    headers: { "if-match": '"3"' },
   });
-  expect(removed).toMatchObject({ status: 200, body: { recordVersion: 3 } });
+  expect(removed).toMatchObject({ status: 200, body: { recordVersion: 4 } });
   expect((await service.call("DELETE", `${at()}/audit-export`)).body.code).toBe(
     "entitlement_override_not_found",
   );
   const [event] = await events("entitlement.changed");
-  expect(event.details).toMatchObject({ version: 3, changed: { "audit-export": { from: true, to: false } } });
+  expect(event.details).toMatchObject({ version: 4, changed: { "audit-export": { from: true, to: false } } });
 });
 
 it.each([

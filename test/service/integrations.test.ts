@@ -91,10 +91,10 @@ describe("an integration", () => {
   it("is made with the newest version, is tagged, changed, switched and removed", async () => {
     const made = await make(starter, slack("First"));
     expect(made.status).toBe(201);
-    expect(made.headers.get("etag")).toBe('"1"');
+    expect(made.headers.get("etag")).toMatch(/^"1-[0-9a-f]{8}"$/);
     expect(made.body).toMatchObject({ connectorVersion: "2", status: "enabled", entitled: true });
     const at = `${of(starter)}/${made.body.integrationId}`;
-    const headers = { "if-match": '"1"' };
+    const headers = { "if-match": made.headers.get("etag") ?? "" };
     const changed = await service.call("PATCH", at, {
       headers,
       body: { connectorVersion: "1", reason: "as before" },
@@ -111,7 +111,7 @@ describe("an integration", () => {
       status: "enabled",
       recordVersion: 4,
     });
-    expect((await service.call("GET", at)).headers.get("etag")).toBe('"4"');
+    expect((await service.call("GET", at)).headers.get("etag")).toMatch(/^"4-[0-9a-f]{8}"$/);
     expect((await service.call("DELETE", `${at}?reason=not%20used`)).body.recordVersion).toBe(4);
     expect((await service.call("GET", at)).body.code).toBe("integration_not_found");
   });
@@ -153,13 +153,20 @@ describe("an integration", () => {
       code: "not_entitled",
       detail: expect.stringContaining("premium-connectors"),
     });
+    const denied = `${controlPlane}/audit/events?tenantId=${starter}&action=access.denied`;
+    expect((await service.call("GET", denied)).body.items).toMatchObject([
+      { outcome: "denied", details: { action: "integrationCreate", capability: "premium-connectors" } },
+    ]);
     const made = await make(business, salesforce);
     expect(made.body).toMatchObject({ entitled: true });
     const at = `${of(business)}/${made.body.integrationId}`;
+    const known = { "if-none-match": made.headers.get("etag") ?? "", "cache-control": "max-age=0" };
+    expect((await service.call("GET", at, { headers: known })).status).toBe(304);
     const entitlements = `${controlPlane}/tenants/${business}/entitlements`;
     const override = { capabilityKey: "premium-connectors", enabled: false, reason: "unpaid" };
     expect((await service.call("POST", entitlements, { body: override })).status).toBe(200);
-    expect((await service.call("GET", at)).body).toMatchObject({ entitled: false, status: "enabled" });
+    const lost = await service.call("GET", at, { headers: known });
+    expect(lost).toMatchObject({ status: 200, body: { entitled: false, status: "enabled" } });
     expect((await service.call("GET", of(business))).body.items[0]).toMatchObject({ entitled: false });
     expect((await service.call("POST", `${at}/disable`)).body.status).toBe("disabled");
     expect((await service.call("POST", `${at}/enable`)).body.code).toBe("not_entitled");

@@ -126,6 +126,12 @@ it.each<[what: string, from: string | RegExp, to: string, error: object]>([
       },
     },
   ],
+  [
+    "an operation that names no tenant",
+    "rateLimits:",
+    "rateLimits:\n    endpoints: { tenantList: { requests: 1, windowSeconds: 1 } }",
+    { path: "spec.rateLimits.endpoints.tenantList", line: lineOf("rateLimits:") + 1 },
+  ],
   ["a service left out", /\n {4}iam-service:.*/, "", { path: "spec.services.iam-service" }],
   ["another kind", "kind: Plan", "kind: Tenant", { path: "kind", line: lineOf("kind:") }],
   [

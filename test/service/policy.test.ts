@@ -270,6 +270,17 @@ describe("a dry run", () => {
       newTenant: { plan: "starter" },
     };
     expect(await ask(auditor)).toMatchObject({ decision: "deny", role: { suffices: false } });
+    const ofDev = { role: "fleet_operator", environments: ["dev"] };
+    const elsewhere = { plan: "starter", planes: ["prod-eu-west-1"] };
+    expect(await ask({ principal: ofDev, action: "tenantCreate", newTenant: elsewhere })).toMatchObject({
+      decision: "deny",
+      environments: { reaches: ["prod"], suffices: false },
+    });
+    const there = { plan: "starter", planes: ["dev-eu-west-1"] };
+    expect(await ask({ principal: ofDev, action: "tenantCreate", newTenant: there })).toMatchObject({
+      decision: "allow",
+      environments: { reaches: ["dev"], suffices: true },
+    });
     const unknown = await post("/policy/evaluations", {
       principal: { role: "auditor" },
       action: "tenantDestroy",
