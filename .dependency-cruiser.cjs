@@ -78,7 +78,7 @@ module.exports = {
     packageOnlyIn("rate-limiter-in-limits", "rate-limiter-flexible/", ["service/limits/"]),
     packageOnlyIn("cedar-in-policy", "@cedar-policy/", ["service/policy/cedar"]),
     packageOnlyIn("pg-boss-in-dispatch", "pg-boss/", ["service/dispatch/"]),
-    packageOnlyIn("sqlite-in-storage", "better-sqlite3/", ["registry/", "emulator/"]),
+    packageOnlyIn("sqlite-in-storage", "better-sqlite3/", ["registry/", "emulator/", "service/processLock"]),
     packageOnlyIn("opentelemetry-in-tracing", "@opentelemetry/", ["service/tracing/openTelemetry"]),
     packageOnlyIn("prom-client-in-metrics", "prom-client/", [
       "service/(metrics|tenantSeries)",

@@ -65,12 +65,10 @@ export type TenantArchive = z.output<typeof tenantArchiveSchema>;
 export const tenantRestoreSchema = z
   .strictObject({
     reason: reasonSchema.optional(),
-    releaseNumber: releaseNumberSchema
-      .optional()
-      .meta({
-        description:
-          "When left out: what the rollouts that passed it by would have brought, else the one it had",
-      }),
+    releaseNumber: releaseNumberSchema.optional().meta({
+      description:
+        "When left out: what the rollouts that passed it by would have brought, else the one it had",
+    }),
     ...operationOptions,
   })
   .meta({ id: "TenantRestore", example: { reason: "project goes on" } });

@@ -58,12 +58,10 @@ export type TenantSuspend = z.output<typeof tenantSuspendSchema>;
 export const tenantReactivateSchema = z
   .strictObject({
     planes,
-    releaseNumber: releaseNumberSchema
-      .optional()
-      .meta({
-        description:
-          "When left out: what the rollouts that passed it by would have brought, else the one it had",
-      }),
+    releaseNumber: releaseNumberSchema.optional().meta({
+      description:
+        "When left out: what the rollouts that passed it by would have brought, else the one it had",
+    }),
     reason,
     ...operationOptions,
   })

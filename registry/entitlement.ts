@@ -42,7 +42,7 @@ export async function entitlementsFirst(change: Change, tenant: Bound): Promise<
 
 /**
  * Evaluates again and keeps what comes out when it is something else: the next version, audited and told as
- * `entitlement.changed`. Gives the version that holds. With `anew` it is the next version though nothing else may be done: what is said of an
+ * `entitlement.changed`. Gives the version that holds. With `anew` it is the next version though nothing else is allowed than before: what is said of an
  * override (its reason, who set it) has changed, and nobody may write over that unseen.
  */
 export async function entitlementsRefresh(
@@ -60,13 +60,13 @@ export async function entitlementsRefresh(
   const version = (before?.version ?? 0) + (isSame && !anew ? 0 : 1);
   if (isSame && !anew && before.nextChangeAt === nextChangeAt) return version;
   const row = toRow(change, { tenantId, version, content, nextChangeAt });
-  const kept = isSame ? { ...row, changedAt: before.changedAt } : row;
+  const kept = isSame && !anew ? { ...row, changedAt: before.changedAt } : row;
   await change.db
     .insertInto("entitlementBundles")
     .values(kept)
     .onConflict((conflict) => conflict.column("tenantId").doUpdateSet(kept))
     .execute();
-  if (isSame) return version;
+  if (isSame && !anew) return version;
   const { plan, planVersion } = content;
   await change.audit({
     action: "entitlement.changed",

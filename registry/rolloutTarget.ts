@@ -137,17 +137,18 @@ export async function rolloutTargetsBegin(
   }
 }
 
-/** How many of its targets' operations no process has begun yet. */
-export async function rolloutOperationsQueued(db: Reader, rolloutId: string): Promise<number> {
-  const { queued } = await db
+/** How many of its targets' operations on each plane no process has begun yet. */
+export async function rolloutOperationsQueued(db: Reader, rolloutId: string): Promise<Map<string, number>> {
+  const rows = await db
     .selectFrom("rolloutTargets as t")
     .innerJoin("operations as o", "o.operationId", "t.operationId")
-    .select(({ fn }) => fn.countAll<number | string>().as("queued"))
+    .select(({ fn }) => ["t.planeName", fn.countAll<number | string>().as("queued")])
     .where("t.rolloutId", "=", rolloutId)
     .where("t.status", "in", ["running", "rolling_back"])
     .where("o.status", "=", "queued")
-    .executeTakeFirstOrThrow();
-  return Number(queued);
+    .groupBy("t.planeName")
+    .execute();
+  return new Map(rows.map(({ planeName, queued }) => [planeName, Number(queued)]));
 }
 
 /** Wave by wave, of a status or a preview group when asked. */

@@ -22,6 +22,8 @@ interface Owner {
 }
 
 const takeOverAttempts = 5;
+/** Of two that start in the same instant each may be in the other's way for a moment. */
+const GUARD_WAIT_MS = 250;
 
 export function lockDataFolder(dataDir: string): ProcessLock {
   const file = path.join(dataDir, "service.lock");
@@ -43,7 +45,7 @@ export function lockDataFolder(dataDir: string): ProcessLock {
 
 /** SQLite locks files on every system it runs on; undefined when another process, or another lock of this one, has it. */
 function holdGuard(file: string): Database.Database | undefined {
-  const guard = new Database(file, { timeout: 0 });
+  const guard = new Database(file, { timeout: GUARD_WAIT_MS });
   try {
     guard.pragma("journal_mode = MEMORY");
     guard.exec("BEGIN EXCLUSIVE");

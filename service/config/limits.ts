@@ -83,7 +83,7 @@ export const limits = {
   previewLookMs: 500,
   /** Targets that are begun in one change. */
   rolloutStartsAtOnce: 25,
-  /** Operations of a rollout that wait in the queue at any time; the next are asked for as these begin. */
+  /** Operations of a rollout on one plane that wait in the queue at any time; the next are asked for as these begin. */
   rolloutQueuedAhead: 4,
   /** Rollouts that passed a resting target by which it catches up with; of more, the last. */
   catchUpRollouts: 1_000,

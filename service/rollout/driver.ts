@@ -167,19 +167,19 @@ function isOther(now: Rollout, seen: Rollout): boolean {
 }
 
 /**
- * Nothing but beginnings, and each has become what the decision took it for: so all that follows is decided. Where several waves are open
+ * Nothing but beginnings, and each has become what the decision took it for, or waits for the queue: so all that follows is decided. Where several waves are open
  * it is not: of the one in front some may have been taken for free unseen.
  */
 function isAllUnderWay(
   { waves }: StoredRollout,
   actions: readonly Action[],
-  { operations }: Applied,
+  { operations, full }: Applied,
 ): boolean {
   if (waves.filter(({ startedAt, endedAt }) => startedAt !== null && endedAt === null).length > 1)
     return false;
   const others = actions.filter(({ kind }) => kind !== "start" && kind !== "rollBack" && kind !== "wakeAt");
   const begun = actions.flatMap((action) => ("targetIds" in action ? action.targetIds : []));
-  return others.length === 0 && operations === begun.length;
+  return others.length === 0 && (operations === begun.length || full === true);
 }
 
 function wakeOf(actions: readonly Action[]): number | undefined {

@@ -28,3 +28,10 @@ it("gives the room of a wave to those that can begin before those that the polic
   expect(begun([a, target("c"), b])).toEqual([{ kind: "start", wave: 1, targetIds: ["c", "a"] }]);
   expect(begun([a, b])).toEqual([{ kind: "start", wave: 1, targetIds: ["a", "b"] }]);
 });
+
+it("gives it to targets of other planes where as many of one wait in the queue as may", () => {
+  const full = [target("a", { queueFull: true }), target("b", { queueFull: true })];
+  const begun = (targets: TargetView[]) => startActions(tallyOf(rollout, targets), 0);
+  expect(begun([...full, target("c")])).toEqual([{ kind: "start", wave: 1, targetIds: ["c"] }]);
+  expect(begun(full)).toEqual([]);
+});

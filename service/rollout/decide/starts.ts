@@ -59,8 +59,9 @@ function decidedFirst(ready: readonly TargetView[]): readonly TargetView[] {
   return [...ready.filter((target) => target.undecided !== true), ...undecided];
 }
 
-function mayStart({ mayStartAt, breakerOpen }: TargetView, { emergency }: RolloutView, now: number): boolean {
-  if (breakerOpen === true) return false;
+function mayStart(target: TargetView, { emergency }: RolloutView, now: number): boolean {
+  const { mayStartAt, breakerOpen, queueFull } = target;
+  if (breakerOpen === true || queueFull === true) return false;
   if (emergency || mayStartAt === undefined) return true;
   return mayStartAt !== "closed" && mayStartAt <= now;
 }

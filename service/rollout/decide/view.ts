@@ -55,6 +55,8 @@ export interface TargetView {
   readonly mayStartAt?: number | "closed";
   /** Its plane or region fails so often that nothing new is begun there. Taking back is not held up by it. */
   readonly breakerOpen?: boolean;
+  /** As many of its plane wait in the queue as may; they go first. */
+  readonly queueFull?: boolean;
   /** The policies could not be evaluated for it: whoever can begin goes first. */
   readonly undecided?: boolean;
   /** Why it stays as it is: it is pinned. */

@@ -18,7 +18,7 @@ import {
 import { targetGet, targetUpdate } from "../../../registry/target.ts";
 import { limits } from "../../config/limits.ts";
 import type { Action } from "../decide/action.ts";
-import { type Beginning, beginTargets } from "./begin.ts";
+import { type Beginning, type Begun, beginTargets } from "./begin.ts";
 import { saysItRests } from "./facts.ts";
 import { passBy } from "./passBy.ts";
 import { takeBackTargets } from "./takeBack.ts";
@@ -31,6 +31,8 @@ export interface Applied {
   readonly operations: number;
   /** Only the first of many targets: what was decided to come after them has to be decided again. */
   readonly partly?: true;
+  /** As many wait in the queue as may: the next is begun when one of them has left it, which wakes the driver. */
+  readonly full?: boolean;
 }
 
 /** Carries out what was decided, in its order, in the caller's change: all of it comes to be, or nothing. */
@@ -40,14 +42,15 @@ export async function applyActions(
   rollout: Rollout,
   actions: readonly Action[],
 ): Promise<Applied> {
-  let [moved, operations] = [false, 0];
+  let [moved, operations, full] = [false, 0, false];
   for (const action of actions) {
     const done = await apply(change, service, rollout, action);
     moved ||= done.moved;
     operations += done.operations;
+    full ||= done.full === true;
     if (done.partly) break;
   }
-  return { moved, operations };
+  return { moved, operations, full };
 }
 
 const MOVED: Applied = { moved: true, operations: 0 };
@@ -56,7 +59,7 @@ async function apply(change: Change, service: Beginning, rollout: Rollout, actio
   const { rolloutId } = rollout;
   switch (action.kind) {
     case "start":
-      return asApplied(await beginTargets(change, service, rollout, few(action.targetIds)));
+      return asBegun(await beginTargets(change, service, rollout, few(action.targetIds)), action);
     case "rollBack":
       return asApplied(await takeBackTargets(change, service, rollout, few(action.targetIds)));
     case "skip":
@@ -115,6 +118,12 @@ async function passSomeBy(change: Change, rollout: Rollout, targetIds: readonly 
 /** The rest is decided again: a change must not keep all others waiting for long. */
 function few(targetIds: readonly string[]): readonly string[] {
   return targetIds.slice(0, limits.rolloutStartsAtOnce);
+}
+
+/** Of those that were cut off the next may be of another plane, whose queue has room. */
+function asBegun(begun: Begun, { targetIds }: { readonly targetIds: readonly string[] }): Applied {
+  const isWhole = few(targetIds).length === targetIds.length;
+  return { ...asApplied(begun), full: begun.full === true && isWhole };
 }
 
 function asApplied({ moved, operations }: { moved: number; operations: number }): Applied {

@@ -27,13 +27,15 @@ import { restoreRecord } from "./takeBack.ts";
  * the caller's change, or neither. Everything that could keep a target from beginning is looked at again here, on what this change reads.
  * What needs no engine run (a flag, a field that is no part of the spec, a stack that is as it should be) gets no operation.
  *
- * Only a few operations wait in the queue at any time, whatever a wave's concurrency: what waits there would begin though the rollout has been
+ * Only a few operations of each plane wait in the queue at any time, whatever a wave's concurrency: what waits there would begin though the rollout has been
  * halted or paused since, its window has closed, or its plane has failed.
  */
 export interface Begun {
   readonly operations: number;
   /** Moved on in any way: begun, ended, left out. What waits for another's operation has not. */
   readonly moved: number;
+  /** Some were left because enough of their plane wait in the queue. */
+  readonly full?: boolean;
 }
 
 /** What beginning needs of the service. */
@@ -52,13 +54,16 @@ export async function beginTargets(
   );
   const breakers = await openBreakers(change.db);
   const bars = await barsOf(change.db, rollout.change, pending, breakers, change.now);
-  let [operations, moved] = [0, 0];
-  const waiting = await rolloutOperationsQueued(change.db, rolloutId);
+  let [operations, moved, full] = [0, 0, false];
+  const queued = await rolloutOperationsQueued(change.db, rolloutId);
   for (const targetId of targetIds) {
-    if (waiting + operations >= limits.rolloutQueuedAhead) break;
     const row = pending.find((one) => one.targetId === targetId);
     const bar = bars.get(targetId);
     if (row === undefined || bar === undefined) continue;
+    if ((queued.get(row.planeName) ?? 0) >= limits.rolloutQueuedAhead) {
+      full = true;
+      continue;
+    }
     const mayNot = bar.skip ?? bar.held;
     if (mayNot !== undefined) {
       if (saysItRests(mayNot)) await passBy(change, rollout, [targetId]);
@@ -82,10 +87,13 @@ export async function beginTargets(
         details: { planeName: row.planeName, rolloutId, closedBecause: bar.whyClosed ?? null },
       });
     }
-    if (outcome === "operation") operations += 1;
+    if (outcome === "operation") {
+      operations += 1;
+      queued.set(row.planeName, (queued.get(row.planeName) ?? 0) + 1);
+    }
     if (outcome !== "waits") moved += 1;
   }
-  return { operations, moved };
+  return { operations, moved, full };
 }
 
 async function beginTarget(

@@ -35,12 +35,13 @@ export async function factsOf(db: Reader, stored: StoredRollout, now: string): P
   const isStarting = rollout.status === "running" && !hasEnded(rollout.status);
   const near = isStarting ? targets.filter(isNear) : [];
   const breakers = await openBreakers(db);
-  const bars = await barsOfFirst(db, rollout, near, breakers, now);
+  const full = fullPlanes(targets);
+  const bars = await barsOfFirst(db, rollout, near, { breakers, full }, now);
   const places = [...bars.values()].flatMap(({ breakerOpen, place }) => (breakerOpen ? [place] : []));
   const breakerAt = breakers.nextAt(places, now);
   return {
     rollout: viewOf(stored),
-    targets: targets.map((target) => targetView(target, bars.get(target.targetId))),
+    targets: targets.map((target) => targetView(target, bars.get(target.targetId), full)),
     breakerAt: breakerAt === undefined ? undefined : Date.parse(breakerAt),
   };
 }
@@ -55,7 +56,7 @@ async function barsOfFirst(
   db: Reader,
   { change, rules }: Rollout,
   near: readonly StoredRolloutTarget[],
-  breakers: OpenBreakers,
+  { breakers, full }: { readonly breakers: OpenBreakers; readonly full: ReadonlySet<string> },
   now: string,
 ): Promise<Map<string, Bar>> {
   const emergency = rules.emergency !== undefined;
@@ -65,7 +66,8 @@ async function barsOfFirst(
   };
   const mayBegin = (target: StoredRolloutTarget) => {
     const bar = bars.get(target.targetId);
-    return bar !== undefined && !isUndecided(target) && isFree(bar, emergency);
+    const hasRoom = !full.has(target.planeName);
+    return bar !== undefined && hasRoom && !isUndecided(target) && isFree(bar, emergency);
   };
   for (const targets of byWave(near).values()) {
     const first = targets.slice(0, LOOKED_UP_FIRST);
@@ -84,6 +86,15 @@ function byWave(targets: readonly StoredRolloutTarget[]): Map<number, StoredRoll
     else known.push(target);
   }
   return waves;
+}
+
+/** Those of which as many operations of the rollout wait in the queue as may. */
+function fullPlanes(targets: readonly StoredRolloutTarget[]): ReadonlySet<string> {
+  const queued = new Map<string, number>();
+  for (const { planeName, operation } of targets) {
+    if (operation?.status === "queued") queued.set(planeName, (queued.get(planeName) ?? 0) + 1);
+  }
+  return new Set([...queued].filter(([, count]) => count >= limits.rolloutQueuedAhead).map(([name]) => name));
 }
 
 function isFree({ mayStartAt, breakerOpen, held, skip }: Bar, emergency: boolean): boolean {
@@ -127,7 +138,11 @@ function waveView(wave: RolloutWave): WaveView {
   };
 }
 
-function targetView(target: StoredRolloutTarget, bar: Bar | undefined): TargetView {
+function targetView(
+  target: StoredRolloutTarget,
+  bar: Bar | undefined,
+  full: ReadonlySet<string>,
+): TargetView {
   const { targetId, wave, status, rollbackRequestedAt, endedAt, progressAt, health } = target;
   return {
     ...{ targetId, wave, status, rollbackRequested: rollbackRequestedAt !== null },
@@ -142,6 +157,7 @@ function targetView(target: StoredRolloutTarget, bar: Bar | undefined): TargetVi
     }),
     ...(bar?.mayStartAt !== undefined && { mayStartAt: bar.mayStartAt }),
     ...(bar?.breakerOpen === true && { breakerOpen: true }),
+    ...(status === "pending" && full.has(target.planeName) && { queueFull: true }),
     ...(isUndecided(target) && { undecided: true }),
     ...(bar?.held !== undefined && { held: bar.held }),
     ...(bar?.skip !== undefined && { skip: bar.skip }),
