@@ -15,6 +15,7 @@ import { expireOverrides } from "./limits/expireOverrides.ts";
 import { tellSignals } from "./metering/signals.ts";
 import { purgeArchives } from "./operations/archivePurge.ts";
 import { destroyDue } from "./operations/decommissionDue.ts";
+import { createDueClock } from "./operations/dueClock.ts";
 import { createRunner } from "./operations/runner.ts";
 import { createPoll } from "./poll.ts";
 import { createReconciler } from "./reconcile/reconciler.ts";
@@ -49,6 +50,13 @@ export async function startWork(context: ServiceContext, dispatch: Dispatch): Pr
       // Half as long again: the next look of the one that has it comes before another's.
       await doAlone(context, name, work, { keepMs: everyMs * 1.5 });
     });
+  const due = createDueClock(context);
+  await due.now();
+  const pollDue = (name: string, everyMs: number, work: (now: string) => Promise<void>) =>
+    poll(name, everyMs, async () => {
+      const now = await due.now();
+      if (now !== undefined) await work(now);
+    });
   const polls = [
     poll("purge", limits.purgeEveryMs, async () => {
       await registry.record(idempotencyPurge);
@@ -59,8 +67,8 @@ export async function startWork(context: ServiceContext, dispatch: Dispatch): Pr
     poll("usage signals", limits.usageSignalsEveryMs, () => tellSignals(context)),
     poll("entitlements", limits.entitlementsEveryMs, () => endOverrides(context)),
     poll("health", settings.healthPollMs, () => observeFleet(context)),
-    poll("archives", limits.archivesEveryMs, () => purgeArchives(context)),
-    poll("decommissions", limits.decommissionEveryMs, () => destroyDue(context)),
+    pollDue("archives", limits.archivesEveryMs, (now) => purgeArchives(context, now)),
+    pollDue("decommissions", limits.decommissionEveryMs, (now) => destroyDue(context, now)),
     poll("routing stores", limits.routingStoreLookEveryMs, () => publishBehind(context)),
     poll("domains", settings.domainLookMs, () => lookAtDueDomains(context)),
     ...(settings.auditCheckpointMs > 0

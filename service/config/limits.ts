@@ -96,6 +96,8 @@ export const limits = {
   breakerWindowMs: 600_000,
   breakerCoolDownMaxMs: 1_800_000,
   purgeEveryMs: 3_600_000,
+  /** By so much the registry's clock may be ahead of what passes here, before nothing is destroyed as due. */
+  clockAheadMs: 3_600_000,
   /** Operations, and outbox events, that are removed in one transaction, and how often so many are in one pass. */
   purgeAtOnce: 100,
   purgeBatches: 50,

@@ -13,8 +13,7 @@ import { cloudPlace } from "./dataPlace.ts";
  */
 type Purging = Pick<ServiceContext, "registry" | "cloud" | "settings" | "log">;
 
-export async function purgeArchives(service: Purging): Promise<void> {
-  const now = await service.registry.record(async (record) => record.now);
+export async function purgeArchives(service: Purging, now: string): Promise<void> {
   const expired = await service.registry.read((db) => archivesExpired(db, now, limits.archivesPurgedAtOnce));
   for (const archive of expired) {
     try {

@@ -20,8 +20,7 @@ import { finishDecommission } from "./certificate.ts";
  * decommissionings are due, and asks for the destruction of each in one change. So a restart forgets none, two
  * processes cannot begin one twice, and a legal hold placed in time holds it for as long as it stands.
  */
-export async function destroyDue(service: ServiceContext): Promise<void> {
-  const now = await service.registry.record(async (record) => record.now);
+export async function destroyDue(service: ServiceContext, now: string): Promise<void> {
   const due = await service.registry.read((db) => decommissionsDue(db, now, limits.decommissionsAtOnce));
   for (const decommission of due) {
     const begin = (change: Change) => beginDestruction(service, change, decommission);

@@ -32,7 +32,7 @@ describeDialects("destructions that are due", (create) => {
       log: { error: (about: { tenantId: string }) => failures.push(about.tenantId) },
     } as unknown as ServiceContext;
     clock.advance(1);
-    await destroyDue(service);
+    await destroyDue(service, await registry.record(async (record) => record.now));
     const { items } = await registry.read((db) => operationList(db, { limit: 10 }));
     expect(items.map(({ tenantId, kind }) => [tenantId, kind])).toEqual([[next, "tenant_decommission"]]);
     expect(failures).toEqual([broken]);

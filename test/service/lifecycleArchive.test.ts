@@ -288,7 +288,8 @@ describe("an archive past its retention", () => {
   const purge = () => {
     const settings = readSettings(["--data-dir", service.dataDir], {});
     const { cloud } = service.world;
-    return purgeArchives({ registry: service.registry(), cloud, settings, log: createLog(settings) });
+    const purging = { registry: service.registry(), cloud, settings, log: createLog(settings) };
+    return purgeArchives(purging, new Date().toISOString());
   };
   const expire = (tenantId: string) =>
     service
