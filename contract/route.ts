@@ -59,6 +59,11 @@ export function isMutation(route: Route): boolean {
   return route.method !== "get";
 }
 
+/** Whether its path names a tenant. */
+export function namesTenant(route: Route): boolean {
+  return route.path.includes("/:tenantId");
+}
+
 type Output<T> = T extends z.ZodType ? z.output<T> : undefined;
 export type ParamsOf<R extends Route> = Output<R["params"]>;
 export type QueryOf<R extends Route> = Output<R["query"]>;

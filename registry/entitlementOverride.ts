@@ -13,16 +13,16 @@ export interface EntitlementOverride extends EntitlementOverrideRule {
   readonly updatedAt: string;
 }
 
-/** Takes the place of an earlier one; audits `entitlement.override_set`. Setting the same again writes nothing. */
+/** Takes the place of an earlier one; audits `entitlement.override_set`. False when it was so already, and nothing was written. */
 export async function entitlementOverrideSet(
   change: Change,
   tenantId: string,
   wish: EntitlementSet,
-): Promise<EntitlementOverride> {
+): Promise<boolean> {
   const { capabilityKey, enabled, expiresAt, onStale } = wish;
   const reason = redactText(wish.reason);
   const before = await entitlementOverrideFind(change.db, tenantId, capabilityKey);
-  if (before !== undefined && isSame(before, { ...wish, reason })) return before;
+  if (before !== undefined && isSame(before, { ...wish, reason })) return false;
   const row: Selectable<EntitlementOverrideTable> = {
     ...{ tenantId, capabilityKey, value: enabled ? "on" : "off", onStale, reason, expiresAt },
     updatedBy: change.context.actor.id,
@@ -37,7 +37,7 @@ export async function entitlementOverrideSet(
   await audited(change, "entitlement.override_set", tenantId, reason, {
     ...{ capabilityKey, enabled, expiresAt, onStale, before: was },
   });
-  return fromRow(row);
+  return true;
 }
 
 function isSame(before: EntitlementOverride, wish: EntitlementSet): boolean {

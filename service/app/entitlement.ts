@@ -34,8 +34,7 @@ export async function entitlementSet(
     await refuseUnfit(change, tenantId, expectedVersion);
     await refuseUnknown(change.db, tenantId, wish.capabilityKey);
     refusePast(wish.expiresAt ?? undefined, change.now);
-    const { updatedAt } = await overrides.entitlementOverrideSet(change, tenantId, wish);
-    const isWritten = updatedAt === change.now;
+    const isWritten = await overrides.entitlementOverrideSet(change, tenantId, wish);
     await refresh(context, change, tenantId, "entitlement.override_set", wish.reason, isWritten);
     const { entitlements } = await entitlementsOf(change.db, tenantId, change.now);
     const set = entitlements.find(({ capabilityKey }) => capabilityKey === wish.capabilityKey);

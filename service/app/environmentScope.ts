@@ -16,6 +16,7 @@ import { targetFind, targetsOfTenant } from "../../registry/target.ts";
 import { tenantFind, tenantFindBySlug, tenantVersionGet } from "../../registry/tenant.ts";
 import { windowGet } from "../../registry/window.ts";
 import { type ParsedManifest, parseManifests } from "../manifest/parse.ts";
+import { isOnTenant } from "../policy/actions.ts";
 import { isOfTenant } from "../rollout/drive/record.ts";
 import { recordDenial } from "./authorize.ts";
 import type { RequestContext } from "./context.ts";
@@ -206,10 +207,8 @@ export async function reachOfAsked(
   const rule = scopeRuleOf(action, routes[action]);
   if (rule === "read" || rule === "no environment") return [];
   if (rule === "all environments") return everything;
-  if (action !== "tenantCreate") {
-    if (!routes[action].path.includes(":tenantId") || tenantId === undefined) return null;
-    if (action === "tenantVersionRestore" && recordVersion === undefined) return await ofTenant(db, tenantId);
-  }
+  if (!isOnTenant(action) || (tenantId === undefined && action !== "tenantCreate")) return null;
+  if (action === "tenantVersionRestore" && recordVersion === undefined) return await ofTenant(db, tenantId);
   return await reachOf(db, action, {
     params: { tenantId, recordVersion },
     body: { planes, change: { planes } },

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from "express";
-import { isMutation, type Route } from "../../contract/route.ts";
+import { isMutation, namesTenant, type Route } from "../../contract/route.ts";
 import { ENVIRONMENTS } from "../../contract/vocabulary.ts";
 import { placeOf } from "../operations/place.ts";
 import { note, noteEnvironment, noteTenant, noteTenantEnvironments } from "../tracing/scope.ts";
@@ -62,7 +62,7 @@ export function noteInput({ params, query, body }: ValidInput): void {
 export function noteAnswer(route: Route, body: unknown): void {
   if (isMutation(route)) return;
   const { items } = (body ?? {}) as Fields;
-  const told = Array.isArray(items) ? (route.path.includes("/:tenantId") ? items : []) : [body];
+  const told = Array.isArray(items) ? (namesTenant(route) ? items : []) : [body];
   noteTenantEnvironments(told.flatMap(environmentsIn).filter((one) => one !== UNKNOWN));
 }
 

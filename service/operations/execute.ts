@@ -217,11 +217,10 @@ function tooLate(step: string | undefined): OperationErrorValue {
 
 /** Counted from the operation's beginning by the registry's clock, which wrote it down; a restart does not prolong it. */
 async function armDeadline({ service, operation, stop }: Execution, deadlineMs: number): Promise<() => void> {
-  const { deadlineAt } = operation;
-  const now = deadlineAt === null ? undefined : await service.registry.record(async (record) => record.now);
   // As it was claimed: one that had no deadline yet has just begun.
-  const leftMs =
-    deadlineAt === null || now === undefined ? deadlineMs : Date.parse(deadlineAt) - Date.parse(now);
+  const { deadlineAt } = operation;
+  const nowMs = () => service.registry.record(async (record) => Date.parse(record.now));
+  const leftMs = deadlineAt === null ? deadlineMs : Date.parse(deadlineAt) - (await nowMs());
   const timer = setTimeout(() => stop.abort("deadline"), Math.max(0, leftMs));
   return () => clearTimeout(timer);
 }

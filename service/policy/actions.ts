@@ -1,4 +1,4 @@
-import { isMutation } from "../../contract/route.ts";
+import { isMutation, namesTenant } from "../../contract/route.ts";
 import { OPERATION_IDS, type OperationId, routes } from "../../contract/routes.ts";
 
 /**
@@ -45,7 +45,7 @@ export function isRead(action: OperationId): boolean {
 
 /** Operations that name the tenant in their path have one for sure; tenantCreate has the one that would be made. */
 export function isOnTenant(action: OperationId): boolean {
-  return routes[action].path.includes("/:tenantId") || action === "tenantCreate";
+  return namesTenant(routes[action]) || action === "tenantCreate";
 }
 
 export const READ_ACTIONS: ReadonlySet<string> = new Set(OPERATION_IDS.filter(isRead));

@@ -12,7 +12,7 @@ import { createWaker } from "../waker.ts";
 import type { Action } from "./decide/action.ts";
 import { decide } from "./decide/decide.ts";
 import { type Applied, applyActions } from "./drive/apply.ts";
-import { factsOf } from "./drive/facts.ts";
+import { factsOf, isOpen } from "./drive/facts.ts";
 import { mayActivate } from "./drive/mayActivate.ts";
 import { observeOperations } from "./drive/observe.ts";
 import { createLooks } from "./gate/looks.ts";
@@ -175,8 +175,7 @@ function isAllUnderWay(
   actions: readonly Action[],
   { operations, full }: Applied,
 ): boolean {
-  if (waves.filter(({ startedAt, endedAt }) => startedAt !== null && endedAt === null).length > 1)
-    return false;
+  if (waves.filter(isOpen).length > 1) return false;
   const others = actions.filter(({ kind }) => kind !== "start" && kind !== "rollBack" && kind !== "wakeAt");
   const begun = actions.flatMap((action) => ("targetIds" in action ? action.targetIds : []));
   return others.length === 0 && (operations === begun.length || full === true);

@@ -107,12 +107,7 @@ describeDialects("of ten at once", (create, dialect) => {
     it.each([false, true])(
       "no entry is checked against a token that is being raised (head known: %s)",
       async (isKnown) => {
-        const clock = settableClock();
-        const [registry, successor] = await openTwo(await create(), clock.now);
-        const { operationId } = await queue(registry);
-        await claim(registry, operationId, "worker-a");
-        clock.advance(LEASE_MS);
-        const head = isKnown ? await headOf(registry, operationId) : undefined;
+        const { registry, successor, operationId, head } = await lapsed(await create(), isKnown);
         const gate = Promise.withResolvers<void>();
         const claimed = Promise.withResolvers<void>();
         const taken = successor.record(async (record) => {
@@ -138,12 +133,7 @@ describeDialects("of ten at once", (create, dialect) => {
     it.each([false, true])(
       "no claim comes between an owner's check and its entry (head known: %s)",
       async (isKnown) => {
-        const clock = settableClock();
-        const [registry, successor] = await openTwo(await create(), clock.now);
-        const { operationId } = await queue(registry);
-        await claim(registry, operationId, "worker-a");
-        clock.advance(LEASE_MS);
-        const head = isKnown ? await headOf(registry, operationId) : undefined;
+        const { registry, successor, operationId, head } = await lapsed(await create(), isKnown);
         const gate = Promise.withResolvers<void>();
         const appended = Promise.withResolvers<void>();
         const order: string[] = [];
@@ -172,6 +162,17 @@ describeDialects("of ten at once", (create, dialect) => {
       },
     );
 });
+
+/** An operation whose owner's lease has run out, with a successor to claim it. */
+async function lapsed(database: TestDatabase, isKnown: boolean) {
+  const clock = settableClock();
+  const [registry, successor] = await openTwo(database, clock.now);
+  const { operationId } = await queue(registry);
+  await claim(registry, operationId, "worker-a");
+  clock.advance(LEASE_MS);
+  const head = isKnown ? await headOf(registry, operationId) : undefined;
+  return { registry, successor, operationId, head };
+}
 
 async function headOf(registry: Registry, operationId: string): Promise<JournalHead> {
   return { length: 1, state: await registry.read((db) => journalState(db, operationId)) };

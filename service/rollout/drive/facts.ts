@@ -69,23 +69,13 @@ async function barsOfFirst(
     const hasRoom = !full.has(target.planeName);
     return bar !== undefined && hasRoom && !isUndecided(target) && isFree(bar, emergency);
   };
-  for (const targets of byWave(near).values()) {
+  for (const targets of Map.groupBy(near, ({ wave }) => wave).values()) {
     const first = targets.slice(0, LOOKED_UP_FIRST);
     await read(first);
     if (first.filter(mayBegin).length < limits.rolloutStartsAtOnce)
       await read(targets.slice(LOOKED_UP_FIRST));
   }
   return bars;
-}
-
-function byWave(targets: readonly StoredRolloutTarget[]): Map<number, StoredRolloutTarget[]> {
-  const waves = new Map<number, StoredRolloutTarget[]>();
-  for (const target of targets) {
-    const known = waves.get(target.wave);
-    if (known === undefined) waves.set(target.wave, [target]);
-    else known.push(target);
-  }
-  return waves;
 }
 
 /** Those of which as many operations of the rollout wait in the queue as may. */
@@ -106,7 +96,7 @@ function isUndecided({ status, reason }: StoredRolloutTarget): boolean {
   return status === "pending" && reason?.startsWith(UNDECIDED) === true;
 }
 
-function isOpen({ startedAt, endedAt }: RolloutWave): boolean {
+export function isOpen({ startedAt, endedAt }: RolloutWave): boolean {
   return startedAt !== null && endedAt === null;
 }
 
